@@ -1,0 +1,49 @@
+"""The command line: a table of contents. Bodies are in ``evalkit/commands``; this file hands them the tracker catalogue."""
+
+import sys
+
+import trackers
+from evalkit.commands.common import App, LazyGroup, run
+
+COMMANDS = {
+    "list": ("data:list_names", "Names of benchmarks, trackers, protocols, tables, recipes."),
+    "make-sample": ("sample:make_sample", "Render the sample benchmark in all eight official layouts."),
+    "check-data": ("data:check_data", "Is my copy of a benchmark complete and readable?"),
+    "run-benchmark": ("run:run_benchmark", "Run a tracker over benchmarks; resumes by itself."),
+    "import-results": ("results:import_results", "Bring raw results of any known layout into the store."),
+    "export-results": ("results:export_results", "Write a run in another toolkit's text format."),
+    "score": ("score:score", "Score a run or raw result files under a protocol."),
+    "explain": ("score:explain", "The same boxes under every protocol; which rule moves the number."),
+    "compare": ("score:compare", "Two trackers: paired test, interval, win/tie/loss."),
+    "make-table": ("tables:make_table", "A table of scores: markdown, CSV, LaTeX, JSON."),
+    "make-plots": ("tables:make_plots", "Success and precision plots: PDF, PNG, SVG."),
+    "check-tracker": ("trackers:check_tracker", "The conformance suite for a tracker."),
+    "config": ("config:config", "Show or change the user's settings."),
+}
+
+EPILOG = """\b
+First steps:
+  evalkit make-sample sample
+  evalkit run-benchmark uav123,lasot --tracker kcf --data-root sample
+  evalkit make-table --benchmark uav123 --tracker kcf --data-root sample
+"""
+
+
+def make_app() -> LazyGroup:
+    """Build the click program with the repository's tracker catalogue."""
+    return LazyGroup(
+        name="evalkit",
+        table=COMMANDS,
+        help="Evaluate and reproduce visual single-object trackers: exact, batched, resumable.",
+        epilog=EPILOG,
+        context_settings={"obj": App(catalog=trackers.CATALOG), "help_option_names": ["-h", "--help"]},
+    )
+
+
+def main() -> None:
+    """Entry point of the installed command ``evalkit``."""
+    sys.exit(run(make_app()))
+
+
+if __name__ == "__main__":
+    main()

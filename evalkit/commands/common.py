@@ -1,0 +1,158 @@
+"""What all commands share: lazy loading, messages, exit codes, data roots, JSON output."""
+
+import collections.abc as cabc
+import importlib
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.errors import EvalkitError, UnknownNameError, unknown_name
+
+if TYPE_CHECKING:
+    from evalkit.tracking.catalog import TrackerEntry
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+@dataclass(slots=True)
+class App:
+    """What ``cli.py`` hands to every command, and what the common options say.
+
+    Attributes:
+        catalog: The repository's trackers.
+        quiet: Only errors and results.
+        verbose: More messages.
+        debug: Tracebacks for user errors.
+    """
+
+    catalog: cabc.Mapping[str, "TrackerEntry"] = field(default_factory=dict)
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+    def say(self, text: str) -> None:
+        """Print a message for people, to stderr."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """Print a message to stderr with ``--verbose`` only."""
+        if self.verbose and not self.quiet:
+            click.echo(text, err=True)
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command runs; ``--help`` imports none."""
+
+    def __init__(self, *, table: cabc.Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names in the order of the table of contents."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Import and return a command."""
+        if cmd_name not in self.table:
+            return None
+        module, name = self.table[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(f"evalkit.commands.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name for an unknown command."""
+        if args and args[0] not in self.table and not args[0].startswith("-"):
+            ctx.fail(str(unknown_name("command", args[0], self.table)))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
+
+
+def run(app: click.Group, args: cabc.Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code: 0 done, 1 failed or incomplete, 2 wrong usage."""
+    arguments = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in arguments
+    try:
+        result = app.main(args=arguments, prog_name="evalkit", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as problem:
+        problem.show()
+        return problem.exit_code
+    except click.Abort:
+        click.echo("stopped", err=True)
+        return EXIT_FAILED
+    except EvalkitError as problem:
+        if debug:
+            raise
+        click.echo(f"error: {problem}", err=True)
+        return EXIT_USAGE if isinstance(problem, UnknownNameError) else EXIT_FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return result if isinstance(result, int) else 0
+
+
+def common_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+    """Add ``--quiet``, ``--verbose``, ``--debug`` to a command and keep them in the :class:`App`."""
+
+    def keep(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        if value and param.name is not None:
+            setattr(ctx.ensure_object(App), param.name, True)
+
+    for name, text in (
+        ("--debug", "Show the traceback of an error."),
+        ("--verbose", "Say more."),
+        ("--quiet", "Only errors and results."),
+    ):
+        command = click.option(name, is_flag=True, expose_value=False, callback=keep, help=text)(command)
+    return command
+
+
+def json_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+    """Add ``--json``, passed as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
+
+
+def data_root_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+    """Add ``--data-root``, passed as ``data_root: Path | None``."""
+    return click.option(
+        "--data-root",
+        type=click.Path(path_type=Path),
+        help="The benchmark's folder, or a folder that holds several. Else the config file, else EVALKIT_DATA_ROOT.",
+    )(command)
+
+
+def results_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+    """Add ``--results``, passed as ``results: Path``."""
+    return click.option(
+        "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Results folder."
+    )(command)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document; NaN and infinity become null, since JSON has neither."""
+    click.echo(json.dumps(_finite(document), ensure_ascii=False, indent=1))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None  # noqa: PLR0124 - NaN test
+    if isinstance(value, cabc.Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

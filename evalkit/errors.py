@@ -1,0 +1,63 @@
+"""Errors that a user can cause; every text says what failed, where, found against expected, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class EvalkitError(Exception):
+    """Base of all errors that evalkit raises on purpose; the command line prints it without a traceback."""
+
+
+class UnknownNameError(EvalkitError):
+    """A benchmark, tracker, protocol, split or table of that name does not exist."""
+
+
+class DatasetLayoutError(EvalkitError):
+    """A copy of a benchmark is not laid out as its authors publish it (missing folder, file or sequence)."""
+
+
+class AnnotationError(EvalkitError):
+    """An annotation or flag file has wrong content (columns, text, row count, first box)."""
+
+
+class ImageReadError(EvalkitError):
+    """An image file is missing, empty, truncated or not an image."""
+
+
+class ResultFormatError(EvalkitError):
+    """Raw result files are missing, of unknown layout, or have wrong content."""
+
+
+class TrackerError(EvalkitError):
+    """A tracker could not be built, or broke its interface (wrong shape, NaN, no answer in time)."""
+
+
+class StoreError(EvalkitError):
+    """A results folder cannot be used: changed file, other schema, another run at work, no space."""
+
+
+class ScoringError(EvalkitError):
+    """Predictions and ground truth cannot be scored under the asked protocol."""
+
+
+class InterruptedRunError(EvalkitError):
+    """The user or the batch system asked the run to stop; finished sequences are stored."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownNameError:
+    """Build the error for a name that is not in a registry, with the nearest known one.
+
+    Example:
+        >>> str(unknown_name("tracker", "ostrak-256", ["ostrack-256", "kcf"]))
+        "unknown tracker 'ostrak-256'; did you mean 'ostrack-256'?"
+        >>> str(unknown_name("benchmark", "zzz", ["lasot", "uav123"]))
+        "unknown benchmark 'zzz'; known: lasot, uav123"
+    """
+    names = sorted(known)
+    lowered = {candidate.lower(): candidate for candidate in names}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    if near:
+        text = f"unknown {kind} {name!r}; did you mean {lowered[near[0]]!r}?"
+    else:
+        text = f"unknown {kind} {name!r}; known: {', '.join(names)}"
+    return UnknownNameError(f"{text} {hint}".rstrip())

@@ -1,0 +1,1 @@
+"""The rendered sample benchmark: all eight official layouts from one small scene generator."""

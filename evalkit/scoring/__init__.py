@@ -1,0 +1,1 @@
+"""From trajectories and ground truth to scores, under the rules of a named protocol."""

@@ -1,0 +1,1 @@
+"""Results on disk: whole-or-nothing writes, manifests, foreign text formats."""

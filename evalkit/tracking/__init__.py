@@ -1,0 +1,1 @@
+"""Running trackers: their interface, the slot loop, decoding ahead."""

@@ -1,0 +1,32 @@
+"""Fixtures that all tests share."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _shared(part: str) -> Path:
+    folder = SHARED / part
+    if not folder.is_dir():
+        pytest.skip(f"research-use data not present: no folder ../shared/{part} beside the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real annotations, raw results and clips; research use, not part of the repository."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def shared_golden() -> Path:
+    """Numbers computed by the official programs."""
+    return _shared("golden")
+
+
+@pytest.fixture(scope="session")
+def shared_spec() -> Path:
+    """Published numbers and protocol pages."""
+    return _shared("spec")
