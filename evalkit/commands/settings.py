@@ -1,0 +1,53 @@
+"""The user's settings: one TOML file in the platform's configuration folder."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import platformdirs
+import pydantic
+
+from evalkit.errors import EvalkitError
+
+
+class Settings(pydantic.BaseModel):
+    """Content of the settings file.
+
+    Attributes:
+        data_root: Benchmark name -> folder of the user's copy.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", populate_by_name=True)
+
+    data_root: dict[str, Path] = pydantic.Field(default_factory=dict, alias="data-root")
+
+
+def settings_path() -> Path:
+    """Return the place of the settings file; it need not exist."""
+    return Path(platformdirs.user_config_dir("evalkit", appauthor=False)) / "config.toml"
+
+
+def load_settings() -> Settings:
+    """Read the settings; defaults where there is no file.
+
+    Raises:
+        EvalkitError: The file is no TOML or has unknown entries.
+    """
+    path = settings_path()
+    if not path.is_file():
+        return Settings()
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, pydantic.ValidationError, UnicodeDecodeError) as problem:
+        raise EvalkitError(f"settings file {path} cannot be used: {problem}") from problem
+
+
+def save_settings(settings: Settings) -> Path:
+    """Write the settings file and return its path."""
+    path = settings_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ["[data-root]"]
+    # JSON strings are TOML basic strings
+    lines += [f"{json.dumps(name)} = {json.dumps(str(folder))}" for name, folder in sorted(settings.data_root.items())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

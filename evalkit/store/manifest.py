@@ -1,0 +1,240 @@
+"""What a run is: the identity that determines its boxes, the environment it ran in, one record per sequence."""
+
+import collections.abc as cabc
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import evalkit
+from evalkit.errors import StoreError
+
+SCHEMA = 1
+RUN_ID_DIGITS = 12
+T = TypeVar("T")
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """What determines the boxes; its hash is the run id.
+
+    Attributes:
+        benchmark: Benchmark name.
+        split: Split name.
+        data: "official", "sample:...", "custom:<folder>"; runs on different data never mix.
+        sequence_list_sha256: :func:`names_sha256` of the sequences asked for.
+        tracker: Name of the tracker.
+        config: Its settings, as in TrackerInfo.
+        weights_sha256: Of the weight files, "random", or None.
+        precision: fp32, tf32, bf16, fp16.
+        seed: Of trackers with random parts.
+        repeat: 0, 1, ... for ``--repeat``.
+        frame_limit: ``--limit-frames``.
+        source: "run", or "imported" for raw results of another program.
+        archive_sha256: Of the imported file or folder.
+        schema: Version of this record and of the files beside it.
+    """
+
+    benchmark: str
+    split: str
+    data: str
+    sequence_list_sha256: str
+    tracker: str
+    config: cabc.Mapping[str, Json]
+    weights_sha256: str | None
+    precision: str
+    seed: int
+    repeat: int
+    frame_limit: int | None
+    source: str = "run"
+    archive_sha256: str | None = None
+    schema: int = SCHEMA
+
+    @property
+    def run_id(self) -> str:
+        """First 12 hexadecimal digits of SHA-256 over the identity as canonical JSON."""
+        return json_sha256(dataclasses.asdict(self))[:RUN_ID_DIGITS]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnvironment:
+    """Where boxes were computed: recorded, not part of the identity.
+
+    Attributes:
+        evalkit_version: Version of the package.
+        code_sha256: Hash over evalkit's own tracking code and the trackers.
+        python: Version of Python.
+        platform: Operating system and processor.
+        libraries: Versions of the libraries that may change a box.
+        image_decoder: Another decoder changes pixels.
+    """
+
+    evalkit_version: str
+    code_sha256: str
+    python: str
+    platform: str
+    libraries: cabc.Mapping[str, str]
+    image_decoder: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash that records refer to."""
+        return json_sha256(dataclasses.asdict(self))
+
+    def differences(self, other: "RunEnvironment") -> list[str]:
+        """What differs from another environment, one text per field."""
+        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        return [f"{key}: {theirs[key]} before, {mine[key]} now" for key in mine if mine[key] != theirs[key]]
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRecord:
+    """One finished sequence; its presence on disk means that the sequence is finished.
+
+    Attributes:
+        name: Sequence name.
+        frames: Rows stored.
+        initial_box: Box of frame 0, to notice other data under the same name.
+        predictions_sha256: Over boxes and confidences, not over times.
+        file_sha256: Over the CSV file.
+        seconds: Wall time of the sequence's share of the steps.
+        device: Where it ran.
+        capacity: Streams tracked together.
+        rank: Number of the worker.
+        finished_utc: ISO time.
+        environment_sha256: Of the RunEnvironment; empty for imported results.
+    """
+
+    name: str
+    frames: int
+    initial_box: tuple[float, ...]
+    predictions_sha256: str
+    file_sha256: str
+    seconds: float
+    device: str
+    capacity: int
+    rank: int
+    finished_utc: str
+    environment_sha256: str
+
+
+def json_sha256(value: object) -> str:
+    """SHA-256 over canonical JSON: sorted keys, no blanks, no NaN.
+
+    Example:
+        >>> json_sha256({"b": 1, "a": 2}) == json_sha256({"a": 2, "b": 1})
+        True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=dict)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def names_sha256(names: cabc.Iterable[str]) -> str:
+    """Hash of a set of sequence names; their order does not matter.
+
+    Example:
+        >>> names_sha256(["b", "a"]) == names_sha256(["a", "b"])
+        True
+    """
+    return json_sha256(sorted(names))
+
+
+def current_environment(code: cabc.Iterable[Path]) -> RunEnvironment:
+    """Describe this process.
+
+    Args:
+        code: Folders or files whose Python sources decide the boxes.
+    """
+    import cv2
+
+    libraries = {name: _version(name) for name in ("numpy", "opencv-python", "torch")}
+    return RunEnvironment(
+        evalkit_version=evalkit.__version__,
+        code_sha256=sources_sha256(code),
+        python=sys.version.split()[0],
+        platform=f"{platform.system()} {platform.machine()}",
+        libraries=libraries,
+        image_decoder=f"opencv {cv2.__version__}",
+    )
+
+
+def sources_sha256(code: cabc.Iterable[Path]) -> str:
+    """SHA-256 over Python sources below folders, by relative name and content."""
+    digest = hashlib.sha256()
+    for top in code:
+        files = sorted(top.rglob("*.py")) if top.is_dir() else [top]
+        for path in files:
+            digest.update(path.relative_to(top).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def to_json(value: object) -> bytes:
+    """A record as a JSON file's content."""
+    assert dataclasses.is_dataclass(value)
+    assert not isinstance(value, type)
+    return json.dumps(dataclasses.asdict(value), indent=1, ensure_ascii=False, default=dict).encode() + b"\n"
+
+
+def read_json(path: Path) -> dict[str, Json]:
+    """Read one JSON object of the store.
+
+    Raises:
+        StoreError: The file is missing or damaged.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as problem:
+        raise StoreError(f"cannot read {path}: {problem.strerror or problem}.") from problem
+    except ValueError as problem:
+        raise StoreError(
+            f"{path} is damaged: {problem}. Restore it, or delete its run's folder and run again."
+        ) from None
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} is damaged: expected a JSON object, found {type(value).__name__}.")
+    return value
+
+
+def identity_from_json(value: cabc.Mapping[str, Json], where: Path) -> RunIdentity:
+    """Build an identity from a manifest.
+
+    Raises:
+        StoreError: Written by another schema version, or fields are missing.
+    """
+    schema = value.get("schema")
+    if schema != SCHEMA:
+        raise StoreError(
+            f"{where} has schema version {schema}, this evalkit reads version {SCHEMA}. Use the evalkit that wrote "
+            "it, or another --results folder."
+        )
+    return _build(RunIdentity, value, where)
+
+
+def record_from_json(value: cabc.Mapping[str, Json], where: Path) -> SequenceRecord:
+    """Build a sequence record."""
+    box = value.get("initial_box")
+    return _build(SequenceRecord, {**value, "initial_box": tuple(box) if isinstance(box, list) else ()}, where)
+
+
+def environment_from_json(value: cabc.Mapping[str, Json], where: Path) -> RunEnvironment:
+    """Build an environment."""
+    return _build(RunEnvironment, value, where)
+
+
+def _build(kind: type[T], value: cabc.Mapping[str, object], where: Path) -> T:
+    try:
+        return kind(**value)
+    except TypeError as problem:
+        raise StoreError(f"{where} is damaged: {problem}.") from None
