@@ -1,6 +1,7 @@
-"""The command line: a table of contents. Bodies are in ``evalkit/commands``; this file hands them the tracker catalogue."""
+"""The command line: a table of contents. Bodies are in ``evalkit/commands``; they get the tracker catalogue here."""
 
 import sys
+from pathlib import Path
 
 import trackers
 from evalkit.commands.common import App, LazyGroup, run
@@ -36,7 +37,10 @@ def make_app() -> LazyGroup:
         table=COMMANDS,
         help="Evaluate and reproduce visual single-object trackers: exact, batched, resumable.",
         epilog=EPILOG,
-        context_settings={"obj": App(catalog=trackers.CATALOG), "help_option_names": ["-h", "--help"]},
+        context_settings={
+            "obj": App(catalog=trackers.CATALOG, code=(Path(trackers.__file__).parent,)),
+            "help_option_names": ["-h", "--help"],
+        },
     )
 
 

@@ -26,12 +26,14 @@ class App:
 
     Attributes:
         catalog: The repository's trackers.
+        code: Folders of the trackers' sources, part of a run's environment record.
         quiet: Only errors and results.
         verbose: More messages.
         debug: Tracebacks for user errors.
     """
 
     catalog: cabc.Mapping[str, "TrackerEntry"] = field(default_factory=dict)
+    code: tuple[Path, ...] = ()
     quiet: bool = False
     verbose: bool = False
     debug: bool = False

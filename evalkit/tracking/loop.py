@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.errors import EvalkitError, TrackerError
+from evalkit.errors import ImageReadError, TrackerError
 from evalkit.sequences import Frame, FrameSource, Trajectory
 from evalkit.tracking.interface import Predictions, Tracker
 from evalkit.tracking.threads import DaemonPool
@@ -60,7 +60,9 @@ class LoopSettings:
         decoders: Threads that read and decode images.
         workers: Threads that call ``prepare``.
         lookahead_bytes: Memory for decoded frames that wait, all streams together.
-        timeout: Seconds after which a step counts as hanging; None = no limit.
+        timeout: Seconds after which a call of the tracker counts as hanging; None = no limit, and the tracker is
+            called without the detour over a thread.
+        read_timeout: The same for reading one image.
     """
 
     capacity: int = 1
@@ -68,6 +70,7 @@ class LoopSettings:
     workers: int = 2
     lookahead_bytes: int = 1 << 30
     timeout: float | None = None
+    read_timeout: float | None = None
 
 
 @dataclass(slots=True)
@@ -171,11 +174,13 @@ class _Loop:
 
     def run(self) -> LoopTiming:
         start = time.perf_counter()
-        while self.queue or self.live:
-            self._refill()
-            self._step()
-            self._check_writes(wait=len(self.writes) > 2 * self.settings.capacity)
-        self._check_writes(wait=True)
+        try:
+            while self.queue or self.live:
+                self._refill()
+                self._step()
+                self._check_writes(wait=len(self.writes) > 2 * self.settings.capacity)
+        finally:  # also after Ctrl-C: what is finished must reach the disk
+            self._check_writes(wait=True)
         self.timing.total = time.perf_counter() - start
         return self.timing
 
@@ -199,10 +204,8 @@ class _Loop:
         frames = [frame for _, frame in started]
         boxes = np.array([stream.job.initial_box for stream, _ in started], dtype=np.float64)
         try:
-            states = self._on_device(self.tracker.initialize, frames, boxes)
-            if len(states) != len(started):
-                raise TrackerError(f"initialize returned {len(states)} states for {len(started)} streams.")
-        except TimeoutError:
+            states = self._on_device(_initialized, self.tracker, frames, boxes)
+        except _Hanging:
             raise self._hanging("initialize") from None
         except Exception as problem:  # noqa: BLE001 - isolation: one stream's failure must not stop the others
             if len(started) == 1:
@@ -241,8 +244,8 @@ class _Loop:
         inputs = []
         for stream, future in pending:
             try:
-                inputs.append((stream, future.result(self.settings.timeout)))
-            except TimeoutError:
+                inputs.append((stream, _result(future, self.settings.timeout)))
+            except _Hanging:
                 raise self._hanging("prepare") from None
             except Exception as problem:  # noqa: BLE001 - isolation
                 self._fail(stream, problem)
@@ -257,7 +260,7 @@ class _Loop:
                 self.tracker.track, [stream.state for stream in streams], [inputs for _, inputs in ready]
             )
             boxes, confidence = _checked(predictions, len(streams))
-        except TimeoutError:
+        except _Hanging:
             raise self._hanging("track") from None
         except Exception as problem:  # noqa: BLE001 - isolation
             if len(ready) == 1:
@@ -287,11 +290,7 @@ class _Loop:
         """Wait for the next frame; None after a failure, which ends the stream."""
         begin = time.perf_counter()
         try:
-            frame = stream.ahead.popleft().result(self.settings.timeout)
-        except TimeoutError:
-            self._fail(stream, EvalkitError(f"reading the image took longer than {self.settings.timeout} s."))
-            self.decoders.replace_lost()
-            return None
+            frame = self._decoded(stream.ahead.popleft())
         except Exception as problem:  # noqa: BLE001 - isolation
             self._fail(stream, problem)
             return None
@@ -299,6 +298,17 @@ class _Loop:
             self.timing.wait_decode += time.perf_counter() - begin
         self._read_ahead(stream, count=max(1, self._lookahead(frame)))
         return frame
+
+    def _decoded(self, future: Future[Frame]) -> Frame:
+        while True:
+            try:
+                return _result(future, self.settings.read_timeout)
+            except _Hanging:
+                self.decoders.replace_lost()
+                if future.running():  # else it only waits behind one that hangs
+                    raise ImageReadError(
+                        f"reading the image takes longer than {self.settings.read_timeout} s."
+                    ) from None
 
     def _lookahead(self, frame: Frame) -> int:
         size = frame.rgb.nbytes + (0 if frame.aux is None else frame.aux.nbytes)
@@ -309,7 +319,7 @@ class _Loop:
     def _on_device(self, call: cabc.Callable[..., R], *args: Any) -> R:
         if self.settings.timeout is None:
             return call(*args)
-        return self.device.submit(call, *args).result(self.settings.timeout)
+        return _result(self.device.submit(call, *args), self.settings.timeout)
 
     def _hanging(self, what: str) -> TrackerError:
         names = ", ".join(stream.job.name for stream in self.live) or "the first sequences"
@@ -342,6 +352,26 @@ class _Loop:
     def _count(self, frames: int) -> None:
         self.timing.frames += frames
         self.on_frames(frames)
+
+
+class _Hanging(Exception):  # noqa: N818 - a signal inside this module, not an error that anyone sees
+    """A call did not return in time."""
+
+
+def _result(future: Future[R], timeout: float | None) -> R:
+    try:
+        return future.result(timeout)
+    except TimeoutError:
+        if future.done():  # the call itself raised a TimeoutError
+            raise
+        raise _Hanging from None
+
+
+def _initialized(tracker: Tracker[Any, Any], frames: list[Frame], boxes: Boxes) -> list[Any]:
+    states = tracker.initialize(frames, boxes)
+    if len(states) != len(frames):
+        raise TrackerError(f"initialize returned {len(states)} states for {len(frames)} streams.")
+    return states
 
 
 def _call(function: cabc.Callable[..., R], *args: Any) -> Future[R]:

@@ -1,0 +1,316 @@
+"""``evalkit run-benchmark``: run a tracker over benchmarks."""
+
+import collections.abc as cabc
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+import evalkit
+from evalkit import running
+from evalkit.benchmarks import get_benchmark
+from evalkit.benchmarks.spec import BenchmarkSpec, Split
+from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json, results_option
+from evalkit.commands.progress import frame_progress
+from evalkit.commands.roots import find_root
+from evalkit.errors import EvalkitError, unknown_name
+from evalkit.sample import sample_origin
+from evalkit.store.manifest import RunEnvironment, current_environment
+from evalkit.store.runs import ResultStore, Run, RunStatus
+from evalkit.tracking.catalog import load_tracker
+from evalkit.tracking.interface import Tracker, TrackerOptions
+from evalkit.tracking.loop import LoopSettings, LoopTiming
+
+GPU_CAPACITY = 32
+PACKAGE = Path(evalkit.__file__).parent
+CODE = (PACKAGE / "tracking", PACKAGE / "images.py")  # what decides boxes, besides the trackers
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line says, as it says it."""
+
+    split: str | None
+    data_root: Path | None
+    layout: Path | None
+    sequences: str | None
+    limit_sequences: int | None
+    limit_frames: int | None
+    capacity: str
+    decoders: int
+    repeat: int
+    seed: int
+    precision: str
+    timeout: float
+    fresh: bool
+    allow_mixed: bool
+
+
+@click.command()
+@click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]")
+@click.option("--tracker", required=True, help="A name from `evalkit list trackers`, or FILE.py:CLASS.")
+@click.option("--weights", help="Weight file or folder of the tracker; `random` for a dry run.")
+@click.option("--split", help="Default: the split that papers report.")
+@data_root_option
+@click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
+@click.option("--sequences", help="Names separated by commas, or @FILE with one name per line.")
+@click.option("--limit-sequences", type=click.IntRange(min=1), help="Only the first N sequences.")
+@click.option("--limit-frames", type=click.IntRange(min=1), help="Only the first N frames of each sequence.")
+@click.option("--capacity", default="auto", show_default=True, help="Streams tracked together, or `auto`.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Numbers.",
+)
+@click.option(
+    "--decoders", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores", help="Threads."
+)
+@click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Runs of the same thing.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For trackers with random parts.")
+@click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds after which one step hangs.")
+@click.option("--fresh", is_flag=True, help="Do not resume: set earlier results of this run aside.")
+@click.option("--allow-mixed", is_flag=True, help="Resume although code or libraries have changed.")
+@results_option
+@json_option
+@common_options
+@click.pass_obj
+def run_benchmark(  # noqa: PLR0917 - one parameter per option
+    app: App,
+    /,
+    benchmarks: str,
+    tracker: str,
+    weights: str | None,
+    device: str,
+    results: Path,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    r"""Run a tracker over one or more benchmarks.
+
+    Finished sequences are stored at once; the same command again runs only what is missing. A sequence that fails is
+    recorded with its error, the others go on, and the command ends with 1.
+
+    \b
+    Examples:
+      evalkit run-benchmark uav123,lasot --tracker kcf --data-root sample
+      evalkit run-benchmark lasot --tracker mine.py:Correlation --limit-sequences 10
+      evalkit run-benchmark custom --tracker ncc --data-root videos --layout layout.toml
+      evalkit run-benchmark got10k --split val --tracker ncc --repeat 3 --json
+    """
+    asked = RunOptions(**options)
+    targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
+    chosen = TrackerOptions(
+        weights=weights, device=_device(app, tracker, device), precision=asked.precision, seed=asked.seed
+    )
+    built = load_tracker(app.catalog, tracker, chosen, timeout=asked.timeout)
+    session = _Session(
+        app=app,
+        asked=asked,
+        tracker=built,
+        store=ResultStore(results),
+        device=chosen.device,
+        environment=current_environment([*CODE, *app.code]),
+        batched=_is_network(app, tracker),
+    )
+    with contextlib.ExitStack() as locks:
+        plans = [session.plan(target, repeat, locks) for target in targets for repeat in range(asked.repeat)]
+        stopped = session.execute(plans)
+        documents = [running.outcome(plan) for plan in plans]
+    _report(app, documents, as_json=as_json, stopped=stopped)
+    return 0 if all(document["status"] == RunStatus.COMPLETE.value for document in documents) else 1
+
+
+def _target(name: str, asked: RunOptions) -> running.Target:
+    spec = get_benchmark(name, layout=asked.layout)
+    split = _split(spec, asked.split)
+    root = find_root(spec, asked.data_root)
+    names = spec.list_sequences(root, split)
+    chosen = running.select_names(names, _wanted(asked.sequences), asked.limit_sequences)
+    origin = sample_origin(root) or (f"custom:{root.resolve().name}" if name == "custom" else "official")
+    target = running.Target(spec, split, root, origin, chosen, asked.limit_frames)
+    if not chosen:
+        raise running.no_sequences(target)
+    return target
+
+
+def _split(spec: BenchmarkSpec, name: str | None) -> Split:
+    if name is None:
+        return spec.default_split
+    if name not in spec.splits:
+        raise unknown_name(f"split of {spec.title}", name, spec.splits)
+    return spec.splits[name]
+
+
+def _wanted(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    if not text.startswith("@"):
+        return [name.strip() for name in text.split(",") if name.strip()]
+    path = Path(text[1:])
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as problem:
+        raise EvalkitError(f"--sequences: cannot read {path}: {problem.strerror}.") from problem
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _device(app: App, tracker: str, device: str) -> str:
+    if tracker in app.catalog and not _is_network(app, tracker):
+        return "cpu"  # nothing of it runs on a device
+    if device != "auto":
+        return device
+    if tracker not in app.catalog:
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _is_network(app: App, tracker: str) -> bool:
+    entry = app.catalog.get(tracker)
+    return entry is not None and entry.parameters is not None
+
+
+def _capacity(asked: RunOptions, device: str) -> int:
+    if asked.capacity == "auto":
+        return GPU_CAPACITY if device.startswith("cuda") else max(2, os.cpu_count() or 1)
+    if not asked.capacity.isdigit() or int(asked.capacity) < 1:
+        raise click.BadParameter(
+            f"{asked.capacity!r} is neither a positive number nor `auto`.", param_hint="--capacity"
+        )
+    return int(asked.capacity)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One call of the command.
+
+    ``batched``: a network from the catalogue. Simple trackers have their own time limit for each stream.
+    """
+
+    app: App
+    asked: RunOptions
+    tracker: Tracker[Any, Any]
+    store: ResultStore
+    device: str
+    environment: RunEnvironment
+    batched: bool
+
+    def plan(self, target: running.Target, repeat: int, locks: contextlib.ExitStack) -> running.Plan:
+        """Open the run, hold its lock as long as the command runs, and see what is missing."""
+        run = self._open(target, repeat)
+        if self.asked.fresh:
+            with run.lock():
+                running.set_aside(run)
+            run = self._open(target, repeat)
+        locks.enter_context(run.lock())
+        running.check_environment(run, self.environment, allow_mixed=self.asked.allow_mixed)
+        auxiliary = target.spec.auxiliary
+        reads_aux = auxiliary is None or auxiliary in self.tracker.info.modalities
+        plan = running.make_plan(target, run, aux=reads_aux)
+        self._announce(plan)
+        return plan
+
+    def _open(self, target: running.Target, repeat: int) -> Run:
+        asked = self.asked
+        return running.open_run(
+            self.store, target, self.tracker.info, precision=asked.precision, seed=asked.seed, repeat=repeat
+        )
+
+    def _announce(self, plan: running.Plan) -> None:
+        title = plan.target.spec.name
+        for note in plan.run.notes:
+            self.app.say(f"note: {title}: {note}")
+        for name, error in plan.failed.items():
+            self.app.say(f"failed: {title}/{name}: {error}")
+        if plan.finished_before:
+            self.app.say(f"{title}: {plan.finished_before} of {len(plan.run.names)} sequences were finished before")
+
+    def execute(self, plans: list[running.Plan]) -> bool:
+        """Track what is missing; return whether it was stopped from outside."""
+        settings = LoopSettings(
+            capacity=_capacity(self.asked, self.device),
+            decoders=self.asked.decoders,
+            workers=os.cpu_count() or 1,
+            timeout=self.asked.timeout if self.batched else None,
+            read_timeout=self.asked.timeout,
+        )
+        sequences, frames = sum(len(plan.jobs) for plan in plans), sum(plan.total_frames for plan in plans)
+        with frame_progress(self.app, sequences=sequences, frames=frames) as progress, _stop_on_sigterm():
+            try:
+                timing = running.execute(
+                    self.tracker,
+                    plans,
+                    settings,
+                    device=self.device,
+                    environment=self.environment,
+                    on_frames=progress.advance,
+                    on_failure=progress.failure,
+                )
+            except KeyboardInterrupt:
+                return True
+        self.app.detail(_timing_text(timing))
+        return False
+
+
+@contextlib.contextmanager
+def _stop_on_sigterm() -> cabc.Iterator[None]:
+    """Batch systems end a job with SIGTERM: treat it as Ctrl-C, so that what is finished is stored."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _timing_text(timing: LoopTiming) -> str:
+    shares = {
+        "waiting for decoded frames": timing.wait_decode,
+        "prepare": timing.prepare,
+        "track": timing.track,
+        "waiting for writes": timing.wait_write,
+    }
+    parts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in shares.items())
+    rate = timing.frames / timing.total if timing.total else 0.0
+    return f"{timing.frames} frames in {timing.total:.2f} s, {rate:.1f} frames/s: {parts}"
+
+
+def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped: bool) -> None:
+    if as_json:
+        print_json(documents[0] if len(documents) == 1 else documents)
+    for document in documents:
+        if not as_json:
+            click.echo(_summary(document))
+        for name, error in document["failed"].items():
+            app.say(f"  failed: {name}: {error}")
+    unfinished = [document for document in documents if document["status"] != RunStatus.COMPLETE.value]
+    if unfinished:
+        why = "stopped" if stopped else "incomplete"
+        app.say(f"{why}: finished sequences are stored; the same command runs only what is missing.")
+    else:
+        names = " ".join(f"--benchmark {name}" for name in dict.fromkeys(d["benchmark"] for d in documents))
+        app.say(f"next: evalkit make-table {names} --tracker {documents[0]['tracker']}")
+
+
+def _summary(document: dict[str, Any]) -> str:
+    rate = document["frames"] / document["seconds"] if document["seconds"] else 0.0
+    total = document["sequences"] + len(document["missing"])
+    repeat = f" repeat {document['repeat']}" if document["repeat"] else ""
+    return (
+        f"{document['benchmark']} {document['split']} {document['tracker']}{repeat}: {document['status']}, "
+        f"{document['sequences']} of {total} sequences, {document['frames']} frames, "
+        f"{rate:.1f} frames/s in the tracker, "
+        f"run {document['run']}, digest {document['digest'][:12]}"
+    )

@@ -1,0 +1,316 @@
+"""Running a tracker over benchmarks: from names to stored results, resuming what is missing."""
+
+import collections.abc as cabc
+import datetime as dt
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.benchmarks.frames import ImageFrames
+from evalkit.benchmarks.spec import BenchmarkSpec, Split
+from evalkit.errors import DatasetLayoutError, EvalkitError, StoreError, unknown_name
+from evalkit.sequences import Sequence, Trajectory
+from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
+from evalkit.store.runs import ResultStore, Run
+from evalkit.tracking.catalog import check_modalities
+from evalkit.tracking.interface import Tracker, TrackerInfo
+from evalkit.tracking.loop import Job, LoopSettings, LoopTiming, run_jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A part of a benchmark's copy that is to be run.
+
+    Attributes:
+        spec: The benchmark.
+        split: Its split.
+        root: The folder of the copy.
+        data: Origin as in RunIdentity.data.
+        names: Sequences, in the benchmark's order.
+        frame_limit: Only the first frames of every sequence.
+    """
+
+    spec: BenchmarkSpec
+    split: Split
+    root: Path
+    data: str
+    names: tuple[str, ...]
+    frame_limit: int | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """A run and what is left to do for it.
+
+    Attributes:
+        target: What is run.
+        run: Where results go.
+        jobs: Sequences to track.
+        failed: Sequence -> error, so far.
+        finished_before: Sequences found in the store.
+        total_frames: Frames of the jobs.
+    """
+
+    target: Target
+    run: Run
+    jobs: list[Job] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    finished_before: int = 0
+
+    @property
+    def total_frames(self) -> int:
+        """Frames left to track."""
+        return sum(job.length for job in self.jobs)
+
+
+def select_names(names: cabc.Sequence[str], wanted: cabc.Sequence[str] | None, limit: int | None) -> tuple[str, ...]:
+    """Filter a benchmark's names by ``--sequences`` and ``--limit-sequences``, in the benchmark's order.
+
+    Raises:
+        UnknownNameError: A wanted name does not exist.
+
+    Example:
+        >>> select_names(["a", "b", "c"], ["c", "a"], 1)
+        ('a',)
+    """
+    if wanted is not None:
+        for name in wanted:
+            if name not in names:
+                raise unknown_name("sequence", name, names)
+        names = [name for name in names if name in set(wanted)]
+    return tuple(names[:limit])
+
+
+def run_notes(info: TrackerInfo, target: Target) -> tuple[str, ...]:
+    """What a reader of a run's numbers must know.
+
+    Raises:
+        TrackerError: The tracker needs a sensor that the benchmark does not have.
+    """
+    spec = target.spec
+    check_modalities(info, spec.modalities, spec.title)
+    notes = [*info.notes, *(f"{info.name} ignores the {name} image" for name in spec.modalities - info.modalities)]
+    if target.data != "official":
+        notes.append(f"data: {target.data}")
+    if info.weights_sha256 == "random":
+        notes.append("random weights: a dry run, its scores mean nothing")
+    return tuple(dict.fromkeys(notes))
+
+
+def open_run(store: ResultStore, target: Target, info: TrackerInfo, *, precision: str, seed: int, repeat: int) -> Run:
+    """Return the run of a tracker on a target, created if it is new."""
+    identity = RunIdentity(
+        benchmark=target.spec.name,
+        split=target.split.name,
+        data=target.data,
+        sequence_list_sha256=names_sha256(target.names),
+        tracker=info.name,
+        config=info.config,
+        weights_sha256=info.weights_sha256,
+        precision=precision,
+        seed=seed,
+        repeat=repeat,
+        frame_limit=target.frame_limit,
+    )
+    notes = run_notes(info, target)
+    return store.open_or_create(identity, target.names, notes)
+
+
+def set_aside(run: Run) -> None:
+    """Move a run's folder out of the way for ``--fresh``; nothing is deleted."""
+    if run.path.is_dir():
+        stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")
+        aside = run.path.parent / ".replaced" / f"{run.run_id}-{stamp}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        run.path.rename(aside)
+
+
+def check_environment(run: Run, environment: RunEnvironment, *, allow_mixed: bool) -> None:
+    """Refuse to continue a run under other code or libraries, unless asked for.
+
+    Raises:
+        StoreError: The finished part was computed in another environment.
+    """
+    others = [other for key, other in run.environments().items() if key != environment.sha256]
+    if others and not allow_mixed and len(run.missing()) < len(run.names):
+        raise StoreError(
+            f"run {run.run_id} ({run.path}) was begun in another environment: "
+            f"{'; '.join(environment.differences(others[0]))}. Its boxes may differ from those that would be "
+            "computed now. Use --allow-mixed to continue it (tables will say so), or --fresh to start anew."
+        )
+
+
+def make_plan(target: Target, run: Run, *, aux: bool, threads: int = 4) -> Plan:
+    """Read the annotations of a target and find out what is left to do.
+
+    Sequences whose copy is damaged become failures; they do not stop the others.
+
+    Args:
+        target: What is run.
+        run: Where results go.
+        aux: The tracker reads the second modality.
+        threads: Readers.
+
+    Raises:
+        StoreError: A finished result was changed, or belongs to other data of the same name.
+    """
+    plan = Plan(target, run)
+    missing = set(run.missing())
+    with ThreadPoolExecutor(threads) as pool:
+        opened = list(pool.map(lambda name: _open_sequence(target, name), target.names))
+    for name, sequence in zip(target.names, opened, strict=True):
+        if name not in missing:
+            plan.finished_before += 1
+            _check_finished(run, name, sequence, target.frame_limit)
+        elif isinstance(sequence, Sequence):
+            plan.jobs.append(_job(sequence, target.frame_limit, aux=aux))
+        else:
+            _note_failure(plan, name, sequence)
+    return plan
+
+
+def _open_sequence(target: Target, name: str) -> Sequence | Exception:
+    try:
+        return target.spec.read_sequence(target.root, target.split, name)
+    except (EvalkitError, OSError) as problem:
+        return problem
+
+
+def _job(sequence: Sequence, frame_limit: int | None, *, aux: bool) -> Job:
+    frames = sequence.frames
+    if not aux and isinstance(frames, ImageFrames):
+        frames = frames.without_aux()  # a second image that nobody reads need not be decoded
+    return Job(sequence.name, frames, sequence.initial_box, _length(sequence, frame_limit))
+
+
+def _length(sequence: Sequence, frame_limit: int | None) -> int:
+    return len(sequence) if frame_limit is None else min(len(sequence), frame_limit)
+
+
+def _check_finished(run: Run, name: str, sequence: Sequence | Exception, frame_limit: int | None) -> None:
+    run.read(name)  # verifies the hash
+    record = run.record(name)
+    assert record is not None
+    if not isinstance(sequence, Sequence):
+        return
+    box = tuple(sequence.initial_box.tolist())
+    length = _length(sequence, frame_limit)
+    if (record.frames, record.initial_box) != (length, box):
+        raise StoreError(
+            f"run {run.run_id} ({run.path}) holds results of other data: {name} has {record.frames} frames and "
+            f"starts at {record.initial_box} there, but {length} frames and {box} in this copy. "
+            "Use another --results folder, or --fresh."
+        )
+
+
+def _note_failure(plan: Plan, name: str, error: Exception) -> None:
+    text = _one_line(error)
+    plan.failed[name] = text
+    details = "".join(traceback.format_exception(error))
+    plan.run.write_failure(name, text, details)
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error) if isinstance(error, EvalkitError) else f"{type(error).__name__}: {error}"
+    notes = "; ".join(note for note in getattr(error, "__notes__", ()) if note not in text)
+    return f"{text} ({notes})" if notes else text
+
+
+@dataclass(slots=True)
+class _PlanSink:
+    """Writes what the loop finishes; jobs of several plans share one queue, so it looks up each job's plan."""
+
+    plans: cabc.Mapping[int, Plan]
+    device: str
+    capacity: int
+    environment: RunEnvironment
+    on_failure: cabc.Callable[[str, str], None]
+
+    def finished(self, job: Job, trajectory: Trajectory) -> None:
+        record = SequenceRecord(
+            name=job.name,
+            frames=len(trajectory),
+            initial_box=tuple(np.asarray(job.initial_box).tolist()),
+            predictions_sha256="",
+            file_sha256="",
+            seconds=float(np.nansum(trajectory.seconds)),
+            device=self.device,
+            capacity=self.capacity,
+            rank=0,
+            finished_utc=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            environment_sha256=self.environment.sha256,
+        )
+        self.plans[id(job)].run.write(record, trajectory)
+
+    def failed(self, job: Job, error: Exception) -> None:
+        plan = self.plans[id(job)]
+        _note_failure(plan, job.name, error)
+        self.on_failure(f"{plan.target.spec.name}/{job.name}", plan.failed[job.name])
+
+
+def execute(
+    tracker: Tracker[Any, Any],
+    plans: cabc.Sequence[Plan],
+    settings: LoopSettings,
+    *,
+    device: str,
+    environment: RunEnvironment,
+    on_frames: cabc.Callable[[int], None] = lambda _: None,
+    on_failure: cabc.Callable[[str, str], None] = lambda _name, _error: None,
+) -> LoopTiming:
+    """Track the jobs of all plans in one queue and store what finishes.
+
+    Args:
+        tracker: The tracker.
+        plans: Several benchmarks and repeats.
+        settings: Capacity, threads, limits.
+        device: For the records.
+        environment: For the records.
+        on_frames: Progress.
+        on_failure: Called with "benchmark/sequence" and its error.
+
+    Returns:
+        Where the time went.
+    """
+    owner = {id(job): plan for plan in plans for job in plan.jobs}
+    for plan in plans:
+        if plan.jobs:
+            plan.run.add_environment(environment)
+    sink = _PlanSink(owner, device, settings.capacity, environment, on_failure)
+    jobs = [job for plan in plans for job in plan.jobs]
+    return run_jobs(tracker, jobs, sink, settings, on_frames)
+
+
+def outcome(plan: Plan) -> dict[str, object]:
+    """The JSON document of a run, see the command line's contract."""
+    run = plan.run
+    missing = run.missing()
+    finished = [name for name in run.names if name not in set(missing)]
+    records = [record for name in finished if (record := run.record(name)) is not None]
+    return {
+        "benchmark": run.identity.benchmark,
+        "split": run.identity.split,
+        "tracker": run.identity.tracker,
+        "run": run.run_id,
+        "repeat": run.identity.repeat,
+        "status": run.status().value,
+        "sequences": len(records),
+        "frames": sum(record.frames for record in records),
+        "seconds": round(sum(record.seconds for record in records), 6),
+        "digest": run.digest(),
+        "failed": {**run.failures(), **plan.failed},
+        "missing": missing,
+        "data": run.identity.data,
+        "notes": list(run.notes),
+        "environments": len(run.environments()),
+        "path": str(run.path),
+    }
+
+
+def no_sequences(target: Target) -> DatasetLayoutError:
+    """The error of an empty selection."""
+    return DatasetLayoutError(f"{target.spec.title} {target.split.name}: no sequences in {target.root}.")

@@ -1,0 +1,263 @@
+"""The slot loop: order, isolation of failures, independence of capacity."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError
+from evalkit.sequences import Frame, Trajectory
+from evalkit.tracking.interface import Predictions, TrackerInfo
+from evalkit.tracking.loop import Job, LoopSettings, run_jobs
+
+
+@dataclass
+class Numbers:
+    """Frames whose pixels hold sequence and frame number."""
+
+    sequence: int
+    length: int
+    bad: int | None = None
+
+    def __len__(self) -> int:
+        return self.length
+
+    def read(self, index: int) -> Frame:
+        if index == self.bad:
+            raise ImageReadError(f"frame {index} is truncated")
+        return Frame(np.array([[[self.sequence, index, 0]]], dtype=np.uint8))
+
+
+@dataclass
+class Walk:
+    """A batched tracker whose box depends on its own past and its own frames only."""
+
+    info: TrackerInfo = field(default_factory=lambda: TrackerInfo("walk"))
+    fail_at: tuple[int, int] | None = None
+    nan_at: tuple[int, int] | None = None
+    batches: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+
+    def initialize(self, frames, boxes):
+        self.starts += [int(frame.rgb[0, 0, 0]) for frame in frames]
+        return [{"box": box.copy()} for box in boxes]
+
+    def prepare(self, state, frame):
+        return frame.rgb[0, 0].astype(int)
+
+    def track(self, states, inputs):
+        if self.fail_at in [tuple(pixel[:2]) for pixel in inputs]:
+            raise RuntimeError("cuda is unhappy")
+        self.batches.append(len(states))
+        for state, pixel in zip(states, inputs, strict=True):
+            state["box"] = state["box"] * 0.9 + pixel.sum()
+        boxes = np.array([state["box"] for state in states])
+        for row, pixel in enumerate(inputs):
+            if self.nan_at == tuple(pixel[:2]):
+                boxes[row] = np.nan
+        return Predictions(boxes, np.full(len(states), 0.5))
+
+
+@dataclass
+class Memory:
+    results: dict[str, Trajectory] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+
+    def finished(self, job, trajectory):
+        self.results[job.name] = trajectory
+        self.order.append(job.name)
+
+    def failed(self, job, error):
+        self.errors[job.name] = error
+
+
+def jobs(lengths, bad=()):
+    bad = dict(bad)
+    return [
+        Job(f"s{n}", Numbers(n, length, bad.get(n)), np.array([n, 1.0, 2.0, 3.0]), length)
+        for n, length in enumerate(lengths)
+    ]
+
+
+def run(tracker, work, **settings):
+    memory = Memory()
+    timing = run_jobs(tracker, work, memory, LoopSettings(**settings))
+    return memory, timing
+
+
+LENGTHS = [5, 1, 12, 2, 7, 7, 3]
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3, 16])
+def test_boxes_do_not_depend_on_capacity(capacity):
+    expected, _ = run(Walk(), jobs(LENGTHS))
+    found, timing = run(Walk(), jobs(LENGTHS), capacity=capacity, decoders=3)
+    assert found.results.keys() == expected.results.keys()
+    for name, trajectory in expected.results.items():
+        np.testing.assert_array_equal(found.results[name].boxes, trajectory.boxes)
+    assert timing.frames == sum(LENGTHS)
+
+
+def test_frame_0_is_the_initial_box_with_no_confidence():
+    memory, _ = run(Walk(), jobs([3]))
+    np.testing.assert_array_equal(memory.results["s0"].boxes[0], [0, 1, 2, 3])
+    np.testing.assert_array_equal(memory.results["s0"].confidence, [np.nan, 0.5, 0.5])
+    assert (memory.results["s0"].seconds >= 0).all()
+
+
+def test_longest_sequences_start_first_and_slots_are_refilled_at_once():
+    tracker = Walk()
+    _, timing = run(tracker, jobs([2, 3, 9, 4]), capacity=2)
+    assert tracker.starts == [2, 3, 1, 0]
+    assert timing.steps == 8  # the longest sequence alone decides: 9 frames, the first of which initializes
+    assert tracker.batches == [2] * 6 + [1] * 2
+
+
+@pytest.mark.parametrize("capacity", [1, 4])
+def test_a_bad_image_ends_its_sequence_alone_and_is_named_with_its_frame(capacity):
+    memory, _ = run(Walk(), jobs(LENGTHS, bad=[(2, 6), (5, 0)]), capacity=capacity)
+    assert sorted(memory.errors) == ["s2", "s5"]
+    assert str(memory.errors["s2"]) == "frame 6 is truncated"
+    assert memory.errors["s2"].__notes__ == ["frame 6"]
+    assert sorted(memory.results) == ["s0", "s1", "s3", "s4", "s6"]
+
+
+@pytest.mark.parametrize("capacity", [1, 3, 7])
+def test_a_batch_that_raises_is_repeated_stream_by_stream(capacity):
+    expected, _ = run(Walk(), jobs(LENGTHS))
+    memory, _ = run(Walk(fail_at=(4, 3)), jobs(LENGTHS), capacity=capacity)
+    assert list(memory.errors) == ["s4"]
+    for name, trajectory in memory.results.items():
+        np.testing.assert_array_equal(trajectory.boxes, expected.results[name].boxes)
+
+
+def test_a_nan_box_ends_its_sequence_alone():
+    memory, _ = run(Walk(nan_at=(4, 3)), jobs(LENGTHS), capacity=3)
+    assert list(memory.errors) == ["s4"]
+    assert "returned [nan nan nan nan] as box" in str(memory.errors["s4"])
+
+
+def test_errors_of_single_streams_reported_by_the_tracker_end_those_streams():
+    class Picky(Walk):
+        def track(self, states, inputs):
+            answer = super().track(states, inputs)
+            errors = {i: ValueError("no") for i, pixel in enumerate(inputs) if tuple(pixel[:2]) == (0, 2)}
+            return answer._replace(errors=errors)
+
+    memory, _ = run(Picky(), jobs(LENGTHS), capacity=3)
+    assert list(memory.errors) == ["s0"]
+    assert len(memory.results) == len(LENGTHS) - 1
+
+
+def test_a_wrong_shape_is_an_error_that_says_what_came():
+    class Wrong(Walk):
+        def track(self, states, inputs):
+            return Predictions(np.zeros((len(states), 5)), np.zeros(len(states)))
+
+    memory, _ = run(Wrong(), jobs([4, 4]), capacity=2)
+    assert "boxes of shape (1, 5)" in str(memory.errors["s0"])
+    assert len(memory.errors) == 2
+
+
+def test_one_stream_that_cannot_start_does_not_stop_the_others():
+    class Choosy(Walk):
+        def initialize(self, frames, boxes):
+            if any(frame.rgb[0, 0, 0] == 2 for frame in frames):
+                raise ValueError("I do not like this one")
+            return super().initialize(frames, boxes)
+
+    memory, _ = run(Choosy(), jobs(LENGTHS), capacity=4)
+    assert list(memory.errors) == ["s2"]
+    assert len(memory.results) == len(LENGTHS) - 1
+
+
+def test_a_batched_tracker_that_never_returns_ends_the_run_with_an_error():
+    class Stuck(Walk):
+        def track(self, states, inputs):
+            time.sleep(60)
+
+    start = time.perf_counter()
+    with pytest.raises(TrackerError, match=r"did not return within 0\.2 s.*s0"):
+        run(Stuck(), jobs([4]), timeout=0.2)
+    assert time.perf_counter() - start < 10
+
+
+def test_an_image_that_is_never_read_ends_its_sequence_alone():
+    class Slow(Numbers):
+        def read(self, index):
+            if index == 3:
+                time.sleep(60)
+            return super().read(index)
+
+    work = jobs([6, 6, 6])
+    work[1] = Job("s1", Slow(1, 6), np.array([1.0, 1, 2, 3]), 6)
+    memory, _ = run(Walk(), work, capacity=3, decoders=1, read_timeout=0.3)
+    assert "longer than 0.3 s" in str(memory.errors["s1"])
+    assert sorted(memory.results) == ["s0", "s2"]
+
+
+def test_a_timeout_error_raised_by_the_tracker_itself_is_its_own_failure():
+    class Timing(Walk):
+        def track(self, states, inputs):
+            raise TimeoutError("my own")
+
+    memory, _ = run(Timing(), jobs([3]), timeout=5.0)
+    assert str(memory.errors["s0"]) == "my own"
+
+
+def test_a_sink_that_cannot_write_ends_the_run():
+    class Full(Memory):
+        def finished(self, job, trajectory):
+            raise StoreError("No space left on device")
+
+    with pytest.raises(StoreError, match="No space left"):
+        run_jobs(Walk(), jobs(LENGTHS), Full(), LoopSettings(capacity=2))
+
+
+def test_what_is_finished_is_written_when_the_user_stops():
+    class Stops(Walk):
+        def track(self, states, inputs):
+            if len(self.batches) == 5:
+                raise KeyboardInterrupt
+            return super().track(states, inputs)
+
+    memory = Memory()
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(Stops(), jobs([4, 3, 3]), memory, LoopSettings())
+    assert list(memory.results) == ["s0", "s1"]
+
+
+def test_decoding_runs_ahead_but_within_its_memory():
+    lock = threading.Lock()
+    reads = []
+
+    class Watched(Numbers):
+        def read(self, index):
+            with lock:
+                reads.append(index)
+            return super().read(index)
+
+    class Gate(Walk):
+        def track(self, states, inputs):
+            if not self.batches:
+                time.sleep(0.2)
+                with lock:
+                    self.ahead = max(reads)
+            return super().track(states, inputs)
+
+    tracker = Gate()
+    run_jobs(tracker, [Job("s", Watched(0, 50), np.ones(4), 50)], Memory(), LoopSettings(lookahead_bytes=3 * 5))
+    assert tracker.ahead == 1 + 5
+
+
+def test_progress_counts_every_frame():
+    counted = []
+    run_jobs(Walk(), jobs(LENGTHS), Memory(), LoopSettings(capacity=3), counted.append)
+    assert sum(counted) == sum(LENGTHS)
+
+
+def test_the_error_of_a_frame_is_an_evalkit_error_with_a_text():
+    assert issubclass(ImageReadError, EvalkitError)

@@ -1,0 +1,220 @@
+"""Results on disk: lossless, whole or nothing, verified on reading."""
+
+import dataclasses
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from evalkit.errors import StoreError
+from evalkit.sequences import Trajectory
+from evalkit.store import atomic
+from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
+from evalkit.store.runs import ResultStore, RunStatus, predictions_sha256
+
+IDENTITY = RunIdentity(
+    benchmark="lasot",
+    split="test",
+    data="sample:seed=1",
+    sequence_list_sha256=names_sha256(["a-1", "b`2"]),
+    tracker="kcf",
+    config={"rate": 0.02, "scales": [0.97, 1, 1.03]},
+    weights_sha256="ab" * 32,
+    precision="bf16",
+    seed=7,
+    repeat=2,
+    frame_limit=30,
+    source="imported",
+    archive_sha256="cd" * 32,
+)
+NAMES = ("a-1", "b`2")
+BLANK = SequenceRecord(
+    name="a-1",
+    frames=3,
+    initial_box=(1.0, 2.0, 3.0, 4.0),
+    predictions_sha256="",
+    file_sha256="",
+    seconds=0.5,
+    device="cpu",
+    capacity=4,
+    rank=0,
+    finished_utc="2026-01-01T00:00:00+00:00",
+    environment_sha256="",
+)
+
+
+def trajectory(seed: int = 0) -> Trajectory:
+    noise = np.random.default_rng(seed)
+    return Trajectory(noise.normal(100, 50, (3, 4)), np.array([np.nan, 0.25, 1 / 3]), np.array([0.1, 0.01, np.nan]))
+
+
+def test_the_run_id_of_schema_1_never_changes() -> None:
+    assert IDENTITY.schema == 1
+    assert IDENTITY.run_id == "e0fb4ef5beeb"
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(RunIdentity)])
+def test_every_field_of_the_identity_changes_the_run_id(field: str) -> None:
+    value = getattr(IDENTITY, field)
+    other = {"config": {"rate": 0.03}}.get(field, value + 1 if isinstance(value, int) else f"{value}x")
+    assert dataclasses.replace(IDENTITY, **{field: other}).run_id != IDENTITY.run_id
+
+
+def test_a_result_comes_back_to_the_last_bit(tmp_path: Path) -> None:
+    run = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
+    written = trajectory()
+    run.write(BLANK, written)
+    read = run.read("a-1")
+    np.testing.assert_array_equal(read.boxes, written.boxes)
+    np.testing.assert_array_equal(read.confidence, written.confidence)
+    assert run.missing() == ["b`2"]
+    assert run.status() is RunStatus.PARTIAL
+    run.write(dataclasses.replace(BLANK, name="b`2"), written)
+    assert run.status() is RunStatus.COMPLETE
+
+
+@settings(max_examples=25, deadline=None)
+@given(hnp.arrays(np.float64, (2, 4), elements=st.floats(allow_infinity=False, allow_nan=True)))
+def test_any_box_survives_the_store(tmp_path_factory: pytest.TempPathFactory, boxes: np.ndarray) -> None:
+    run = ResultStore(tmp_path_factory.mktemp("store")).open_or_create(IDENTITY, NAMES)
+    run.write(BLANK, Trajectory.of_boxes(boxes))
+    np.testing.assert_array_equal(run.read("a-1").boxes, boxes)
+    assert predictions_sha256(run.read("a-1")) == predictions_sha256(Trajectory.of_boxes(boxes))
+
+
+def test_times_do_not_enter_the_digest_but_boxes_and_confidence_do(tmp_path: Path) -> None:
+    first = trajectory()
+    digests = set()
+    for number, other in enumerate(
+        [
+            first,
+            dataclasses.replace(first, seconds=first.seconds * 2),
+            dataclasses.replace(first, boxes=first.boxes + 1e-9),
+            dataclasses.replace(first, confidence=first.confidence + 0.5),
+        ]
+    ):
+        run = ResultStore(tmp_path / str(number)).open_or_create(IDENTITY, NAMES)
+        run.write(BLANK, other)
+        digests.add(run.digest())
+    assert len(digests) == 3
+
+
+def test_a_changed_result_file_is_refused_by_name(tmp_path: Path) -> None:
+    run = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
+    run.write(BLANK, trajectory())
+    path = run.path / "sequences" / "a-1.csv"
+    path.write_text(path.read_text().replace("2,", "3,", 1))
+    with pytest.raises(StoreError, match=r"a-1\.csv was changed"):
+        run.read("a-1")
+
+
+def test_another_schema_version_is_refused(tmp_path: Path) -> None:
+    run = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
+    manifest = run.path / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["identity"]["schema"] = 9
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match="schema version 9, this evalkit reads version 1"):
+        ResultStore(tmp_path).find()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"identity": {"schema": 1}, "sequences": []}', '{"identity": 3}'])
+def test_a_damaged_manifest_is_named(tmp_path: Path, damage: str) -> None:
+    run = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
+    (run.path / "manifest.json").write_text(damage)
+    with pytest.raises(StoreError, match=r"manifest\.json"):
+        ResultStore(tmp_path).find(benchmark="lasot")
+
+
+def test_an_edited_identity_is_noticed(tmp_path: Path) -> None:
+    run = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
+    manifest = run.path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"seed": 7', '"seed": 8'))
+    with pytest.raises(StoreError, match="was changed: its identity hashes to"):
+        ResultStore(tmp_path).find()
+
+
+def test_find_filters_by_benchmark_tracker_and_run(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    first = store.open_or_create(IDENTITY, NAMES)
+    second = store.open_or_create(dataclasses.replace(IDENTITY, tracker="mine.py:X"), NAMES)
+    assert {run.run_id for run in store.find(benchmark="lasot")} == {first.run_id, second.run_id}
+    assert [run.run_id for run in store.find(tracker="mine.py:X")] == [second.run_id]
+    assert [run.run_id for run in store.find(run_id=first.run_id[:6])] == [first.run_id]
+    assert store.find(benchmark="uav123") == []
+    assert ResultStore(tmp_path / "nowhere").find() == []
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_debris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    atomic.write_whole(path, b"old")
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"a\.csv: No space left on device.*same command again"):
+        atomic.write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_results_folder_that_cannot_be_written_is_an_error_not_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file where the folder should be")
+    with pytest.raises(StoreError, match="cannot write"):
+        ResultStore(tmp_path / "results").open_or_create(IDENTITY, NAMES)
+
+
+def test_a_killed_writer_leaves_whole_files_only(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from evalkit.store import atomic\n"
+        "sync = os.fsync\n"
+        "def die(handle): os.kill(os.getpid(), 9)\n"
+        "os.fsync = die\n"
+        "atomic.write_whole(Path(sys.argv[1]), b'x' * 1000000)\n"
+    )
+    path = tmp_path / "a.csv"
+    code = subprocess.run([sys.executable, "-c", program, str(path)], check=False).returncode
+    assert code == -9
+    assert not path.exists()
+
+
+def test_two_writers_of_one_run_exclude_each_other(tmp_path: Path) -> None:
+    run = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
+    other = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
+    with run.lock(), pytest.raises(StoreError, match="being written by another process"), other.lock():
+        pass
+    with other.lock():
+        pass
+
+
+def test_a_failure_is_kept_and_forgotten_when_the_sequence_is_finished(tmp_path: Path) -> None:
+    run = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
+    run.write_failure("a-1", "it broke", "trace")
+    assert run.failures() == {"a-1": "it broke"}
+    run.write(BLANK, trajectory())
+    assert run.failures() == {}
+
+
+@pytest.mark.parametrize("name", ["a b", "ünïcode", "..", "../x", "a/b", "c:d", "boy`head", "x" * 60, ".hidden", "%41"])
+def test_any_name_is_a_file_name_inside_its_folder(name: str) -> None:
+    encoded = atomic.file_name(name)
+    assert "/" not in encoded
+    assert not encoded.startswith(".")
+    assert encoded.isascii()
+    assert atomic.name_of_file(encoded) == name
+
+
+def test_environments_tell_what_differs() -> None:
+    one = RunEnvironment("1", "aa", "3.11", "Linux", {"numpy": "2"}, "opencv 5")
+    two = dataclasses.replace(one, image_decoder="opencv 6")
+    assert two.differences(one) == ["image_decoder: opencv 5 before, opencv 6 now"]
+    assert one.sha256 != two.sha256
