@@ -1,8 +1,18 @@
-"""Entries of a tracker catalogue: what can be said of a tracker without importing it."""
+"""Catalogue of trackers: what can be said of one without importing it, and how a name becomes a tracker."""
 
+import collections.abc as cabc
+import hashlib
+import importlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from evalkit.errors import TrackerError, unknown_name
 from evalkit.sequences import Modality
+from evalkit.tracking.interface import Tracker, TrackerInfo, TrackerOptions
+
+STEP_TIMEOUT = 300.0
+"""Seconds that an own tracker may take for one frame unless the caller says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,8 @@ class TrackerEntry:
         multiply_adds: Of one frame, None where not applicable.
         input_sizes: Template and search side in pixels, empty where not applicable.
         benchmark: Benchmark for which its weights are meant, None = any.
+        converter: "module:function" of a function ``(tracker name, source, destination) -> dict`` that rewrites the
+            authors' checkpoint as safetensors and returns what the new file says of its origin; None if there is none.
     """
 
     name: str
@@ -32,3 +44,90 @@ class TrackerEntry:
     multiply_adds: float | None = None
     input_sizes: tuple[int, ...] = ()
     benchmark: str | None = None
+    converter: str | None = None
+
+
+def load_tracker(
+    catalog: cabc.Mapping[str, TrackerEntry],
+    name: str,
+    options: TrackerOptions,
+    *,
+    timeout: float | None = STEP_TIMEOUT,
+) -> Tracker[Any, Any]:
+    """Build a tracker from what the user typed.
+
+    Args:
+        catalog: Trackers known by name.
+        name: A name of the catalogue, ``FILE.py:CLASS`` or ``module:Class``.
+        options: Weights, device, precision, seed.
+        timeout: Seconds that an own tracker may take for one frame; None = no limit.
+
+    Returns:
+        The tracker, ready to run.
+
+    Raises:
+        UnknownNameError: No such name; the text offers the nearest one.
+        TrackerError: The own file cannot be used, or weights are missing, unfit or not wanted.
+    """
+    if name in catalog:
+        return _build(catalog[name], options)
+    if ":" not in name and not name.endswith(".py"):
+        hint = "An own tracker is given as FILE.py:CLASS."
+        raise unknown_name("tracker", name, catalog, hint)
+    from evalkit.tracking.own import load_own
+
+    tracker = load_own(name, options, timeout=timeout)
+    if tracker.info.name in catalog:
+        raise TrackerError(
+            f"own tracker {name}: the name {tracker.info.name!r} belongs to a tracker of the catalogue, and their "
+            f"results would be mixed up. Rename the class."
+        )
+    return tracker
+
+
+def check_modalities(info: TrackerInfo, available: cabc.Set[Modality], where: str) -> None:
+    """Refuse a tracker that needs a second modality which the data lack.
+
+    Args:
+        info: The tracker's facts.
+        available: Sensors of the benchmark.
+        where: Name of the benchmark for the error text.
+
+    Raises:
+        TrackerError: None of the modalities that the tracker requires is there.
+
+    Example:
+        >>> check_modalities(TrackerInfo("kcf"), {Modality.RGB}, "LaSOT")
+    """
+    if info.required and not info.required & available:
+        wanted, found = (", ".join(sorted(names)) for names in (info.required, available))
+        raise TrackerError(
+            f"tracker {info.name} needs a second image ({wanted}), but {where} has only: {found}. "
+            f"Choose a benchmark that has it, or a tracker that runs on RGB alone."
+        )
+
+
+def hash_files(paths: cabc.Iterable[Path]) -> str:
+    """SHA-256 that identifies weight files.
+
+    Returns:
+        Of one file, what ``sha256sum`` prints; of several, the hash over ``sha256sum``'s lines in order of the
+        names (without folders).
+    """
+    digests: list[tuple[str, str]] = []
+    for path in paths:
+        with path.open("rb") as stream:
+            digests.append((path.name, hashlib.file_digest(stream, "sha256").hexdigest()))
+    if len(digests) == 1:
+        return digests[0][1]
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _build(entry: TrackerEntry, options: TrackerOptions) -> Tracker[Any, Any]:
+    if entry.weights is None and options.weights is not None:
+        raise TrackerError(f"tracker {entry.name} takes no weights; leave out --weights {options.weights}.")
+    module, _, function = entry.factory.partition(":")
+    factory = getattr(importlib.import_module(module), function)
+    tracker: Tracker[Any, Any] = factory(options)
+    return tracker

@@ -28,6 +28,7 @@ class TrackerInfo:
         weights_sha256: Hash of the weight file, "random" for a dry run, None if the tracker has no weights.
         deterministic: Same input, same boxes.
         notes: Remarks for the user that do not change a box, e.g. "the thermal image is ignored".
+        required: Second modalities of which a benchmark must have one; empty if RGB alone is enough.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TrackerInfo:
     weights_sha256: str | None = None
     deterministic: bool = True
     notes: tuple[str, ...] = ()
+    required: frozenset[Modality] = frozenset()
 
 
 class Predictions(NamedTuple):
@@ -117,9 +119,11 @@ class TrackerOptions:
         device: "cpu", "cuda", "cuda:1"; never "auto".
         precision: fp32, tf32, bf16 or fp16.
         seed: Seed for trackers with random parts (and for random weights).
+        compiled: Compile the network; its first steps are slow, later ones may be faster.
     """
 
     weights: str | None = None
     device: str = "cpu"
     precision: str = "fp32"
     seed: int = 0
+    compiled: bool = False

@@ -1,0 +1,240 @@
+"""From the simple interface, one object per stream, to the batched one; a stream that fails or hangs ends alone."""
+
+import collections.abc as cabc
+import os
+import traceback
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.boxes import Boxes
+from evalkit.errors import TrackerError
+from evalkit.sequences import Frame, Modality
+from evalkit.tracking.interface import Predictions, SimpleTracker, Tracker, TrackerInfo
+from evalkit.tracking.threads import DaemonPool
+
+Call = cabc.Callable[[], Any]
+
+
+@dataclass(slots=True)
+class Stream:
+    """One stream: the user's object and the number of its last frame."""
+
+    tracker: SimpleTracker
+    frame_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    problem: BaseException
+
+
+class _NoAnswerError(Exception):
+    pass
+
+
+def per_stream(
+    make: cabc.Callable[[], SimpleTracker],
+    info: TrackerInfo,
+    *,
+    concurrent: bool = False,
+    timeout: float | None = None,
+) -> Tracker[Stream, Frame]:
+    """Turn simple trackers into a batched one.
+
+    Images are handed over read-only. If ``info`` names a second modality, ``initialize`` and ``track`` get the
+    second image as a further argument.
+
+    Args:
+        make: Makes the object of one stream.
+        info: What identifies the tracker.
+        concurrent: Objects touch nothing but themselves: streams step in threads.
+        timeout: Seconds for one call of the object. A call that takes longer ends its stream; its thread is given
+            up. None = no limit.
+
+    Returns:
+        A tracker whose ``track`` reports what goes wrong in a stream in ``Predictions.errors``, as TrackerError:
+        an exception, an answer that is no box, no answer in time.
+    """
+    return _PerStream(make, info, concurrent=concurrent, timeout=timeout)
+
+
+class _PerStream:
+    """See :func:`per_stream`."""
+
+    def __init__(
+        self,
+        make: cabc.Callable[[], SimpleTracker],
+        info: TrackerInfo,
+        *,
+        concurrent: bool,
+        timeout: float | None,
+    ) -> None:
+        self.info = info
+        self._make = make
+        self._workers = min(os.cpu_count() or 1, 8) if concurrent else 1
+        self._timeout = timeout
+        self._with_aux = bool(info.modalities - {Modality.RGB})
+        self._pool: DaemonPool | None = None
+
+    def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[Stream]:
+        """Make and start one object per stream.
+
+        Raises:
+            TrackerError: Of the first stream that cannot start.
+        """
+        calls = [self._starter(frame, box) for frame, box in zip(frames, boxes, strict=True)]
+        answers = self._call_all(calls)
+        for answer in answers:
+            if isinstance(answer, _Failure):
+                raise self._explain(answer.problem, 0) from answer.problem
+        return [Stream(answer) for answer in answers]
+
+    def prepare(self, state: Stream, frame: Frame) -> Frame:  # noqa: ARG002 - the interface's signature
+        """Nothing to prepare: the object sees whole images."""
+        return frame
+
+    def track(self, states: cabc.Sequence[Stream], inputs: cabc.Sequence[Frame]) -> Predictions:
+        """Step all streams; errors are reported per stream."""
+        boxes = np.zeros((len(states), 4))
+        confidence = np.full(len(states), np.nan)
+        errors: dict[int, Exception] = {}
+        answers = self._call_all([self._stepper(*pair) for pair in zip(states, inputs, strict=True)])
+        for row, (state, answer) in enumerate(zip(states, answers, strict=True)):
+            state.frame_index += 1
+            try:
+                if isinstance(answer, _Failure):
+                    raise self._explain(answer.problem, state.frame_index) from answer.problem
+                boxes[row], confidence[row] = read_answer(answer, f"{self.info.name}, frame {state.frame_index}")
+            except TrackerError as problem:
+                errors[row] = problem
+        return Predictions(boxes, confidence, errors)
+
+    def _starter(self, frame: Frame, box: Boxes) -> Call:
+        def start() -> SimpleTracker:
+            tracker = self._make()
+            rgb, *aux = self._images(frame)
+            begin: cabc.Callable[..., object] = tracker.initialize  # takes `aux` if the class asked for it
+            begin(rgb, np.array(box), *aux)
+            return tracker
+
+        return start
+
+    def _stepper(self, state: Stream, frame: Frame) -> Call:
+        return lambda: state.tracker.track(*self._images(frame))
+
+    def _images(self, frame: Frame) -> tuple[Any, ...]:
+        if not self._with_aux:
+            return (_locked(frame.rgb),)
+        if frame.aux is None:
+            needed = ", ".join(sorted(self.info.modalities - {Modality.RGB}))
+            raise TrackerError(f"{self.info.name} reads a second image ({needed}), but this frame has none.")
+        return _locked(frame.rgb), _locked(frame.aux)
+
+    def _call_all(self, calls: cabc.Sequence[Call]) -> list[Any]:
+        if self._timeout is None and (self._workers == 1 or len(calls) == 1):
+            return [_attempt(call) for call in calls]
+        if self._pool is None:
+            self._pool = DaemonPool(self._workers, name="per-stream")
+        pool = self._pool
+        if self._workers == 1:  # one after the other, so that a lost call delays none that waits behind it
+            return [self._collect(pool, pool.submit(_attempt, call)) for call in calls]
+        futures = [pool.submit(_attempt, call) for call in calls]
+        return [self._collect(pool, future) for future in futures]
+
+    def _collect(self, pool: DaemonPool, future: Future[Any]) -> Any:
+        # The queue is first in, first out: when a call's turn to be collected comes, all before it have ended or
+        # were given up and replaced, so it runs by now and gets its full time.
+        try:
+            return future.result(timeout=self._timeout)
+        except TimeoutError:  # of result() alone: what the call raises is a _Failure
+            pool.replace_lost()
+            return _Failure(_NoAnswerError())
+
+    def _explain(self, problem: BaseException, frame_index: int) -> TrackerError:
+        if isinstance(problem, _NoAnswerError):
+            return TrackerError(f"{self.info.name} did not answer within {self._timeout:g} s (frame {frame_index}).")
+        if isinstance(problem, TrackerError):
+            return TrackerError(f"{problem} (frame {frame_index})")
+        hint = ""
+        if isinstance(problem, ValueError) and "read-only" in str(problem):
+            hint = " Images are read-only: work on a copy."
+        text = f"{type(problem).__name__} in frame {frame_index}{_user_line(problem)}: {problem}".rstrip(": ")
+        return TrackerError(f"{self.info.name} raised {text}.{hint}")
+
+
+def read_answer(answer: Any, where: str) -> tuple[Boxes, float]:
+    """Check what a simple tracker returned.
+
+    Args:
+        answer: A box of four numbers, or a pair (box, confidence).
+        where: Tracker and frame for error texts.
+
+    Returns:
+        The box, (4,) float64, and the confidence, NaN if there is none.
+
+    Raises:
+        TrackerError: Not four finite numbers, a negative width or height, a confidence outside [0, 1].
+
+    Example:
+        >>> read_answer(([1, 2, 3, 4], 0.5), "mine, frame 1")
+        (array([1., 2., 3., 4.]), 0.5)
+    """
+    box, confidence = answer, None
+    if isinstance(answer, tuple | list) and len(answer) == 2:
+        box, confidence = answer
+    numbers = _as_numbers(box)
+    if numbers is None or numbers.shape != (4,):
+        raise TrackerError(f"{where}: expected a box of 4 numbers or (box, confidence), found {_describe(answer)}.")
+    if not np.isfinite(numbers).all():
+        raise TrackerError(f"{where}: the box must be finite, found {numbers.tolist()}.")
+    if (numbers[2:] < 0).any():
+        raise TrackerError(f"{where}: width and height must not be negative, found {numbers.tolist()}.")
+    if confidence is None:
+        return numbers, np.nan
+    value = _as_numbers(confidence)
+    if value is None or value.size != 1 or not (np.isnan(value).all() or ((value >= 0) & (value <= 1)).all()):
+        raise TrackerError(f"{where}: the confidence must be a number in [0, 1], found {_describe(confidence)}.")
+    return numbers, float(value.reshape(()))
+
+
+def _as_numbers(value: Any) -> Boxes | None:
+    try:
+        numbers = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError):  # ragged lists; tensors on a device
+        return None
+    return numbers.astype(np.float64) if numbers.dtype.kind in "iuf" else None
+
+
+def _describe(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
+
+
+def _attempt(call: Call) -> Any:
+    try:
+        return call()
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - the boundary that isolates one stream
+        return _Failure(problem)
+
+
+def _locked(image: Any) -> Any:
+    view = image.view()
+    view.flags.writeable = False
+    return view
+
+
+def _user_line(problem: BaseException) -> str:
+    """Say where in the user's file it happened: the innermost line outside this module, if there is one."""
+    places = [place for place in traceback.extract_tb(problem.__traceback__) if Path(place.filename) != _HERE]
+    own = [place for place in places if "site-packages" not in place.filename] or places
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+
+
+_HERE = Path(__file__)

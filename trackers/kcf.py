@@ -1,0 +1,99 @@
+"""KCF: kernelized correlation filter with a Gaussian kernel on grey values and three scales.
+
+Source: Henriques, Caseiro, Martins, Batista, High-Speed Tracking with Kernelized Correlation Filters, TPAMI 2015.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from evalkit.tracking.interface import TrackerInfo, TrackerOptions
+from trackers.correlation import CorrelationFilterTracker, Model, Settings, Spectra, backward, forward, unit_variance
+from trackers.patches import SENSORS, Maps
+
+SETTINGS = Settings(
+    padding=2.5,
+    largest_side=96,
+    label_sigma=0.1,
+    rate=0.02,
+    scales=(0.97, 1.0, 1.03),
+    scale_penalty=0.985,
+)
+KERNEL_SIGMA = 0.2
+REGULARIZATION = 1e-4
+
+
+class KcfTracker(CorrelationFilterTracker):
+    """Ridge regression in the kernel's space, solved in the Fourier domain."""
+
+    settings = SETTINGS
+    info = TrackerInfo(
+        name="kcf",
+        modalities=SENSORS,
+        config={
+            **dataclasses.asdict(SETTINGS),
+            "scales": list(SETTINGS.scales),
+            "kernel_sigma": KERNEL_SIGMA,
+            "regularization": REGULARIZATION,
+        },
+    )
+
+    def normalize(self, patches: Maps) -> Maps:
+        """Mean 0, variance 1."""
+        return unit_variance(patches)
+
+    def train(self, features: Maps, label: Spectra) -> Model:
+        """Return dual coefficients and template, both as spectra (sensors, height, width // 2 + 1)."""
+        spectra = forward(features)
+        kernel = forward(gaussian_kernel(features, spectra, spectra))
+        return label / (kernel + np.float32(REGULARIZATION)), spectra
+
+    def respond(self, model: Model, features: Maps) -> Maps:
+        """Evaluate the regression at all shifts."""
+        coefficients, template = model
+        kernel = gaussian_kernel(features, forward(features), template)
+        return backward(coefficients * forward(kernel), features)
+
+
+def gaussian_kernel(features: Maps, spectra: Spectra, template: Spectra) -> Maps:
+    """Kernel between the features and all shifts of the template.
+
+    Args:
+        features: (..., height, width).
+        spectra: Their spectra.
+        template: Spectra of the template, broadcast against them.
+
+    Returns:
+        (..., height, width), in (0, 1].
+
+    Source: Henriques et al., equation 31; distances are per pixel, as in the authors' program.
+    """
+    height, width = features.shape[-2:]
+    own = np.square(features).sum(axis=(-2, -1), keepdims=True)
+    other = energy(template, width)
+    cross = backward(spectra * template.conj(), features)
+    distance = np.maximum(own + other - 2 * cross, 0) / (height * width)
+    kernel: Maps = np.exp(-distance / KERNEL_SIGMA**2).astype(np.float32)
+    return kernel
+
+
+def energy(spectra: Spectra, width: int) -> Maps:
+    """Sum of squares of the maps behind half spectra (Parseval), (..., 1, 1).
+
+    Example:
+        >>> maps = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
+        >>> float(energy(np.fft.rfft2(maps), 4)[0, 0]), float((maps**2).sum())
+        (204.0, 204.0)
+    """
+    power = np.square(np.abs(spectra))
+    weight = np.full(power.shape[-1], 2, np.float32)
+    weight[0] = 1
+    if width % 2 == 0:
+        weight[-1] = 1
+    total: Maps = (power * weight).sum(axis=(-2, -1), keepdims=True) / np.float32(width * power.shape[-2])
+    return total
+
+
+def build(options: TrackerOptions) -> KcfTracker:  # noqa: ARG001 - nothing to choose
+    """Make the tracker."""
+    return KcfTracker()

@@ -1,0 +1,87 @@
+"""NCC: normalized cross-correlation of the first frame's template in a window of 3 x 3 target sizes."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from evalkit.boxes import Boxes, FloatArray
+from evalkit.sequences import Frame
+from evalkit.tracking.interface import TrackerInfo, TrackerOptions
+from trackers.patches import SENSORS, Maps, Target, keep_inside, median_depth, read_patches, same_sensors, target_of
+from trackers.peaks import subpixel
+from trackers.stepping import Step, SteppingTracker
+
+WINDOW = 3
+"""Side of the search window over that of the target."""
+TEMPLATE_AREA = 40.0**2
+"""Larger templates are shrunk to this number of pixels."""
+CENTER_PREFERENCE = 1e-3
+"""Taken from the score at the window's edge: decides between equal scores, e.g. on a constant image."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What NCC knows: the target and its template, (sensors, height, width)."""
+
+    target: Target
+    template: Maps
+
+
+class NccTracker(SteppingTracker[Memory]):
+    """Finds the window of the first frame again; size and template stay as they were.
+
+    With a second image, the scores of both are averaged.
+    """
+
+    info = TrackerInfo(
+        name="ncc",
+        modalities=SENSORS,
+        config={"window": WINDOW, "template_area": TEMPLATE_AREA, "center_preference": CENTER_PREFERENCE},
+    )
+
+    def begin(self, frame: Frame, box: Boxes) -> Memory:
+        """Cut the template."""
+        target = target_of(frame, box)
+        shrink = min(1.0, np.sqrt(TEMPLATE_AREA / target.size_wh.prod()))
+        # at least 4 pixels: a template of one pixel has no variance
+        width, height = np.clip(np.round(target.size_wh * shrink), 4, 4 * TEMPLATE_AREA**0.5).astype(int)
+        patches = read_patches(frame, target, [target.size_wh], (int(width), int(height)))
+        return Memory(target, patches[0])
+
+    def step(self, memory: Memory, frame: Frame) -> Step[Memory]:
+        """Move to the best place in the window."""
+        target, template = memory.target, memory.template
+        same_sensors(frame, len(template))
+        height, width = template.shape[1:]
+        window = read_patches(frame, target, [target.size_wh * WINDOW], (width * WINDOW, height * WINDOW))[0]
+        score = np.mean([_match(part, image) for part, image in zip(template, window, strict=True)], axis=0)
+        score -= CENTER_PREFERENCE * _distance(score.shape)
+        row, column = np.unravel_index(int(score.argmax()), score.shape)
+        place = np.array(subpixel(score, int(row), int(column)))[::-1] + 0.5
+        middle = (np.array(score.shape[::-1])) / 2
+        center = target.center + (place - middle) * target.size_wh / (width, height)
+        target = keep_inside(target._replace(center=center), frame)
+        target = target._replace(depth=median_depth(frame, target))
+        confidence = float(np.clip(score[row, column], 0, 1))
+        return Step(replace(memory, target=target), target.box, confidence)
+
+
+def _match(template: Maps, window: Maps) -> Maps:
+    """Correlation coefficient at every place; 0 where the template or the window is constant."""
+    if template.std() < 1e-3:
+        return np.zeros((window.shape[0] - template.shape[0] + 1, window.shape[1] - template.shape[1] + 1), np.float32)
+    score = cv2.matchTemplate(window, template, cv2.TM_CCOEFF_NORMED)
+    # out of range where the window's variance is zero but for rounding
+    return np.where(np.abs(score) <= 1.001, score, 0).astype(np.float32)
+
+
+def _distance(shape: tuple[int, ...]) -> FloatArray:
+    """Squared distance from the middle, 1 at the middle of an edge."""
+    rows, columns = (np.linspace(-1, 1, side) ** 2 for side in shape)
+    return np.add.outer(rows, columns)
+
+
+def build(options: TrackerOptions) -> NccTracker:  # noqa: ARG001 - nothing to choose
+    """Make the tracker."""
+    return NccTracker()

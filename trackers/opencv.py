@@ -1,0 +1,245 @@
+"""Trackers of the opencv-python package behind evalkit's interface. Weight files come from the user."""
+
+import collections.abc as cabc
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from evalkit.boxes import Boxes
+from evalkit.errors import TrackerError
+from evalkit.tracking.catalog import hash_files
+from evalkit.tracking.interface import Image, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
+from evalkit.tracking.per_stream import per_stream
+
+NOTES = (
+    "a second image is ignored",
+    "OpenCV takes whole pixels: the first box is rounded and cut to the frame",
+    "a frame in which OpenCV reports the target as lost repeats the last box with confidence 0",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One ONNX file of a tracker.
+
+    Attributes:
+        parameter: Field of OpenCV's ``Params`` that takes the path.
+        patterns: Names by which the file is found in a folder, the first that matches decides.
+        published: Name of the file where OpenCV publishes it.
+    """
+
+    parameter: str
+    patterns: tuple[str, ...]
+    published: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCVModel:
+    """One class of OpenCV.
+
+    Attributes:
+        name: In the catalogue.
+        kind: Name of the class in ``cv2``.
+        parts: Its files; empty if it needs none.
+        source: Who publishes the files.
+        deterministic: Same input, same boxes.
+    """
+
+    name: str
+    kind: str
+    parts: tuple[Part, ...] = ()
+    source: str = ""
+    deterministic: bool = True
+
+
+# MIL draws samples from a generator that cv2.setRNGSeed does not reach: two runs differ (measured, OpenCV 5.0.0).
+MIL = OpenCVModel("opencv-mil", "TrackerMIL", deterministic=False)
+NANO = OpenCVModel(
+    "opencv-nano",
+    "TrackerNano",
+    (
+        Part("backbone", ("*backbone*.onnx",), "nanotrack_backbone_sim.onnx"),
+        Part("neckhead", ("*neckhead*.onnx", "*head*.onnx"), "nanotrack_head_sim.onnx"),
+    ),
+    "NanoTrack by HonglinChu (SiamTrackers repository, NanoTrack/models), as OpenCV's documentation of "
+    "cv::TrackerNano says",
+)
+VIT = OpenCVModel(
+    "opencv-vit",
+    "TrackerVit",
+    (Part("net", ("*vit*.onnx", "*.onnx"), "object_tracking_vittrack_2023sep.onnx"),),
+    "the opencv_zoo repository, models/object_tracking_vittrack",
+)
+DASIAMRPN = OpenCVModel(
+    "opencv-dasiamrpn",
+    "TrackerDaSiamRPN",
+    (
+        Part("kernel_cls1", ("*cls1*.onnx",), "dasiamrpn_kernel_cls1.onnx"),
+        Part("kernel_r1", ("*_r1*.onnx", "*r1*.onnx"), "dasiamrpn_kernel_r1.onnx"),
+        Part("model", ("*model*.onnx",), "dasiamrpn_model.onnx"),
+    ),
+    "the links in OpenCV's samples/dnn/dasiamrpn_tracker.py and in the documentation of cv::TrackerDaSiamRPN",
+)
+
+
+class OpenCVTracker:
+    """One stream of an OpenCV tracker."""
+
+    def __init__(self, create: cabc.Callable[[], Any], *, scored: bool) -> None:
+        self.tracker = create()
+        self.scored = scored
+        self.last: Boxes = np.zeros(4)
+
+    def initialize(self, image: Image, box: Boxes) -> None:
+        """Start; the box is rounded and cut to the frame, since OpenCV takes whole pixels inside."""
+        self.last = np.array(whole_pixels(box, image), dtype=np.float64)
+        self.tracker.init(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), whole_pixels(box, image))
+
+    def track(self, image: Image) -> tuple[Boxes, float]:
+        """Return the box and OpenCV's tracking score, NaN for a tracker without one."""
+        found, box = self.tracker.update(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        if not found:
+            return self.last, 0.0
+        self.last = np.array(box, dtype=np.float64)
+        if not self.scored:
+            return self.last, np.nan
+        return self.last, float(np.clip(self.tracker.getTrackingScore(), 0, 1))
+
+
+def whole_pixels(box: Boxes, image: Image) -> tuple[int, int, int, int]:
+    """Round a box and cut it to the image; at least one pixel remains.
+
+    Example:
+        >>> whole_pixels(np.array([-3.2, 10, 20, 20.6]), np.zeros((24, 40, 3), np.uint8))
+        (0, 10, 17, 14)
+    """
+    height, width = image.shape[:2]
+    left, top = (int(value) for value in np.clip(np.round(box[:2]), 0, (width - 1, height - 1)))
+    right, bottom = np.clip(np.round(box[:2] + box[2:]), (left + 1, top + 1), (width, height))
+    return left, top, int(right) - left, int(bottom) - top
+
+
+def find_parts(model: OpenCVModel, weights: str | None) -> dict[str, Path]:
+    """Assign the user's ONNX files to the parts of a tracker.
+
+    Args:
+        model: The tracker.
+        weights: A folder; or a file, for a tracker with one part.
+
+    Returns:
+        Field of ``Params`` -> file.
+
+    Raises:
+        TrackerError: No such place, a part is missing or ambiguous, a file is not ONNX; lists what was found, what is
+            needed, and who publishes it.
+    """
+    path = Path(weights) if weights is not None else None
+    if path is None:
+        raise _unfit(model, "no --weights given", [])
+    if path.is_file():
+        if len(model.parts) > 1:
+            raise _unfit(model, f"{path} is one file", [path])
+        return {model.parts[0].parameter: _checked_onnx(model, path)}
+    if not path.is_dir():
+        raise _unfit(model, f"neither file nor folder {path}", [])
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".onnx")
+    free, chosen = list(files), dict[str, Path]()
+    for part in model.parts:
+        matches = next((hits for pattern in part.patterns if (hits := _matching(free, pattern))), [])
+        if len(matches) != 1:
+            problem = "several files fit" if matches else "no file fits"
+            raise _unfit(model, f"{problem} {' or '.join(part.patterns)} ({part.parameter}) in {path}", files)
+        chosen[part.parameter] = _checked_onnx(model, matches[0])
+        free.remove(matches[0])
+    return chosen
+
+
+def _matching(files: cabc.Iterable[Path], pattern: str) -> list[Path]:
+    return [file for file in files if Path(file.name.lower()).match(pattern)]
+
+
+def _unfit(model: OpenCVModel, problem: str, found: cabc.Sequence[Path]) -> TrackerError:
+    names = ", ".join(file.name for file in found) or "none"
+    needed = ", ".join(f"{part.published} ({part.parameter})" for part in model.parts)
+    what = "--weights FILE or DIR with one ONNX file" if len(model.parts) == 1 else "--weights DIR with these files"
+    return TrackerError(
+        f"tracker {model.name}: {problem}. ONNX files found: {names}. Needed: {what}: {needed}. "
+        f"Published by {model.source}."
+    )
+
+
+def _checked_onnx(model: OpenCVModel, path: Path) -> Path:
+    size = path.stat().st_size
+    if size < 1024:  # an empty file, or the pointer that git-lfs leaves
+        hint = "a git-lfs pointer: fetch the file itself" if b"git-lfs" in path.read_bytes() else "no network"
+        raise _unfit(model, f"{path} has {size} bytes and is {hint}", [path])
+    return path
+
+
+def build_tracker(model: OpenCVModel, options: TrackerOptions) -> Tracker[Any, Any]:
+    """Make a tracker out of an OpenCV class.
+
+    Raises:
+        TrackerError: This OpenCV has no such class, or the weight files are unfit.
+    """
+    if not hasattr(cv2, model.kind) and not hasattr(cv2, f"{model.kind}_create"):
+        raise TrackerError(
+            f"tracker {model.name}: OpenCV {cv2.__version__} has no cv2.{model.kind}. "
+            f"Install opencv-python 4.10 or later (opencv-python-headless has it too)."
+        )
+    files = find_parts(model, options.weights) if model.parts else {}
+    create = _creator(model, files)
+    try:
+        create()
+    except cv2.error as problem:
+        names = ", ".join(str(file) for file in files.values())
+        raise TrackerError(f"tracker {model.name}: OpenCV cannot load {names}: {str(problem).strip()}") from problem
+
+    # MIL has the method too, and it always says 0
+    scored = bool(model.parts) and hasattr(getattr(cv2, model.kind), "getTrackingScore")
+
+    def make() -> SimpleTracker:
+        return OpenCVTracker(create, scored=scored)
+
+    info = TrackerInfo(
+        name=model.name,
+        config={"opencv": cv2.__version__},
+        weights_sha256=hash_files(files.values()) if files else None,
+        deterministic=model.deterministic,
+        notes=NOTES,
+    )
+    return per_stream(make, info, concurrent=True)
+
+
+def _creator(model: OpenCVModel, files: cabc.Mapping[str, Path]) -> cabc.Callable[[], Any]:
+    # OpenCV 4 and 5 spell them cv2.TrackerX_create and cv2.TrackerX_Params, some builds only cv2.TrackerX.create
+    factory = getattr(cv2, f"{model.kind}_create", None) or getattr(cv2, model.kind).create
+    if not files:
+        return lambda: factory()  # noqa: PLW0108 - without arguments, whatever OpenCV's overloads
+    parameters = (getattr(cv2, f"{model.kind}_Params", None) or getattr(cv2, model.kind).Params)()
+    for field, file in files.items():
+        setattr(parameters, field, str(file))
+    return lambda: factory(parameters)
+
+
+def build_mil(options: TrackerOptions) -> Tracker[Any, Any]:
+    """Multiple instance learning (Babenko et al., CVPR 2009); needs no file."""
+    return build_tracker(MIL, options)
+
+
+def build_nano(options: TrackerOptions) -> Tracker[Any, Any]:
+    """NanoTrack; two ONNX files."""
+    return build_tracker(NANO, options)
+
+
+def build_vit(options: TrackerOptions) -> Tracker[Any, Any]:
+    """VitTrack of opencv_zoo; one ONNX file."""
+    return build_tracker(VIT, options)
+
+
+def build_dasiamrpn(options: TrackerOptions) -> Tracker[Any, Any]:
+    """DaSiamRPN (Zhu et al., ECCV 2018); three ONNX files."""
+    return build_tracker(DASIAMRPN, options)
