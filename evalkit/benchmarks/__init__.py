@@ -1,0 +1,56 @@
+"""The benchmarks: facts, readers, checks."""
+
+import collections.abc as cabc
+import types
+from pathlib import Path
+
+from evalkit.benchmarks import depthtrack, got10k, lasher, lasot, tnl2k, trackingnet, uav123, visevent
+from evalkit.benchmarks.spec import BenchmarkSpec, Split
+from evalkit.errors import unknown_name
+
+_MODULES = (uav123, got10k, lasot, tnl2k, trackingnet, visevent, lasher, depthtrack)
+
+BENCHMARKS: cabc.Mapping[str, BenchmarkSpec] = types.MappingProxyType({m.SPEC.name: m.SPEC for m in _MODULES})
+"""Name -> specification of the eight benchmarks. Importing this loads neither OpenCV nor pydantic."""
+
+CUSTOM = "custom"
+
+
+def get_benchmark(name: str, *, layout: Path | None = None) -> BenchmarkSpec:
+    """Look up a benchmark.
+
+    Args:
+        name: One of :data:`BENCHMARKS`, or ``custom`` for the user's own videos.
+        layout: A layout file for ``custom``; it has no meaning for the others.
+
+    Raises:
+        UnknownNameError: No such benchmark; suggests the nearest name.
+
+    Example:
+        >>> get_benchmark("lasot").title
+        'LaSOT'
+    """
+    if name == CUSTOM:
+        from evalkit.benchmarks.custom import custom_benchmark
+
+        return custom_benchmark(layout)
+    if name not in BENCHMARKS:
+        raise unknown_name("benchmark", name, [*BENCHMARKS, CUSTOM])
+    return BENCHMARKS[name]
+
+
+def get_split(spec: BenchmarkSpec, name: str | None) -> Split:
+    """Look up a split of a benchmark; the default one for None.
+
+    Raises:
+        UnknownNameError: No such split; suggests the nearest name.
+
+    Example:
+        >>> get_split(get_benchmark("got10k"), None).name
+        'test'
+    """
+    if name is None:
+        return spec.default_split
+    if name not in spec.splits:
+        raise unknown_name(f"split of {spec.name}", name, spec.splits)
+    return spec.splits[name]

@@ -1,0 +1,231 @@
+"""The user's own videos: a folder with one sub-folder per sequence; see ``docs/custom.md``."""
+
+import collections.abc as cabc
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from evalkit.benchmarks.custom_layout import FILE_NAME, Layout, SequenceLayout, optional_layout, read_layout
+from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
+from evalkit.benchmarks.names import MissingSequenceError, nothing_found, require_root, subfolders
+from evalkit.benchmarks.reading import check_first_box, make_sequence, read_bytes
+from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
+from evalkit.boxes import Boxes, enclosing_boxes
+from evalkit.errors import AnnotationError, DatasetLayoutError
+from evalkit.images import list_images
+from evalkit.numbers import parse_numbers
+from evalkit.sequences import Annotation, Modality, Sequence
+
+TITLE = "custom"
+IMAGE_FOLDERS = ("img", "imgs", "color", "visible", "vis_imgs", ".")
+AUX_FOLDERS: cabc.Mapping[Modality, tuple[str, ...]] = {
+    Modality.EVENT: ("event", "event_imgs"),
+    Modality.THERMAL: ("infrared",),
+    Modality.DEPTH: ("depth",),
+}
+ANNOTATIONS = ("groundtruth.txt", "groundtruth_rect.txt")
+
+
+def custom_benchmark(layout: Path | None = None, *, root: Path | None = None) -> BenchmarkSpec:
+    """Describe the user's own videos as a benchmark.
+
+    Args:
+        layout: Layout file; it takes the place of an ``evalkit.toml`` in the root.
+        root: If given, its sequences are looked through for second modalities; else only the layout file tells.
+
+    Raises:
+        DatasetLayoutError: The layout file is wrong, or the root holds no sequence.
+    """
+    reader = CustomReader(None if layout is None else read_layout(layout))
+    return BenchmarkSpec(
+        name="custom",
+        title=TITLE,
+        year=0,
+        citation=Citation(authors="", title="The user's own videos", venue="", year=0),
+        homepage="",
+        licence=None,
+        modalities=frozenset({Modality.RGB}) | reader.modalities(root),
+        splits={"all": Split("all", 0, None, Access.FULL, None)},
+        coordinate_origin=0,
+        protocols={"official": "ostrack", "papers": "ostrack"},
+        headline=("success_auc", "precision_20", "normalized_precision_20"),
+        submission=None,
+        attributes=(),
+        list_sequences=reader.list_sequences,
+        read_sequence=reader.read_sequence,
+        read_annotation=reader.read_annotation,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CustomReader:
+    """Reads the user's own videos.
+
+    Attributes:
+        layout: Content of the layout file given on the command line, None without one.
+    """
+
+    layout: Layout | None
+
+    def list_sequences(self, root: Path, split: Split) -> list[str]:  # noqa: ARG002 - signature of all readers
+        """All visible sub-folders; plain files beside them are ignored.
+
+        Raises:
+            DatasetLayoutError: There is none, or the root is itself a sequence.
+        """
+        require_root(root, title=TITLE)
+        if any((root / name).is_file() for name in ANNOTATIONS):
+            raise DatasetLayoutError(
+                f"{TITLE}: {root} is itself a sequence (it holds an annotation). Pass the folder above it, "
+                f"{root.parent}, and choose the sequence by its name, {root.name}."
+            )
+        names = [name for name in subfolders(root) if name != "__MACOSX"]
+        if not names:
+            raise nothing_found(root, title=TITLE, expected="one sub-folder per sequence")
+        return names
+
+    def read_annotation(self, root: Path, split: Split, name: str) -> Annotation:  # noqa: ARG002 - as above
+        """Read one sequence's annotation; images may be missing.
+
+        Raises:
+            AnnotationError: Neither 4 nor 8 columns, text, or a first box that cannot start a tracker.
+        """
+        folder = _folder(root, name)
+        layout = self._layout(root, name)
+        path = _annotation_path(folder, layout)
+        boxes = read_boxes_or_polygons(path)
+        check_first_box(boxes, where=str(path))
+        stride = 1 if layout.stride is None else layout.stride
+        return Annotation(
+            name=name,
+            ground_truth=boxes,
+            absent=np.asarray(np.isnan(boxes).any(axis=1)),
+            frame_count=(len(boxes) - 1) * stride + 1,
+            ground_truth_aux=_aux_boxes(folder, layout, rows=len(boxes)),
+            stride=stride,
+        )
+
+    def read_frames(self, root: Path, split: Split, name: str) -> ImageFrames:  # noqa: ARG002 - as above
+        """List one sequence's images, paired with the second modality's if there is one."""
+        folder = _folder(root, name)
+        layout = self._layout(root, name)
+        frames = open_folder(_image_folder(folder, layout), title=TITLE, name=name)
+        second = _aux_folder(folder, layout)
+        if second is None:
+            return frames
+        modality, aux_folder = second
+        aux = open_folder(aux_folder, title=TITLE, name=name, kind=f"{modality} image")
+        return pair_frames(frames, aux, modality, title=TITLE, name=name, same_names=False)
+
+    def read_sequence(self, root: Path, split: Split, name: str) -> Sequence:
+        """Read one sequence, annotation checked against the images."""
+        annotation = self.read_annotation(root, split, name)
+        frames = self.read_frames(root, split, name)
+        where = _annotation_path(_folder(root, name), self._layout(root, name))
+        rows, stride = len(annotation.ground_truth), annotation.stride
+        expected = -(-len(frames) // stride)
+        if stride > 1 and rows not in (1, expected):
+            raise AnnotationError(
+                f"{TITLE}: {where} has {rows} rows, but {len(frames)} images with a row every {stride} frames need "
+                f"{expected} (sequence {name}). Check the images, or the stride in the layout file."
+            )
+        if rows == 1:  # the first box only: the rows that are not there have no stride
+            annotation = replace(annotation, stride=1)
+        return make_sequence(annotation, frames, title=TITLE, where=where, accepted_rows=(1, expected))
+
+    def modalities(self, root: Path | None) -> frozenset[Modality]:
+        """Second modalities that the layout file names or, with a root, that its sequences have."""
+        if root is None:
+            layouts = [] if self.layout is None else [self.layout, *self.layout.sequences.values()]
+            return frozenset(modality for layout in layouts for modality in AUX_FOLDERS if layout.aux(modality))
+        names = self.list_sequences(root, Split("all", 0, None, Access.FULL, None))
+        found = [_aux_folder(root / name, self._layout(root, name)) for name in names]
+        return frozenset(second[0] for second in found if second is not None)
+
+    def _layout(self, root: Path, name: str) -> SequenceLayout:
+        """Usual names, changed by --layout or the root's file, changed by the file in the sequence's folder."""
+        shared = optional_layout(root) if self.layout is None else self.layout
+        own = optional_layout(root / name)
+        return shared.of(name).changed_by(own.of(name))
+
+
+def read_boxes_or_polygons(path: Path) -> Boxes:
+    """Read an annotation with 4 columns (a box) or 8 (four corner points, which become their enclosing box).
+
+    Returns:
+        (F, 4), F >= 1.
+
+    Raises:
+        AnnotationError: Empty, text, or another number of columns.
+    """
+    numbers = parse_numbers(read_bytes(path, title=TITLE), where=str(path))
+    if len(numbers) == 0:
+        raise AnnotationError(
+            f"{path}: the file has no rows; expected left,top,width,height of the first frame at least."
+        )
+    if numbers.shape[1] == 8:
+        return enclosing_boxes(numbers)
+    if numbers.shape[1] != 4:
+        raise AnnotationError(
+            f"{path}: {numbers.shape[1]} columns; expected 4 (left, top, width, height) or 8 (four corner points)."
+        )
+    return numbers
+
+
+def _folder(root: Path, name: str) -> Path:
+    folder = root / name
+    if not folder.is_dir():
+        raise MissingSequenceError(f"{TITLE}: sequence {name} is missing; no folder {folder}.")
+    return folder
+
+
+def _image_folder(folder: Path, layout: SequenceLayout) -> Path:
+    if layout.images is not None:
+        return folder / layout.images
+    for name in IMAGE_FOLDERS[:-1]:
+        if (folder / name).is_dir():
+            return folder / name
+    if list_images(folder):
+        return folder
+    raise DatasetLayoutError(
+        f"{TITLE}: no images in {folder}. Expected a sub-folder {', '.join(IMAGE_FOLDERS[:-1])}, or images in the "
+        f"folder itself; found {_content(folder)}. Name other folders with `images` in {FILE_NAME}, see docs/custom.md."
+    )
+
+
+def _aux_folder(folder: Path, layout: SequenceLayout) -> tuple[Modality, Path] | None:
+    named = [(modality, folder / path) for modality in AUX_FOLDERS if (path := layout.aux(modality)) is not None]
+    if named:
+        return named[0]
+    usual = [(modality, folder / name) for modality, names in AUX_FOLDERS.items() for name in names]
+    return next(((modality, path) for modality, path in usual if path.is_dir()), None)
+
+
+def _annotation_path(folder: Path, layout: SequenceLayout) -> Path:
+    if layout.annotation is not None:
+        return folder / layout.annotation
+    for name in ANNOTATIONS:
+        if (folder / name).is_file():
+            return folder / name
+    raise DatasetLayoutError(
+        f"{TITLE}: no annotation in {folder}. Expected {' or '.join(ANNOTATIONS)}; found {_content(folder)}. "
+        f"Name another file with `annotation` in {FILE_NAME}, see docs/custom.md."
+    )
+
+
+def _aux_boxes(folder: Path, layout: SequenceLayout, *, rows: int) -> Boxes | None:
+    if layout.annotation_aux is None:
+        return None
+    path = folder / layout.annotation_aux
+    boxes = read_boxes_or_polygons(path)
+    if len(boxes) != rows:
+        raise AnnotationError(f"{TITLE}: {path} has {len(boxes)} rows, but the annotation beside it has {rows}.")
+    return boxes
+
+
+def _content(folder: Path) -> str:
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
+    return (", ".join(names[:6]) + (", ..." if len(names) > 6 else "")) or "nothing"

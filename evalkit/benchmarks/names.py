@@ -1,0 +1,163 @@
+"""Which sequences a copy of a benchmark has, and where: list files, packaged official lists, folders."""
+
+import collections
+import collections.abc as cabc
+import csv
+import functools
+import importlib.resources
+import os
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.benchmarks.spec import Split
+from evalkit.errors import DatasetLayoutError
+
+Row = cabc.Mapping[str, str]
+
+
+class MissingSequenceError(DatasetLayoutError):
+    """A sequence of the list is not in the copy."""
+
+
+@functools.cache
+def official_rows(names_file: str | None) -> cabc.Mapping[str, Row]:
+    """Packaged facts of a split: sequence name -> column -> text, in the official order; empty without a file."""
+    if names_file is None:
+        return types.MappingProxyType({})
+    folder = importlib.resources.files("evalkit").joinpath("data", "sequences")
+    with folder.joinpath(names_file).open(encoding="utf-8") as file:
+        return types.MappingProxyType({row["name"]: types.MappingProxyType(row) for row in csv.DictReader(file)})
+
+
+def official_row(split: Split, name: str) -> Row:
+    """Packaged facts of one sequence; empty for a name that is not in the official list."""
+    return official_rows(split.names_file).get(name, types.MappingProxyType({}))
+
+
+def official_attributes(split: Split, name: str) -> frozenset[str]:
+    """Packaged attribute codes of one sequence."""
+    return frozenset(official_row(split, name).get("attributes", "").split())
+
+
+def read_name_list(path: Path, *, title: str) -> list[str]:
+    """Read a list file, one sequence name per line; blank lines are ignored.
+
+    Raises:
+        DatasetLayoutError: No name in it, or a name twice.
+    """
+    names = [line.strip() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
+    names = [name for name in names if name]
+    if not names:
+        raise DatasetLayoutError(f"{title}: the list {path} holds no sequence name.")
+    twice = repeated(names)
+    if twice:
+        raise DatasetLayoutError(f"{title}: the list {path} has names twice: {', '.join(twice[:5])}.")
+    return names
+
+
+def repeated(names: list[str]) -> list[str]:
+    """Names that occur more than once.
+
+    Example:
+        >>> repeated(["a", "b", "a"])
+        ['a']
+    """
+    return sorted(name for name, count in collections.Counter(names).items() if count > 1)
+
+
+def text_files(folder: Path) -> list[str]:
+    """Names of the visible ``.txt`` files of a folder without the suffix, sorted; empty without the folder."""
+    if not folder.is_dir():
+        return []
+    names = os.listdir(folder)  # noqa: PTH208 - names only, 30,000 of them in TrackingNet
+    return sorted(name.removesuffix(".txt") for name in names if name.endswith(".txt") and not name.startswith("."))
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Names of the visible sub-folders, sorted; empty if the folder does not exist."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+
+
+def require_root(root: Path, *, title: str) -> None:
+    """Refuse a data folder that is not there.
+
+    Raises:
+        DatasetLayoutError: No such folder.
+    """
+    if not root.is_dir():
+        raise DatasetLayoutError(f"{title}: the data folder {root} does not exist.")
+
+
+def nothing_found(root: Path, *, title: str, expected: str) -> DatasetLayoutError:
+    """Build the error for a folder that does not look like a copy of the benchmark at all."""
+    entries = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in root.iterdir())
+    found = ", ".join(entries[:8]) + (f" and {len(entries) - 8} more" if len(entries) > 8 else "")
+    return DatasetLayoutError(
+        f"{title}: no sequences in {root}. Expected {expected}. Found: {found or 'an empty folder'}. "
+        "See docs/data-layouts.md for the layout."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLayout:
+    """A split with one folder per sequence.
+
+    Attributes:
+        title: Benchmark, for error texts.
+        bases: Folders below the root that may hold the sequence folders, in the order of looking.
+        lists: List files below the root that name the sequences, in the order of looking.
+        marker: File that a sequence folder holds; tells sequences from other folders where the names are unknown.
+        foreign: Packaged name lists of other splits, which may lie in the same folder.
+    """
+
+    title: str
+    bases: tuple[str, ...]
+    lists: tuple[str, ...]
+    marker: str
+    foreign: tuple[str, ...] = ()
+
+    def names(self, root: Path, split: Split) -> list[str]:
+        """Sequences of a copy.
+
+        A list file in the copy decides. Without one, a copy that holds at least one sequence of the official list is
+        taken for an official copy, perhaps an incomplete one: the whole official list is returned, so that a missing
+        sequence is noticed. A copy with other names consists of all its sequence folders.
+
+        Raises:
+            DatasetLayoutError: The root does not exist, or holds neither.
+        """
+        require_root(root, title=self.title)
+        others = {name for file in self.foreign for name in official_rows(file)}
+        for path in (root / relative for relative in self.lists):
+            if path.is_file():
+                listed = [name for name in read_name_list(path, title=self.title) if name not in others]
+                if listed:
+                    return listed
+        official = official_rows(split.names_file)
+        present = [(base, name) for base in self.bases for name in subfolders(root / base)]
+        if any(name in official for _, name in present):
+            return list(official)
+        own = {n for base, n in present if n not in others and (root / base / n / self.marker).is_file()}
+        if own:
+            return sorted(own)
+        folders = " or ".join(f"{base}/<sequence>/" if base else "<sequence>/" for base in self.bases)
+        raise nothing_found(root, title=self.title, expected=f"{folders} with {self.marker} (split {split.name})")
+
+    def folder(self, root: Path, name: str) -> Path:
+        """Folder of a sequence.
+
+        Raises:
+            MissingSequenceError: None of the places holds it.
+        """
+        places = [root / base / name for base in self.bases]
+        for place in places:
+            if place.is_dir():
+                return place
+        raise MissingSequenceError(
+            f"{self.title}: sequence {name} is missing; no folder {' or '.join(map(str, places))}. "
+            "Unpack its archive, or remove its name from the list file of your copy."
+        )
