@@ -1,0 +1,171 @@
+"""From scores to tables: one table per benchmark, and an overview over benchmarks."""
+
+import collections.abc as cabc
+import itertools
+import math
+
+from evalkit.benchmarks.spec import BenchmarkSpec
+from evalkit.errors import ScoringError
+from evalkit.report.metrics import get_metric
+from evalkit.report.table import Cell, Column, Row, Source, Table, missing_cell
+from evalkit.scoring.scores import Scores
+
+SPEED = "frames_per_second"
+Specs = cabc.Mapping[str, BenchmarkSpec]
+
+
+def benchmark_tables(
+    scores: cabc.Sequence[Scores], specs: Specs, speeds: cabc.Mapping[str, float] | None = None
+) -> list[Table]:
+    """One table per benchmark, split and protocol, in the order of their first score.
+
+    Args:
+        scores: Of any trackers and benchmarks; rows keep this order.
+        specs: Benchmark name -> its facts; at least for the benchmarks in ``scores``.
+        speeds: Run id -> frames per second of the run, where known.
+
+    Raises:
+        ScoringError: Scores of the sample and of real data of the same benchmark.
+    """
+    groups: dict[tuple[str, str, str], list[Scores]] = {}
+    for score in scores:
+        groups.setdefault((score.benchmark, score.split, score.protocol), []).append(score)
+    return [_benchmark_table(group, specs[name], speeds or {}) for (name, _, _), group in groups.items()]
+
+
+def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
+    """Trackers against benchmarks, with each benchmark's first headline metric.
+
+    Raises:
+        ScoringError: Scores of the sample and of real data, or several scores of a tracker on a benchmark.
+    """
+    trackers = list(dict.fromkeys(score.tracker for score in scores))
+    groups = {name: list(group) for name, group in itertools.groupby(_by_benchmark(scores), lambda s: s.benchmark)}
+    columns = []
+    cells: dict[str, list[Cell]] = {tracker: [] for tracker in trackers}
+    for name, group in groups.items():
+        metric = get_metric(headline(group, specs[name])[0], name)
+        columns.append(Column(f"{name}.{metric.key}", metric.label, specs[name].title))
+        found = _one_each(group)
+        for tracker, line in cells.items():
+            score = found.get(tracker)
+            line.append(_cell(score, metric.key, tuple(remarks(score))) if score else missing_cell(metric))
+    used = [f"{specs[name].title}: {_joined({s.protocol for s in group})}" for name, group in groups.items()]
+    return Table(
+        title="Overview" + _sample_suffix(scores),
+        rows=tuple(Row(tracker) for tracker in trackers),
+        columns=tuple(columns),
+        cells=tuple(tuple(line) for line in cells.values()),
+        caption=f"First headline metric of each benchmark, times 100. Protocols: {'; '.join(used)}.",
+    )
+
+
+def headline(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> list[str]:
+    """Metric keys that a table of a benchmark shows, in its papers' order.
+
+    The benchmark's headline; where the protocol lacks one of those metrics, all that the protocol reports.
+    """
+    reported = list(dict.fromkeys(key for score in scores for key in score.summary))
+    keys = [key for key in spec.headline if key in reported]
+    return keys if len(keys) == len(spec.headline) else [*keys, *(key for key in reported if key not in keys)]
+
+
+def remarks(score: Scores) -> list[str]:
+    """What a reader of a score must know, as footnotes."""
+    found = list(score.notes)
+    if score.missing:
+        total = len(score.missing) + len(score.sequence_names)
+        found.append(f"scored without {len(score.missing)} of {total} sequences: {_shortened(score.missing)}")
+    return list(dict.fromkeys(found))
+
+
+def labels(group: cabc.Sequence[Scores]) -> list[str]:
+    """Tracker names, with the run id where a tracker occurs more than once."""
+    names = [score.tracker for score in group]
+    return [f"{s.tracker} ({s.run[:12]})" if names.count(s.tracker) > 1 else s.tracker for s in group]
+
+
+def _benchmark_table(group: list[Scores], spec: BenchmarkSpec, speeds: cabc.Mapping[str, float]) -> Table:
+    keys = headline(group, spec)
+    speed_known = any(score.run in speeds for score in group)
+    metrics = [get_metric(key, spec.name) for key in [*keys, *([SPEED] if speed_known else [])]]
+    largest = max(group, key=lambda score: len(score.sequence_names))
+    notes = [remarks(score) + _size_remark(score, largest) for score in group]
+    shared = [note for note in notes[0] if all(note in others for others in notes)]
+    own = [tuple(note for note in line if note not in shared) for line in notes]
+    first = group[0]
+    cells = []
+    for score in group:
+        line = [_cell(score, key) for key in keys]
+        if speed_known:
+            value = speeds.get(score.run, math.nan)
+            line.append(Cell(value, metrics[-1], _source(score)) if math.isfinite(value) else missing_cell(metrics[-1]))
+        cells.append(tuple(line))
+    size = f"{_count(len(largest.sequence_names), 'sequence')}, {_count(int(largest.frames.sum()), 'frame')}"
+    return Table(
+        title=f"{spec.title} {first.split}{_sample_suffix(group)}",
+        rows=tuple(_row(score, label, note) for score, label, note in zip(group, labels(group), own, strict=True)),
+        columns=tuple(Column(metric.key, metric.label) for metric in metrics),
+        cells=tuple(cells),
+        caption=f"Protocol {first.protocol}, {size}. Scores times 100.",
+        notes=tuple(shared),
+    )
+
+
+def _row(score: Scores, label: str, notes: tuple[str, ...]) -> Row:
+    origin = {"benchmark": score.benchmark, "split": score.split, "protocol": score.protocol, "run": score.run}
+    return Row(label, notes, origin)
+
+
+def _cell(score: Scores, key: str, notes: tuple[str, ...] = ()) -> Cell:
+    metric = get_metric(key, score.benchmark)
+    value = float(score.summary.get(key, math.nan))
+    if not math.isfinite(value):
+        reason = "undefined on these sequences" if key in score.summary else f"not part of protocol {score.protocol}"
+        return missing_cell(metric, *notes, reason)
+    return Cell(value, metric, _source(score), notes)
+
+
+def _source(score: Scores) -> Source:
+    return Source.SAMPLE if score.sample else Source.MEASURED
+
+
+def _sample_suffix(scores: cabc.Sequence[Scores]) -> str:
+    return " (sample)" if any(score.sample for score in scores) else ""
+
+
+def _size_remark(score: Scores, largest: Scores) -> list[str]:
+    if score.missing or score.sequence_names == largest.sequence_names:
+        return []
+    return [f"scored on other sequences than {largest.tracker}: {len(score.sequence_names)} of them"]
+
+
+def _one_each(group: list[Scores]) -> dict[str, Scores]:
+    found: dict[str, Scores] = {}
+    for score in group:
+        if score.tracker in found:
+            raise ScoringError(
+                f"an overview has one number per tracker and benchmark, but {score.tracker} on {score.benchmark} has "
+                f"several scores: {found[score.tracker].run} ({found[score.tracker].protocol}), {score.run} "
+                f"({score.protocol}). Choose one run and one protocol."
+            )
+        found[score.tracker] = score
+    return found
+
+
+def _by_benchmark(scores: cabc.Sequence[Scores]) -> list[Scores]:
+    order = list(dict.fromkeys(score.benchmark for score in scores))
+    return sorted(scores, key=lambda score: order.index(score.benchmark))
+
+
+def _shortened(names: cabc.Sequence[str], limit: int = 3) -> str:
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _joined(names: cabc.Iterable[str]) -> str:
+    return ", ".join(sorted(names))

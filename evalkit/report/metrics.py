@@ -1,0 +1,79 @@
+"""Printed names of metric keys: label, scale, decimals, direction; papers of one benchmark may use their own labels."""
+
+import dataclasses
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How a metric is printed.
+
+    Attributes:
+        key: Metric key, as in scores and in JSON.
+        label: Heading of a column. One underscore starts a subscript.
+        scale: Factor between the stored value and the printed one.
+        decimals: Printed digits after the point.
+        higher_is_better: Direction.
+        ranked: Whether the best two of a column are highlighted.
+    """
+
+    key: str
+    label: str
+    scale: float = 100.0
+    decimals: int = 1
+    higher_is_better: bool = True
+    ranked: bool = True
+
+    def text(self, value: float) -> str:
+        """Print a value; the one place where scores are rounded.
+
+        Example:
+            >>> METRICS["success_auc"].text(0.49563)
+            '49.6'
+        """
+        return f"{value * self.scale:.{self.decimals}f}"
+
+
+METRICS = {
+    metric.key: metric
+    for metric in (
+        Metric("success_auc", "AUC"),
+        Metric("success_rate_50", "SR_0.5"),
+        Metric("success_rate_75", "SR_0.75"),
+        Metric("precision_20", "P"),
+        Metric("precision_auc", "P_AUC"),
+        Metric("normalized_precision_20", "P_Norm"),
+        Metric("normalized_precision_auc", "P_Norm AUC"),
+        Metric("average_overlap", "AO"),
+        Metric("longterm_precision", "Pr"),
+        Metric("longterm_recall", "Re"),
+        Metric("longterm_f", "F-score"),
+        Metric("maximum_precision_20", "MPR"),
+        Metric("maximum_success_auc", "MSR"),
+        Metric("coverage", "Coverage"),
+        # speed depends on the machine: it is told, not ranked
+        Metric("frames_per_second", "frames/s", scale=1.0, ranked=False),
+    )
+}
+
+_RGB_X = {"success_auc": "SR", "precision_20": "PR", "normalized_precision_20": "NPR"}
+
+LABELS = {
+    # SR is a rate at one threshold in GOT-10k, and the area under the success curve in the papers of these two
+    "lasher": _RGB_X,
+    "visevent": _RGB_X,
+    # TrackingNet's server calls the areas under its curves precision and normalized precision
+    "trackingnet": {"precision_auc": "P", "normalized_precision_auc": "P_Norm"},
+}
+
+
+def get_metric(key: str, benchmark: str = "") -> Metric:
+    """Return how a metric is printed, with the label of a benchmark's papers; an unknown key is its own label.
+
+    Example:
+        >>> get_metric("success_auc").label, get_metric("success_auc", "lasher").label
+        ('AUC', 'SR')
+    """
+    metric = METRICS.get(key) or Metric(key, key.replace("_", " "))
+    label = LABELS.get(benchmark, {}).get(key)
+    return dataclasses.replace(metric, label=label) if label else metric

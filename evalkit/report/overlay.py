@@ -1,0 +1,210 @@
+"""Boxes drawn on frames: truth and several trackers, with names, overlaps and the frame number above the picture."""
+
+import collections.abc as cabc
+import colorsys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from evalkit.boxes import Boxes, FloatArray
+from evalkit.sequences import Frame, Modality
+
+Picture = npt.NDArray[np.uint8]
+Color = tuple[int, int, int]
+
+TRUTH_COLOR: Color = (70, 235, 90)
+# red, sky, yellow, magenta, white, orange: distinct on natural images, none close to the green of the truth
+COLORS: tuple[Color, ...] = (
+    (255, 70, 70),
+    (60, 190, 255),
+    (255, 220, 40),
+    (255, 90, 230),
+    (245, 245, 245),
+    (255, 150, 30),
+)
+MIN_SIDE = 480  # smaller pictures are enlarged, so that lines and text stay fine
+_BACKGROUND, _TEXT, _DIM = (24, 26, 32), (240, 242, 246), (150, 156, 168)
+_SHIFT = 4  # OpenCV's fixed-point bits: boxes are drawn at a sixteenth of a pixel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A tracker's box in one frame.
+
+    Attributes:
+        name: Printed.
+        box: (4,) left, top, width, height in pixels of the frame; NaN = none reported.
+        overlap: With the truth, in [0, 1]; NaN where undefined.
+    """
+
+    name: str
+    box: Boxes
+    overlap: float = float("nan")
+
+
+def draw_frame(
+    frame: Frame,
+    shown: cabc.Sequence[Shown],
+    *,
+    truth: Boxes | None,
+    heading: str,
+    auxiliary: Modality | None = None,
+) -> Picture:
+    """Draw truth and predictions on a frame, the second modality beside it.
+
+    Args:
+        frame: Decoded frame.
+        shown: Trackers; the i-th one always has the same color.
+        truth: (4,) box, NaN or None where the target is absent or its box is not public.
+        heading: First line of the text above, such as sequence and frame number.
+        auxiliary: What ``frame.aux`` is; None draws the RGB image alone.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    panels = [("RGB", frame.rgb)]
+    if auxiliary is not None and frame.aux is not None:
+        panels.append((auxiliary.value, aux_picture(frame.aux)))
+    has_truth = truth is not None and bool(np.isfinite(truth).all())
+    boxes = [(color_of(i), item.box) for i, item in enumerate(shown)]
+    seen = truth if has_truth else None
+    pictures = [_panel(picture, boxes, seen, label if len(panels) > 1 else "") for label, picture in panels]
+    height = max(picture.shape[0] for picture in pictures)
+    body = np.hstack([np.pad(picture, ((0, height - len(picture)), (0, 0), (0, 0))) for picture in pictures])
+    entries = [(TRUTH_COLOR, "truth" if has_truth else "no truth")]
+    entries += [(color_of(i), _entry(item)) for i, item in enumerate(shown)]
+    return np.vstack([_header(body.shape[1], heading, entries), body])
+
+
+def aux_picture(aux: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Picture:
+    """A second modality as an RGB picture; depth is colored from near (warm) to far (cold), unmeasured is black.
+
+    Example:
+        >>> aux_picture(np.zeros((2, 3), np.uint16)).shape
+        (2, 3, 3)
+    """
+    if aux.ndim == 3:
+        return aux.astype(np.uint8)
+    if aux.dtype == np.uint8:
+        return np.repeat(aux[:, :, None], 3, axis=2).astype(np.uint8)
+    measured = aux > 0
+    if not measured.any():
+        return np.zeros((*aux.shape, 3), np.uint8)
+    near, far = np.percentile(aux[measured], [2, 98])
+    scaled = np.clip((far - aux.astype(np.float64)) / max(far - near, 1.0), 0, 1)
+    colored = cv2.applyColorMap((scaled * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[:, :, ::-1]
+    return np.where(measured[:, :, None], colored, 0).astype(np.uint8)
+
+
+def color_of(index: int) -> Color:
+    """The color of the i-th tracker; the first six are chosen by hand, the others spread over the hues."""
+    if index < len(COLORS):
+        return COLORS[index]
+    hue = (index * 0.618034) % 1  # golden ratio: neighbors are far apart
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.55, 1.0))
+    return red, green, blue
+
+
+def contact_sheet(pictures: cabc.Sequence[Picture], columns: int) -> Picture:
+    """Pictures of the same size in a grid, row by row; empty places are dark.
+
+    Example:
+        >>> contact_sheet([np.zeros((2, 3, 3), np.uint8)] * 3, columns=2).shape
+        (4, 6, 3)
+    """
+    height, width = pictures[0].shape[:2]
+    rows = -(-len(pictures) // columns)
+    sheet = np.empty((rows * height, columns * width, 3), np.uint8)
+    sheet[:] = _BACKGROUND
+    for number, picture in enumerate(pictures):
+        row, column = divmod(number, columns)
+        sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
+    return sheet
+
+
+def _panel(picture: Picture, boxes: list[tuple[Color, Boxes]], truth: Boxes | None, label: str) -> Picture:
+    scale = max(1, -(-MIN_SIDE // min(picture.shape[:2])))
+    size = (picture.shape[1] * scale, picture.shape[0] * scale)
+    canvas = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    thickness = max(2, round(min(canvas.shape[:2]) / 360))
+    limit = 4.0 * max(canvas.shape)  # a wild box must not overflow OpenCV's integers
+    for color, box in boxes:
+        if np.isfinite(box).all():
+            _draw_lines(canvas, _outline(box * scale, limit), color, thickness)
+    if truth is not None:
+        _draw_lines(canvas, _dashes(_outline(truth * scale, limit), 5.0 * thickness), TRUTH_COLOR, thickness)
+    if label:
+        image = Image.fromarray(canvas)
+        pen = ImageDraw.Draw(image)
+        font = _font(16)
+        left, top, right, bottom = pen.textbbox((0, 0), label, font=font)
+        pen.rectangle((0, 0, right - left + 16, bottom + top + 8), fill=_BACKGROUND)
+        pen.text((8, 4), label, font=font, fill=_TEXT)
+        canvas = np.array(image)
+    return canvas
+
+
+def _outline(box: Boxes, limit: float) -> FloatArray:
+    """The four sides of a box, shape (4, 2, 2): side, end, x and y in pixel centers."""
+    # pixel i covers [i, i + 1), so its center is half a pixel off its edge
+    left, top = np.clip(box[:2] - 0.5, -limit, limit)
+    right, bottom = np.clip(box[:2] + box[2:] - 0.5, -limit, limit)
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    return np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
+
+
+def _dashes(sides: FloatArray, length: float) -> FloatArray:
+    """Cut lines into dashes, shape (D, 2, 2); what lies beneath shows through the gaps."""
+    pieces = []
+    for start, end in sides:
+        count = max(1, int(np.hypot(*(end - start)) / (2 * length)))
+        steps = (np.arange(count)[:, None] + [0.0, 0.5]) / count  # (count, 2)
+        pieces.append(start + steps[:, :, None] * (end - start))
+    return np.concatenate(pieces)
+
+
+def _draw_lines(canvas: Picture, lines: FloatArray, color: Color, thickness: int) -> None:
+    points = (lines * (1 << _SHIFT)).round().astype(np.int32)
+    for paint, width in (((0, 0, 0), thickness + 2), (color, thickness)):
+        cv2.polylines(
+            canvas, list(points), isClosed=False, color=paint, thickness=width, lineType=cv2.LINE_AA, shift=_SHIFT
+        )
+
+
+def _header(width: int, heading: str, entries: list[tuple[Color, str]]) -> Picture:
+    font, small = _font(18), _font(15)
+    spots, bottom = _flow([small.getlength(text) for _, text in entries], width)
+    image = Image.new("RGB", (width, bottom), _BACKGROUND)
+    pen = ImageDraw.Draw(image)
+    pen.text((12, 8), heading, font=font, fill=_TEXT)
+    for (color, text), (x, y) in zip(entries, spots, strict=True):
+        pen.rounded_rectangle((x, y + 4, x + 12, y + 16), radius=3, fill=color)
+        pen.text((x + 19, y), text, font=small, fill=_TEXT)
+    return np.asarray(image)
+
+
+def _flow(lengths: list[float], width: int) -> tuple[list[tuple[int, int]], int]:
+    """Places of legend entries, broken into lines, and the height of the header."""
+    spots, x, y = [], 12, 36
+    for length in lengths:
+        if x > 12 and x + 19 + length + 12 > width:
+            x, y = 12, y + 24
+        spots.append((x, y))
+        x += round(19 + length + 20)
+    return spots, y + 28
+
+
+def _entry(item: Shown) -> str:
+    if not np.isfinite(item.box).all():
+        return f"{item.name} no box"
+    return f"{item.name} {item.overlap:.2f}" if np.isfinite(item.overlap) else item.name
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # DejaVu comes with matplotlib; OpenCV's own fonts know ASCII only
+    return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

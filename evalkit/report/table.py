@@ -1,0 +1,203 @@
+"""Tables of scores: rows, columns and cells with the origin of every number. Writers are in ``writers.py``."""
+
+import collections.abc as cabc
+import enum
+import math
+from dataclasses import dataclass, field
+
+from evalkit.errors import ScoringError
+from evalkit.report.metrics import Metric
+
+
+class Source(enum.Enum):
+    """Where a number comes from."""
+
+    MEASURED = "measured"
+    SAMPLE = "sample"
+    PUBLISHED = "published"
+    MISSING = "missing"
+
+
+class Ranking(enum.Enum):
+    """Along which direction the best two numbers are highlighted."""
+
+    COLUMNS = "columns"
+    ROWS = "rows"
+    NONE = "none"
+
+
+class Place(enum.Enum):
+    """Highlight of a cell."""
+
+    FIRST = 1
+    SECOND = 2
+    NONE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number of a table.
+
+    Attributes:
+        value: Unrounded, a fraction in [0, 1] for scores; NaN where the source is MISSING.
+        metric: How it is printed.
+        source: Where it comes from.
+        notes: Footnotes of this number.
+        printed: Text to print instead, where a source's own text must be kept.
+    """
+
+    value: float
+    metric: Metric
+    source: Source = Source.MEASURED
+    notes: tuple[str, ...] = ()
+    printed: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.source is Source.MISSING and not math.isnan(self.value):
+            raise ScoringError(f"a missing cell carries the value {self.value} ({self.metric.key}).")
+
+    @property
+    def text(self) -> str:
+        """As printed, without marks; a dash where there is no number."""
+        if self.printed is not None:
+            return self.printed
+        return self.metric.text(self.value) if math.isfinite(self.value) else "-"
+
+
+def missing_cell(metric: Metric, *notes: str) -> Cell:
+    """Return a cell without a number."""
+    return Cell(math.nan, metric, Source.MISSING, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading.
+
+    Attributes:
+        key: Name in CSV and JSON; unique in its table.
+        label: Printed heading. One underscore starts a subscript.
+        group: Heading that spans neighboring columns, such as a benchmark's title; may be empty.
+    """
+
+    key: str
+    label: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row's heading.
+
+    Attributes:
+        label: Usually a tracker's name.
+        notes: Footnotes of the whole row.
+        origin: What the row's numbers were computed from (run id, protocol, hashes); for CSV and JSON.
+    """
+
+    label: str
+    notes: tuple[str, ...] = ()
+    origin: cabc.Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that can be printed in every format.
+
+    Scores of the rendered sample never stand beside published or real ones, and their table says so in its title.
+
+    Attributes:
+        title: Heading.
+        rows: R rows.
+        columns: C columns.
+        cells: R tuples of C cells.
+        corner: Heading of the row labels.
+        caption: One or two sentences under the title.
+        notes: Remarks on the whole table.
+        ranking: Direction of the highlights.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    corner: str = "Tracker"
+    caption: str = ""
+    notes: tuple[str, ...] = ()
+    ranking: Ranking = Ranking.COLUMNS
+
+    def __post_init__(self) -> None:
+        assert len(self.cells) == len(self.rows)
+        assert all(len(line) == len(self.columns) for line in self.cells)
+        assert len({column.key for column in self.columns}) == len(self.columns)
+        sources = {cell.source for line in self.cells for cell in line} - {Source.MISSING}
+        if Source.SAMPLE not in sources:
+            return
+        if len(sources) > 1:
+            others = ", ".join(sorted(source.value for source in sources - {Source.SAMPLE}))
+            raise ScoringError(
+                f"table {self.title!r} would put scores of the rendered sample beside {others} scores. The sample is "
+                "no benchmark: make one table of each."
+            )
+        if "sample" not in self.title.lower():
+            raise ScoringError(
+                f"table {self.title!r} holds scores of the rendered sample; its title must say 'sample'."
+            )
+
+    def places(self) -> list[list[Place]]:
+        """Highlights, R lists of C: the best two different values of each column (or row).
+
+        The best needs a worse one beside it, the second needs two; equal values share their place. Unrounded values
+        are compared.
+        """
+        places = [[Place.NONE] * len(self.columns) for _ in self.rows]
+        for line in self._lines():
+            ranked = [(row, column) for row, column in line if self._is_ranked(row, column)]
+            for row, column in ranked:
+                places[row][column] = self._place(row, column, ranked)
+        return places
+
+    def footnotes(self) -> dict[str, str]:
+        """Footnote -> its mark (a, b, ...), in reading order."""
+        texts = [note for row, line in zip(self.rows, self.cells, strict=True) for note in _line_notes(row, line)]
+        return {text: mark(number) for number, text in enumerate(dict.fromkeys(texts))}
+
+    def _lines(self) -> list[list[tuple[int, int]]]:
+        rows, columns = range(len(self.rows)), range(len(self.columns))
+        if self.ranking is Ranking.COLUMNS:
+            return [[(row, column) for row in rows] for column in columns]
+        if self.ranking is Ranking.ROWS:
+            return [[(row, column) for column in columns] for row in rows]
+        return []
+
+    def _is_ranked(self, row: int, column: int) -> bool:
+        cell = self.cells[row][column]
+        return cell.metric.ranked and math.isfinite(cell.value)
+
+    def _place(self, row: int, column: int, line: list[tuple[int, int]]) -> Place:
+        sign = 1.0 if self.cells[row][column].metric.higher_is_better else -1.0
+        values = sorted({sign * self.cells[i][j].value for i, j in line}, reverse=True)
+        position = values.index(sign * self.cells[row][column].value)
+        worse = len(values) - 1 - position
+        return Place(position + 1) if position < 2 and worse > 0 else Place.NONE
+
+
+_MARKS = "abcdefghijklmnoprstuvwxyz"  # without q, which has no superscript character
+
+
+def mark(number: int) -> str:
+    """Mark of the footnote with a 0-based number.
+
+    Example:
+        >>> mark(0), mark(24), mark(25)
+        ('a', 'z', 'aa')
+    """
+    number += 1
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, len(_MARKS))
+        letters = _MARKS[rest] + letters
+    return letters
+
+
+def _line_notes(row: Row, line: tuple[Cell, ...]) -> list[str]:
+    return [*row.notes, *(note for cell in line for note in cell.notes)]

@@ -1,0 +1,146 @@
+"""Boxes drawn on frames: at the right place, in different colors, without touching the frame."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from evalkit.report.overlay import COLORS, TRUTH_COLOR, Shown, aux_picture, color_of, contact_sheet, draw_frame
+from evalkit.sequences import Frame, Modality
+
+GREY = 90
+
+
+def grey_frame(height: int = 500, width: int = 600, aux: np.ndarray | None = None) -> Frame:
+    return Frame(np.full((height, width, 3), GREY, np.uint8), aux)
+
+
+def body_of(picture: np.ndarray, height: int = 500) -> np.ndarray:
+    return picture[-height:]
+
+
+def pixels_near(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    """(row, column) of the pixels of a color."""
+    return np.argwhere(np.abs(picture.astype(int) - color).max(axis=2) < 40)
+
+
+def test_box_is_drawn_on_its_border() -> None:
+    picture = draw_frame(grey_frame(), [Shown("kcf", np.array([100.0, 50, 200, 80]))], truth=None, heading="x")
+    found = pixels_near(body_of(picture), COLORS[0])
+    (top, left), (bottom, right) = found.min(axis=0), found.max(axis=0)
+    np.testing.assert_allclose([left, top, right, bottom], [100, 50, 300, 130], atol=2)
+    inside = (found[:, 0] > 55) & (found[:, 0] < 125) & (found[:, 1] > 105) & (found[:, 1] < 295)
+    assert not inside.any()
+
+
+def test_small_frames_are_enlarged_with_their_boxes() -> None:
+    frame = grey_frame(240, 320)
+    picture = draw_frame(frame, [Shown("kcf", np.array([100.0, 50, 60, 40]))], truth=None, heading="x")
+    assert picture.shape[1] == 640
+    found = pixels_near(body_of(picture, 480), COLORS[0])
+    np.testing.assert_allclose([*found.min(axis=0), *found.max(axis=0)], [100, 200, 180, 320], atol=2.5)
+
+
+def test_frame_is_not_changed() -> None:
+    frame = grey_frame(aux=np.full((500, 600, 3), 10, np.uint8))
+    draw_frame(frame, [Shown("a", np.full(4, 50.0))], truth=np.full(4, 60.0), heading="", auxiliary=Modality.THERMAL)
+    assert (frame.rgb == GREY).all()
+    assert (frame.aux == 10).all()
+
+
+def test_truth_is_dashed_and_lies_above_the_predictions() -> None:
+    box = np.array([100.0, 100, 300, 200])
+    picture = body_of(draw_frame(grey_frame(), [Shown("kcf", box)], truth=box, heading="x"))
+    top_side = picture[99:101, 105:395].max(axis=0)
+    green = (np.abs(top_side.astype(int) - TRUTH_COLOR).max(axis=1) < 40).mean()
+    red = (np.abs(top_side.astype(int) - COLORS[0]).max(axis=1) < 40).mean()
+    assert 0.3 < green < 0.75
+    assert 0.1 < red < 0.6
+
+
+@pytest.mark.parametrize("truth", [None, np.full(4, np.nan)])
+def test_absent_target_draws_no_truth(truth: np.ndarray | None) -> None:
+    picture = draw_frame(grey_frame(), [], truth=truth, heading="x")
+    assert (body_of(picture) == GREY).all()
+
+
+def test_prediction_without_box_is_named_but_not_drawn() -> None:
+    with_name = draw_frame(grey_frame(), [Shown("kcf", np.full(4, np.nan))], truth=None, heading="x")
+    without = draw_frame(grey_frame(), [], truth=None, heading="x")
+    assert (body_of(with_name) == GREY).all()
+    assert not np.array_equal(with_name[:-500], without[:-500])
+
+
+@pytest.mark.parametrize("box", [[-50, -50, 2000, 2000], [1e9, 0, 5, 5], [-1e300, 1e300, 1e300, 1e300], [10, 10, 0, 0]])
+def test_wild_boxes_are_no_problem(box: list[float]) -> None:
+    assert draw_frame(grey_frame(), [Shown("kcf", np.array(box))], truth=np.array(box), heading="x").ndim == 3
+
+
+def test_second_modality_stands_beside_with_the_same_boxes() -> None:
+    frame = grey_frame(aux=np.full((500, 600, 3), GREY, np.uint8))
+    shown = [Shown("kcf", np.array([200.0, 100, 150, 150]))]
+    picture = body_of(draw_frame(frame, shown, truth=None, heading="x", auxiliary=Modality.EVENT))
+    assert picture.shape[1] == 1200
+    left, right = pixels_near(picture[:, :600], COLORS[0]), pixels_near(picture[:, 600:], COLORS[0])
+    np.testing.assert_array_equal(left, right)
+    assert len(left) > 500
+
+
+def test_second_modality_of_another_size_is_padded() -> None:
+    frame = grey_frame(aux=np.full((600, 700), 40, np.uint8))
+    picture = draw_frame(frame, [], truth=None, heading="x", auxiliary=Modality.THERMAL)
+    assert picture.shape[1] == 1300
+
+
+def test_depth_is_colored_by_distance_and_black_where_unmeasured() -> None:
+    depth = np.tile(np.linspace(1000, 9000, 64).astype(np.uint16), (16, 1))
+    depth[:, 10] = 0
+    picture = aux_picture(depth).astype(int)
+    assert (picture[:, 10] == 0).all()
+    assert picture[0, 5, 0] > picture[0, 5, 2]  # near is warm
+    assert picture[0, 60, 2] > picture[0, 60, 0]  # far is cold
+
+
+def test_depth_without_any_measurement_or_of_one_distance_is_drawn() -> None:
+    assert (aux_picture(np.zeros((4, 4), np.uint16)) == 0).all()
+    assert aux_picture(np.full((4, 4), 500, np.uint16)).shape == (4, 4, 3)
+
+
+def test_heading_names_and_overlaps_are_written_above() -> None:
+    box = np.array([10.0, 10, 20, 20])
+    pictures = [
+        draw_frame(grey_frame(), [Shown(name, box, overlap)], truth=box, heading=heading)
+        for heading, name, overlap in [
+            ("f 1", "kcf", 0.5),
+            ("f 2", "kcf", 0.5),
+            ("f 1", "ncc", 0.5),
+            ("f 1", "kcf", 0.6),
+        ]
+    ]
+    for one, other in itertools.combinations(pictures, 2):
+        assert not np.array_equal(one[:-500], other[:-500])
+        np.testing.assert_array_equal(body_of(one), body_of(other))
+
+
+def test_long_legends_break_into_lines() -> None:
+    many = [Shown(f"a tracker with a long name {i}", np.full(4, np.nan)) for i in range(12)]
+    assert len(draw_frame(grey_frame(), many, truth=None, heading="x")) > 500 + 6 * 24
+
+
+def test_names_outside_ascii_are_drawn() -> None:
+    a, b = (draw_frame(grey_frame(), [Shown(n, np.full(4, np.nan))], truth=None, heading="é") for n in ("ж", "ю"))
+    assert not np.array_equal(a, b)
+
+
+def test_colors_differ_from_each_other_and_from_the_truth() -> None:
+    colors = [TRUTH_COLOR, *(color_of(index) for index in range(10))]
+    for one, other in itertools.combinations(colors, 2):
+        assert np.abs(np.subtract(one, other)).sum() > 40
+
+
+def test_contact_sheet_keeps_order() -> None:
+    pictures = [np.full((2, 3, 3), value, np.uint8) for value in (1, 2, 3, 4, 5)]
+    sheet = contact_sheet(pictures, columns=3)
+    assert sheet.shape == (4, 9, 3)
+    assert sheet[0, ::3, 0].tolist() == [1, 2, 3]
+    assert sheet[2, ::3, 0].tolist()[:2] == [4, 5]
