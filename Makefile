@@ -11,7 +11,7 @@ TESTS ?=
 .PHONY: demo test check format lint types clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m evalkit.demo
+	$(BIN)/evalkit demo
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TESTS)

@@ -7,6 +7,7 @@ import trackers
 from evalkit.commands.common import App, LazyGroup, run
 
 COMMANDS = {
+    "demo": ("demo:demo", "The whole way once, on rendered data."),
     "list": ("data:list_names", "Names of benchmarks, trackers, protocols, tables, recipes."),
     "make-sample": ("sample:make_sample", "Render the sample benchmark in all eight official layouts."),
     "check-data": ("data:check_data", "Is my copy of a benchmark complete and readable?"),

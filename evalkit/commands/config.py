@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from evalkit.benchmarks import BENCHMARKS
+from evalkit.benchmarks import get_benchmark
 from evalkit.commands.common import common_options, json_option, print_json
 from evalkit.commands.settings import load_settings, save_settings, settings_path
-from evalkit.errors import EvalkitError, unknown_name
+from evalkit.errors import EvalkitError
 
 
 @click.group()
@@ -46,8 +46,7 @@ def set_value(key: str, value: str) -> None:
     section, _, name = key.partition(".")
     if section != "data-root" or not name:
         raise EvalkitError(f"unknown setting {key!r}; known: data-root.BENCHMARK")
-    if name not in BENCHMARKS:
-        raise unknown_name("benchmark", name, BENCHMARKS)
+    get_benchmark(name)
     settings = load_settings()
     settings.data_root[name] = Path(value).expanduser().resolve()
     click.echo(f"written to {save_settings(settings)}", err=True)

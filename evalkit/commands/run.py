@@ -13,12 +13,11 @@ import click
 
 import evalkit
 from evalkit import running
-from evalkit.benchmarks import get_benchmark
-from evalkit.benchmarks.spec import BenchmarkSpec, Split
+from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json, results_option
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.roots import find_root
-from evalkit.errors import EvalkitError, unknown_name
+from evalkit.errors import EvalkitError
 from evalkit.sample import sample_origin
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run, RunStatus
@@ -106,11 +105,11 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
       evalkit run-benchmark got10k --split val --tracker ncc --repeat 3 --json
     """
     asked = RunOptions(**options)
-    targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
     chosen = TrackerOptions(
         weights=weights, device=_device(app, tracker, device), precision=asked.precision, seed=asked.seed
     )
     built = load_tracker(app.catalog, tracker, chosen, timeout=asked.timeout)
+    targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
     session = _Session(
         app=app,
         asked=asked,
@@ -130,7 +129,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
 
 def _target(name: str, asked: RunOptions) -> running.Target:
     spec = get_benchmark(name, layout=asked.layout)
-    split = _split(spec, asked.split)
+    split = get_split(spec, asked.split)
     root = find_root(spec, asked.data_root)
     names = spec.list_sequences(root, split)
     chosen = running.select_names(names, _wanted(asked.sequences), asked.limit_sequences)
@@ -139,14 +138,6 @@ def _target(name: str, asked: RunOptions) -> running.Target:
     if not chosen:
         raise running.no_sequences(target)
     return target
-
-
-def _split(spec: BenchmarkSpec, name: str | None) -> Split:
-    if name is None:
-        return spec.default_split
-    if name not in spec.splits:
-        raise unknown_name(f"split of {spec.title}", name, spec.splits)
-    return spec.splits[name]
 
 
 def _wanted(text: str | None) -> list[str] | None:

@@ -180,7 +180,10 @@ class _Loop:
                 self._step()
                 self._check_writes(wait=len(self.writes) > 2 * self.settings.capacity)
         finally:  # also after Ctrl-C: what is finished must reach the disk
-            self._check_writes(wait=True)
+            problems = [write.exception() for write in self.writes]
+        for problem in problems:
+            if problem is not None:
+                raise problem
         self.timing.total = time.perf_counter() - start
         return self.timing
 

@@ -1,0 +1,74 @@
+"""``evalkit demo``: the whole way once, on rendered data, as the commands that a user would type."""
+
+import shlex
+import time
+from pathlib import Path
+
+import click
+
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.commands.common import App, LazyGroup, common_options, run
+
+TRACKERS = ("still", "ncc", "mosse", "kcf")
+
+NEXT = """
+What to try next:
+  evalkit list benchmarks                            the eight benchmarks, their protocols and sizes
+  evalkit explain visevent --tracker kcf --data-root {sample}
+                                                     which rule of which toolkit moves this number
+  evalkit compare lasot --tracker kcf --tracker ncc --data-root {sample}
+  evalkit run-benchmark custom --tracker kcf --data-root YOUR_VIDEOS
+  evalkit run-benchmark lasot --tracker mine.py:MyTracker --data-root /data/LaSOT
+"""
+
+
+@click.command()
+@click.option(
+    "--sample", type=click.Path(path_type=Path), default=Path("sample"), show_default=True, help="Where to render."
+)
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Runs.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("reports/sample"),
+    show_default=True,
+    help="Tables, plots.",
+)
+@common_options
+@click.pass_context
+def demo(ctx: click.Context, sample: Path, results: Path, output: Path) -> int:
+    r"""Render the sample benchmark, run four trackers over all eight layouts, print and draw their scores.
+
+    The scores are those of rendered data: they say that everything works, nothing about the trackers' rank.
+
+    \b
+    Example:
+      evalkit demo
+    """
+    program = ctx.find_root().command
+    assert isinstance(program, LazyGroup)
+    app = ctx.ensure_object(App)
+    start = time.perf_counter()
+    for arguments in _steps(str(sample), str(results), output):
+        app.say(f"\n$ evalkit {shlex.join(arguments)}")
+        code = run(program, arguments)
+        if code:
+            return code
+    app.say(f"\nDone in {time.perf_counter() - start:.0f} s. Tables and plots are in {output}/.")
+    app.say(NEXT.format(sample=sample))
+    return 0
+
+
+def _steps(sample: str, results: str, output: Path) -> list[list[str]]:
+    names = [name for name in BENCHMARKS if name not in {"custom", "rgbt234"}]
+    place = ["--data-root", sample, "--results", results]
+    truth = [*place, "--local-truth"]  # the sample brings the ground truth that servers keep
+    benchmarks = [part for name in names for part in ("--benchmark", name)]
+    trackers = [part for name in TRACKERS for part in ("--tracker", name)]
+    files = ["--format", "png", "--format", "pdf", "--output", str(output)]
+    return [
+        ["make-sample", sample],
+        *(["run-benchmark", ",".join(names), "--tracker", name, *place] for name in TRACKERS),
+        ["make-table", *benchmarks, *trackers, *truth, "--output", str(output / "tables.md")],
+        *(["make-plots", name, *trackers, *truth, *files] for name in names),
+    ]

@@ -1,0 +1,80 @@
+"""Call the command line as a user does, and draw small videos for it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+def evalkit(*arguments: object, cwd: Path | None = None, timeout: float = 120) -> Done:
+    """Run the program in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def start(*arguments: object, cwd: Path | None = None) -> "subprocess.Popen[str]":
+    """Start the program and return at once."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def draw_video(
+    folder: Path, frames: int, *, seed: int = 0, wh: tuple[int, int] = (64, 48), suffix: str = ".png"
+) -> None:
+    """Write ``img/0001.png ...`` with a bright square that moves, and ``groundtruth.txt``."""
+    noise = np.random.default_rng(seed)
+    ground = noise.integers(0, 120, (wh[1], wh[0], 3), dtype=np.uint8)
+    rows = []
+    (folder / "img").mkdir(parents=True)
+    for index in range(frames):
+        image = ground.copy()
+        x, y = 5 + (index + seed) % 30, 6 + index % 20
+        image[y : y + 10, x : x + 12] = noise.integers(180, 255, (10, 12, 3))
+        done, data = cv2.imencode(suffix, image)
+        assert done
+        (folder / "img" / f"{index + 1:04d}{suffix}").write_bytes(data.tobytes())
+        rows.append(f"{x},{y},12,10\n")
+    (folder / "groundtruth.txt").write_text("".join(rows))
+
+
+def draw_videos(root: Path, lengths: Iterable[int], **settings: Any) -> Path:
+    """Write one folder per sequence, named s0, s1, ..."""
+    for number, frames in enumerate(lengths):
+        draw_video(root / f"s{number}", frames, seed=number, **settings)
+    return root

@@ -1,0 +1,102 @@
+"""Who may import whom; what must stay cheap to import."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
+CORE = ["evalkit.errors", "evalkit.boxes", "evalkit.numbers", "evalkit.flat"]
+DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
+RULES = {
+    "evalkit": [],
+    "evalkit.errors": [],
+    "evalkit.boxes": CORE,
+    "evalkit.flat": CORE,
+    "evalkit.numbers": CORE,
+    "evalkit.sequences": CORE,
+    "evalkit.images": DATA,
+    "evalkit.archive": CORE,
+    "evalkit.sample": [*DATA, "evalkit.sample"],
+    "evalkit.benchmarks": [*DATA, "evalkit.benchmarks"],
+    "evalkit.store": [*DATA, "evalkit", "evalkit.store"],
+    "evalkit.scoring": [*DATA, "evalkit.scoring", "evalkit.benchmarks.spec"],
+    "evalkit.scoring.score": [*DATA, "evalkit.scoring", "evalkit.benchmarks.spec", "evalkit.store"],
+    "evalkit.tracking": [*DATA, "evalkit.tracking", "evalkit.store"],
+    "evalkit.testing": [*DATA, "evalkit.tracking"],
+    "evalkit.running": [*DATA, "evalkit.benchmarks", "evalkit.store", "evalkit.tracking"],
+    "evalkit.report": [*DATA, "evalkit.report", "evalkit.scoring", "evalkit.benchmarks", "evalkit.store"],
+    "evalkit.commands": ["evalkit"],
+    "trackers": [*DATA, "trackers", "evalkit.tracking"],
+    "cli": ["evalkit.commands", "trackers"],
+}
+EXACT = {"evalkit"}  # allowed as the bare package where a prefix would allow everything
+
+
+def modules() -> dict[str, Path]:
+    files = [*ROOT.glob("evalkit/**/*.py"), *ROOT.glob("trackers/**/*.py"), ROOT / "cli.py"]
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files}
+    return {name: path for path, name in names.items()}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def below(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def rule_of(module: str) -> str:
+    return max((prefix for prefix in RULES if below(module, prefix)), key=len)
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_imports_only_what_its_layer_may(module):
+    rule = rule_of(module)
+    known = modules()
+    for target in imports(modules()[module]):
+        if not (below(target, "evalkit") or below(target, "trackers") or target == "cli"):
+            continue
+        target_module = target if target in known else target.rpartition(".")[0]
+        if rule != "evalkit.commands" and target_module == "evalkit":
+            assert "evalkit" in RULES[rule] or target == "evalkit.__version__", f"{module} imports {target}"
+            continue
+        allowed = [prefix for prefix in RULES[rule] if prefix not in EXACT or rule == "evalkit.commands"]
+        assert any(below(target_module, prefix) for prefix in allowed), f"{module} ({rule}) must not import {target}"
+
+
+@pytest.mark.parametrize("module", sorted(name for name in modules() if not below(name, "trackers")))
+def test_torch_stays_in_the_trackers(module):
+    lazily = {"evalkit.commands.run"}  # asks whether there is a CUDA device
+    found = {name.partition(".")[0] for name in imports(modules()[module])}
+    assert "torch" not in found or module in lazily
+
+
+@pytest.mark.parametrize(
+    ("program", "forbidden"),
+    [
+        ("import evalkit", {"numpy", "torch", "matplotlib", "cv2", "pandas", "scipy"}),
+        ("import cli; cli.make_app()", {"torch", "matplotlib", "cv2", "pandas", "scipy", "rich", "pydantic"}),
+        *[
+            (f"import cli; from evalkit.commands.common import run; run(cli.make_app(), ['list', {what!r}])", heavy)
+            for what in ("benchmarks", "trackers", "protocols")
+            for heavy in [{"torch", "matplotlib", "cv2", "pandas", "scipy"}]
+        ],
+    ],
+)
+def test_light_commands_load_no_heavy_library(program, forbidden):
+    check = f"{program}\nimport sys; print('LOADED', *sorted(set(sys.modules) & {forbidden!r}))"
+    done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "LOADED"
