@@ -7,12 +7,12 @@ import signal
 import time
 from pathlib import Path
 
-import cli
 import cv2
 import numpy as np
 import pytest
 from program import Done, draw_video, draw_videos, evalkit, start
 
+import cli
 from evalkit.commands.common import run as call
 
 LENGTHS = [6, 9, 4, 12, 5]
