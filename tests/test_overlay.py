@@ -5,8 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from evalkit.report.overlay import COLORS, TRUTH_COLOR, Shown, aux_picture, color_of, contact_sheet, draw_frame
-from evalkit.sequences import Frame, Modality
+from evalkit.report.overlay import (
+    COLORS,
+    TRUTH_COLOR,
+    Shown,
+    aux_picture,
+    color_of,
+    contact_sheet,
+    draw_frame,
+    draw_sequence,
+)
+from evalkit.sequences import Annotation, Frame, Sequence, Trajectory
 
 GREY = 90
 
@@ -43,7 +52,7 @@ def test_small_frames_are_enlarged_with_their_boxes() -> None:
 
 def test_frame_is_not_changed() -> None:
     frame = grey_frame(aux=np.full((500, 600, 3), 10, np.uint8))
-    draw_frame(frame, [Shown("a", np.full(4, 50.0))], truth=np.full(4, 60.0), heading="", auxiliary=Modality.THERMAL)
+    draw_frame(frame, [Shown("a", np.full(4, 50.0))], truth=np.full(4, 60.0), heading="", auxiliary="thermal")
     assert (frame.rgb == GREY).all()
     assert (frame.aux == 10).all()
 
@@ -79,7 +88,7 @@ def test_wild_boxes_are_no_problem(box: list[float]) -> None:
 def test_second_modality_stands_beside_with_the_same_boxes() -> None:
     frame = grey_frame(aux=np.full((500, 600, 3), GREY, np.uint8))
     shown = [Shown("kcf", np.array([200.0, 100, 150, 150]))]
-    picture = body_of(draw_frame(frame, shown, truth=None, heading="x", auxiliary=Modality.EVENT))
+    picture = body_of(draw_frame(frame, shown, truth=None, heading="x", auxiliary="event"))
     assert picture.shape[1] == 1200
     left, right = pixels_near(picture[:, :600], COLORS[0]), pixels_near(picture[:, 600:], COLORS[0])
     np.testing.assert_array_equal(left, right)
@@ -88,7 +97,7 @@ def test_second_modality_stands_beside_with_the_same_boxes() -> None:
 
 def test_second_modality_of_another_size_is_padded() -> None:
     frame = grey_frame(aux=np.full((600, 700), 40, np.uint8))
-    picture = draw_frame(frame, [], truth=None, heading="x", auxiliary=Modality.THERMAL)
+    picture = draw_frame(frame, [], truth=None, heading="x", auxiliary="thermal")
     assert picture.shape[1] == 1300
 
 
@@ -144,3 +153,40 @@ def test_contact_sheet_keeps_order() -> None:
     assert sheet.shape == (4, 9, 3)
     assert sheet[0, ::3, 0].tolist() == [1, 2, 3]
     assert sheet[2, ::3, 0].tolist()[:2] == [4, 5]
+
+
+class GreyFrames:
+    """A sequence of equal frames."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, index: int) -> Frame:
+        assert 0 <= index < self.count
+        return grey_frame()
+
+
+def grey_sequence(truth: np.ndarray, absent: list[bool], **others: object) -> Sequence:
+    count = len(truth) * int(others.get("stride", 1))
+    return Sequence(Annotation("clip", truth, np.array(absent), count, **others), GreyFrames(count))
+
+
+def test_sequence_is_drawn_frame_by_frame_without_an_absent_target() -> None:
+    box = np.array([100.0, 100, 80, 60])
+    truth = np.stack([box, box + np.array([200, 0, 0, 0]), box * [1, 1, 0, 0]])
+    sequence = grey_sequence(truth, [False, True, False])
+    drawn = dict(draw_sequence(sequence, {"kcf": Trajectory.of_boxes(truth[:1])}, range(3)))
+    assert list(drawn) == [0, 1, 2]
+    assert len(pixels_near(body_of(drawn[0]), TRUTH_COLOR)) > 50
+    assert len(pixels_near(body_of(drawn[0]), COLORS[0])) > 50
+    assert (body_of(drawn[1]) == GREY).all()
+    assert (body_of(drawn[2]) == GREY).all()
+
+
+def test_sparse_annotation_is_drawn_where_it_is() -> None:
+    truth = np.tile([100.0, 100, 80, 60], (2, 1))
+    drawn = dict(draw_sequence(grey_sequence(truth, [False, False], stride=10), {}, (0, 5, 10)))
+    assert [bool(len(pixels_near(body_of(picture), TRUTH_COLOR))) for picture in drawn.values()] == [True, False, True]

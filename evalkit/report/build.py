@@ -34,7 +34,7 @@ def benchmark_tables(
 
 
 def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
-    """Trackers against benchmarks, with each benchmark's first headline metric.
+    """Trackers against benchmarks, with each benchmark's first headline metric (DepthTrack: F, which ranks it).
 
     Raises:
         ScoringError: Scores of the sample and of real data, or several scores of a tracker on a benchmark.
@@ -44,7 +44,7 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
     columns = []
     cells: dict[str, list[Cell]] = {tracker: [] for tracker in trackers}
     for name, group in groups.items():
-        metric = get_metric(headline(group, specs[name])[0], name)
+        metric = get_metric(_leading(headline(group, specs[name])), name)
         columns.append(Column(f"{name}.{metric.key}", metric.label, specs[name].title))
         found = _one_each(group)
         for tracker, line in cells.items():
@@ -56,7 +56,7 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
         rows=tuple(Row(tracker) for tracker in trackers),
         columns=tuple(columns),
         cells=tuple(tuple(line) for line in cells.values()),
-        caption=f"First headline metric of each benchmark, times 100. Protocols: {'; '.join(used)}.",
+        caption=f"The leading metric of each benchmark, times 100. Protocols: {'; '.join(used)}.",
     )
 
 
@@ -73,7 +73,7 @@ def headline(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> list[str]:
 def remarks(score: Scores) -> list[str]:
     """What a reader of a score must know, as footnotes."""
     found = list(score.notes)
-    if score.missing:
+    if score.missing and not any(score.missing[0] in note for note in found):
         total = len(score.missing) + len(score.sequence_names)
         found.append(f"scored without {len(score.missing)} of {total} sequences: {_shortened(score.missing)}")
     return list(dict.fromkeys(found))
@@ -83,6 +83,10 @@ def labels(group: cabc.Sequence[Scores]) -> list[str]:
     """Tracker names, with the run id where a tracker occurs more than once."""
     names = [score.tracker for score in group]
     return [f"{s.tracker} ({s.run[:12]})" if names.count(s.tracker) > 1 else s.tracker for s in group]
+
+
+def _leading(keys: list[str]) -> str:
+    return "longterm_f" if "longterm_f" in keys else keys[0]
 
 
 def _benchmark_table(group: list[Scores], spec: BenchmarkSpec, speeds: cabc.Mapping[str, float]) -> Table:

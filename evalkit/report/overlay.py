@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 import colorsys
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from evalkit.boxes import Boxes, FloatArray
-from evalkit.sequences import Frame, Modality
+from evalkit.scoring.conventions import OverlapArithmetic
+from evalkit.scoring.overlap import overlap
+from evalkit.sequences import Frame, Sequence, Trajectory
+from evalkit.store.atomic import write_whole
 
 Picture = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -53,7 +57,7 @@ def draw_frame(
     *,
     truth: Boxes | None,
     heading: str,
-    auxiliary: Modality | None = None,
+    auxiliary: str = "second image",
 ) -> Picture:
     """Draw truth and predictions on a frame, the second modality beside it.
 
@@ -62,14 +66,14 @@ def draw_frame(
         shown: Trackers; the i-th one always has the same color.
         truth: (4,) box, NaN or None where the target is absent or its box is not public.
         heading: First line of the text above, such as sequence and frame number.
-        auxiliary: What ``frame.aux`` is; None draws the RGB image alone.
+        auxiliary: Name of the second modality; its image is drawn where the frame has one.
 
     Returns:
         (height, width, 3) uint8 RGB.
     """
     panels = [("RGB", frame.rgb)]
-    if auxiliary is not None and frame.aux is not None:
-        panels.append((auxiliary.value, aux_picture(frame.aux)))
+    if frame.aux is not None:
+        panels.append((auxiliary, aux_picture(frame.aux)))
     has_truth = truth is not None and bool(np.isfinite(truth).all())
     boxes = [(color_of(i), item.box) for i, item in enumerate(shown)]
     seen = truth if has_truth else None
@@ -79,6 +83,36 @@ def draw_frame(
     entries = [(TRUTH_COLOR, "truth" if has_truth else "no truth")]
     entries += [(color_of(i), _entry(item)) for i, item in enumerate(shown)]
     return np.vstack([_header(body.shape[1], heading, entries), body])
+
+
+def draw_sequence(
+    sequence: Sequence,
+    trajectories: cabc.Mapping[str, Trajectory],
+    indices: cabc.Iterable[int],
+    *,
+    auxiliary: str = "second image",
+) -> cabc.Iterator[tuple[int, Picture]]:
+    """Draw frames of a sequence with its truth and the trackers' boxes, one after the other.
+
+    Args:
+        sequence: Annotation and frames.
+        trajectories: Tracker name -> its boxes; a frame past their end has no box.
+        indices: Frames to draw.
+        auxiliary: Name of the second modality.
+
+    Yields:
+        Frame index and (height, width, 3) uint8 RGB.
+    """
+    truth = _truth_per_frame(sequence)
+    boxes = {name: _padded(trajectory.boxes, len(sequence)) for name, trajectory in trajectories.items()}
+    overlaps = {
+        name: overlap(own.T, truth.T, OverlapArithmetic.CONTINUOUS, np.finfo(float).tiny) for name, own in boxes.items()
+    }
+    for index in indices:
+        shown = [Shown(name, boxes[name][index], float(overlaps[name][index])) for name in boxes]
+        heading = f"{sequence.name}   frame {index} of {len(sequence) - 1}"
+        frame = sequence.frames.read(index)
+        yield index, draw_frame(frame, shown, truth=truth[index], heading=heading, auxiliary=auxiliary)
 
 
 def aux_picture(aux: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Picture:
@@ -125,6 +159,33 @@ def contact_sheet(pictures: cabc.Sequence[Picture], columns: int) -> Picture:
         row, column = divmod(number, columns)
         sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
     return sheet
+
+
+def save_picture(picture: Picture, path: Path) -> None:
+    """Write a picture as PNG.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", compress_level=3)
+    write_whole(path, buffer.getvalue())
+
+
+def _truth_per_frame(sequence: Sequence) -> Boxes:
+    """(N, 4), NaN where the target is absent, has no size, or is not annotated."""
+    annotation = sequence.annotation
+    rows = annotation.ground_truth.copy()
+    rows[annotation.absent | (rows[:, 2:] <= 0).any(axis=1)] = np.nan
+    truth = np.full((len(sequence), 4), np.nan)
+    places = np.arange(len(rows)) * annotation.stride
+    inside = places < len(sequence)
+    truth[places[inside]] = rows[inside]
+    return truth
+
+
+def _padded(boxes: Boxes, count: int) -> Boxes:
+    return np.concatenate([boxes[:count], np.full((max(0, count - len(boxes)), 4), np.nan)])
 
 
 def _panel(picture: Picture, boxes: list[tuple[Color, Boxes]], truth: Boxes | None, label: str) -> Picture:

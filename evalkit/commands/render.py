@@ -1,0 +1,91 @@
+"""``evalkit render``: truth and predictions drawn on the frames of a sequence."""
+
+from pathlib import Path
+
+import click
+
+from evalkit.benchmarks import get_benchmark, get_split
+from evalkit.commands.common import App, common_options, data_root_option, results_option
+from evalkit.commands.roots import find_root
+from evalkit.errors import StoreError, unknown_name
+from evalkit.sequences import Trajectory
+from evalkit.store.atomic import file_name
+from evalkit.store.runs import ResultStore
+
+
+@click.command()
+@click.argument("benchmark")
+@click.argument("sequence")
+@click.option("--tracker", "trackers", multiple=True, required=True, help="Repeatable, or names with commas.")
+@click.option("--run", "run_ids", multiple=True, help="Run id (or its beginning) where a tracker has several runs.")
+@click.option("--split", help="Default: the split that papers report.")
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Only every N-th frame.")
+@click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    show_default="reports/BENCHMARK/SEQUENCE",
+    help="Folder for the pictures.",
+)
+@data_root_option
+@results_option
+@common_options
+@click.pass_obj
+def render(  # noqa: PLR0917 - one parameter per option
+    app: App,
+    /,
+    benchmark: str,
+    sequence: str,
+    trackers: tuple[str, ...],
+    run_ids: tuple[str, ...],
+    split: str | None,
+    every: int,
+    layout: Path | None,
+    output: Path | None,
+    data_root: Path | None,
+    results: Path,
+) -> None:
+    r"""Draw the truth and trackers' boxes on the frames of SEQUENCE, one PNG a frame.
+
+    The truth is green and dashed. A second modality stands beside the RGB image. Partial runs can be drawn, too.
+
+    \b
+    Examples:
+      evalkit render uav123 uav-car --tracker kcf,ncc --data-root sample
+      evalkit render lasot airplane-1 --tracker kcf --every 25 --output pictures
+    """
+    from evalkit.report.overlay import draw_sequence, save_picture
+
+    spec = get_benchmark(benchmark, layout=layout)
+    part = get_split(spec, split)
+    root = find_root(spec, data_root)
+    names = spec.list_sequences(root, part)
+    if sequence not in names:
+        raise unknown_name("sequence", sequence, names)
+    clip = spec.read_sequence(root, part, sequence)
+    store = ResultStore(results)
+    wanted = [name for text in trackers for name in text.split(",") if name]
+    found = {name: _trajectory(store, spec.name, part.name, sequence, name, run_ids) for name in wanted}
+    folder = output or Path("reports") / spec.name / file_name(sequence)
+    auxiliary = spec.auxiliary.value if spec.auxiliary else "second image"
+    indices = range(0, len(clip), every)
+    for index, picture in draw_sequence(clip, found, indices, auxiliary=auxiliary):
+        save_picture(picture, folder / f"{index:06d}.png")
+    app.say(f"{len(indices)} pictures in {folder}")
+
+
+def _trajectory(  # noqa: PLR0917 - names that belong together
+    store: ResultStore, benchmark: str, split: str, sequence: str, tracker: str, run_ids: tuple[str, ...]
+) -> Trajectory:
+    runs = [run for run in store.find(benchmark=benchmark, tracker=tracker) if run.identity.split == split]
+    runs = [run for run in runs if run.record(sequence) is not None]
+    runs = [run for run in runs if run.run_id.startswith(run_ids)] if run_ids and len(runs) > 1 else runs
+    if not runs:
+        raise StoreError(
+            f"{tracker} has no result for sequence {sequence} of {benchmark} ({split}) in {store.root}. Run "
+            f"`evalkit run-benchmark {benchmark} --tracker {tracker}` first."
+        )
+    if len(runs) > 1:
+        listed = ", ".join(run.run_id for run in runs)
+        raise StoreError(f"{tracker} has several runs on {benchmark} ({split}): {listed}. Choose with --run ID.")
+    return runs[0].read(sequence)

@@ -1,0 +1,82 @@
+"""A folder of plots for one benchmark, with a ``report.json`` that names every input by run, hash and protocol."""
+
+import collections.abc as cabc
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import evalkit
+from evalkit.errors import ScoringError
+from evalkit.report.build import remarks
+from evalkit.report.figures import benchmark_figures, figure_bytes
+from evalkit.scoring.scores import Scores
+from evalkit.store.atomic import write_whole
+
+SCHEMA = 1
+Origins = cabc.Mapping[str, cabc.Mapping[str, str]]
+
+
+def write_plots(
+    scores: cabc.Sequence[Scores],
+    title: str,
+    folder: Path,
+    formats: cabc.Sequence[str],
+    origins: Origins | None = None,
+) -> list[Path]:
+    """Draw all plots that the scores of one benchmark allow.
+
+    Args:
+        scores: Of one benchmark, split and protocol.
+        title: The benchmark's, as printed.
+        folder: Gets ``success.pdf``, ..., and ``report.json``, which is written last.
+        formats: Of "pdf", "png", "svg".
+        origins: Run id -> hashes of what was scored, for ``report.json``.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ScoringError: The protocol has no curves, or the scores cannot be drawn together.
+        StoreError: A file cannot be written.
+    """
+    figures = benchmark_figures(scores, title)
+    if not figures:
+        raise ScoringError(f"{title}: protocol {scores[0].protocol if scores else '?'} reports no curves to plot.")
+    files = {
+        f"{name}.{form}": figure_bytes(figure, form)
+        for name, figure in figures.items()
+        for form in dict.fromkeys(formats)
+    }
+    for name, data in files.items():
+        write_whole(folder / name, data)
+    report = describe(scores, title, origins or {})
+    report["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    write_whole(folder / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
+    return [*(folder / name for name in files), folder / "report.json"]
+
+
+def describe(scores: cabc.Sequence[Scores], title: str, origins: Origins) -> dict[str, object]:
+    """What a set of scores was computed from, as JSON values."""
+    return {
+        "schema": SCHEMA,
+        "evalkit": evalkit.__version__,
+        "title": title + (" (sample)" if scores[0].sample else ""),
+        "benchmark": scores[0].benchmark,
+        "split": scores[0].split,
+        "protocol": scores[0].protocol,
+        "sample": scores[0].sample,
+        "inputs": [
+            {
+                "tracker": score.tracker,
+                "run": score.run,
+                **origins.get(score.run, {}),
+                "sequences": len(score.sequence_names),
+                "frames": int(score.frames.sum()),
+                "scores": {key: value if math.isfinite(value) else None for key, value in score.summary.items()},
+                "missing": list(score.missing),
+                "notes": remarks(score),
+            }
+            for score in scores
+        ],
+    }
