@@ -56,6 +56,7 @@ def custom_benchmark(layout: Path | None = None, *, root: Path | None = None) ->
         list_sequences=reader.list_sequences,
         read_sequence=reader.read_sequence,
         read_annotation=reader.read_annotation,
+        read_frames=reader.read_frames,
     )
 
 

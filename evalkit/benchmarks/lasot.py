@@ -139,4 +139,5 @@ SPEC = BenchmarkSpec(
     list_sequences=list_sequences,
     read_sequence=read_sequence,
     read_annotation=read_annotation,
+    read_frames=read_frames,
 )

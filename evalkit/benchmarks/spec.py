@@ -5,7 +5,7 @@ import enum
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, FrameSource, Modality, Sequence
 
 
 class Access(enum.Enum):
@@ -66,6 +66,7 @@ class BenchmarkSpec:
         read_sequence: (root, split, name) -> annotation and frames, checked against each other.
         read_annotation: (root, split, name) -> annotation alone; images may be missing.
         superseded_by: Name of a corrected successor.
+        read_frames: (root, split, name) -> frames alone, also where the annotation is wrong; ``check-data`` uses it.
     """
 
     name: str
@@ -85,6 +86,7 @@ class BenchmarkSpec:
     read_sequence: cabc.Callable[[Path, Split, str], Sequence]
     read_annotation: cabc.Callable[[Path, Split, str], Annotation]
     superseded_by: str | None = None
+    read_frames: cabc.Callable[[Path, Split, str], FrameSource] | None = None
 
     @property
     def default_split(self) -> Split:

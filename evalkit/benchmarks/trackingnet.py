@@ -111,4 +111,5 @@ SPEC = BenchmarkSpec(
     list_sequences=list_sequences,
     read_sequence=read_sequence,
     read_annotation=read_annotation,
+    read_frames=read_frames,
 )

@@ -1,0 +1,114 @@
+"""``evalkit list`` and ``evalkit check-data``."""
+
+import os
+from pathlib import Path
+
+import click
+
+from evalkit.commands.common import (
+    EXIT_FAILED,
+    App,
+    common_options,
+    data_root_option,
+    json_option,
+    print_json,
+)
+from evalkit.errors import unknown_name
+
+KINDS = ("benchmarks", "trackers", "protocols", "tables", "recipes")
+
+
+@click.command("list")
+@click.argument("kind", metavar="|".join(KINDS))
+@json_option
+@common_options
+@click.pass_obj
+def list_names(app: App, kind: str, as_json: bool) -> None:
+    r"""Names of benchmarks, trackers, protocols, tables or recipes, one line each; --json prints every field.
+
+    \b
+    Examples:
+      evalkit list benchmarks
+      evalkit list trackers
+      evalkit list protocols --json
+    """
+    from evalkit.commands import listing
+
+    if kind not in KINDS:
+        raise unknown_name("kind of list", kind, KINDS)
+    if kind in ("tables", "recipes"):
+        if as_json:
+            print_json([])
+        else:
+            click.echo(listing.NOT_YET.format(kind=kind))
+        return
+    if as_json:
+        documents = {
+            "benchmarks": listing.benchmark_documents,
+            "trackers": lambda: [listing.plain(entry) for entry in app.catalog.values()],
+            "protocols": listing.protocol_documents,
+        }
+        print_json(documents[kind]())
+        return
+    rows = {
+        "benchmarks": listing.benchmark_rows,
+        "trackers": lambda: listing.tracker_rows(app.catalog),
+        "protocols": listing.protocol_rows,
+    }
+    for line in listing.columns(rows[kind]()):
+        click.echo(line)
+
+
+@click.command("check-data")
+@click.argument("benchmark")
+@data_root_option
+@click.option("--split", help="Default: the split that papers report.")
+@click.option("--deep", is_flag=True, help="Decode every image (else three frames per sequence).")
+@click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
+@click.option(
+    "--decoders", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores", help="Threads."
+)
+@json_option
+@common_options
+@click.pass_obj
+def check_data(
+    app: App,
+    *,
+    benchmark: str,
+    data_root: Path | None,
+    split: str | None,
+    deep: bool,
+    layout: Path | None,
+    decoders: int,
+    as_json: bool,
+) -> int:
+    r"""Is my copy of BENCHMARK complete and readable? Lists every problem; ends with 1 if there is one.
+
+    \b
+    Checked: missing sequences, images against annotation rows, flag files, first boxes, image sizes, empty and
+    unreadable images, and (for sequences of the official list) the official number of frames.
+    How unusual images are read: grey as three equal channels, 16-bit color without its lower 8 bits, CMYK converted,
+    EXIF orientation applied. docs/data-layouts.md describes the expected layouts.
+
+    \b
+    Examples:
+      evalkit check-data lasot --data-root /data/LaSOT
+      evalkit check-data got10k --split val --deep
+      evalkit check-data custom --data-root videos --layout layout.toml --json
+    """
+    from evalkit.benchmarks import get_benchmark, get_split
+    from evalkit.benchmarks.checking import check_copy
+    from evalkit.commands.checks import check_progress, report_document, report_lines
+    from evalkit.commands.roots import find_root
+
+    spec = get_benchmark(benchmark, layout=layout)
+    chosen = get_split(spec, split)
+    root = find_root(spec, data_root)
+    with check_progress(app, spec.title) as progress:
+        report = check_copy(spec, root, chosen, deep=deep, threads=decoders, progress=progress)
+    if as_json:
+        print_json(report_document(report))
+    else:
+        for line in report_lines(report, deep=deep):
+            click.echo(line)
+    return 0 if report.complete else EXIT_FAILED

@@ -1,0 +1,113 @@
+"""What ``evalkit list`` prints: one line per name, or every field as JSON values."""
+
+import collections.abc as cabc
+import dataclasses
+import enum
+from pathlib import Path
+from typing import Any
+
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.benchmarks.spec import Access, BenchmarkSpec
+from evalkit.tracking.catalog import TrackerEntry
+
+NOT_YET = "This version has no {kind}."
+
+
+def plain(value: object) -> Any:  # noqa: PLR0911 - one line per kind of value
+    """JSON values of a declaration: dataclasses become dicts, enums their value, sets sorted lists.
+
+    Example:
+        >>> plain(frozenset({"b", "a"}))
+        ['a', 'b']
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
+    if isinstance(value, cabc.Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy
+        return value.tolist()
+    return value
+
+
+def benchmark_documents() -> list[dict[str, Any]]:
+    """All facts of the eight benchmarks, without the functions that read them."""
+    return [_benchmark_document(spec) for spec in BENCHMARKS.values()]
+
+
+def _benchmark_document(spec: BenchmarkSpec) -> dict[str, Any]:
+    fields = (f.name for f in dataclasses.fields(spec))
+    return {name: plain(getattr(spec, name)) for name in fields if not name.startswith(("read_", "list_"))}
+
+
+def benchmark_rows() -> list[list[str]]:
+    """Name, year, modalities, size and reference of the eight benchmarks and of the user's own videos."""
+    rows = [_benchmark_row(spec) for spec in BENCHMARKS.values()]
+    return [*rows, ["custom", "-", "any", "your own videos", "docs/custom.md"]]
+
+
+def _benchmark_row(spec: BenchmarkSpec) -> list[str]:
+    split = spec.default_split
+    frames = "" if split.frame_count is None else f", {split.frame_count:,} frames"
+    server = ", server" if split.access is Access.FIRST_FRAME_ONLY else ""
+    others = ", ".join(name for name in spec.splits if name != split.name)
+    size = f"{split.name}: {split.sequence_count:,} sequences{frames}{server}" + (f" (also {others})" if others else "")
+    cited = spec.citation
+    author = cited.authors.partition(",")[0]
+    reference = f"{author} et al., {cited.title}, {cited.venue} {cited.year}"
+    return [spec.name, str(spec.year), _sensors(spec.modalities), size, reference]
+
+
+def tracker_rows(catalog: cabc.Mapping[str, TrackerEntry]) -> list[list[str]]:
+    """Name, sensors, size and summary with reference of every tracker."""
+    return [
+        [
+            entry.name,
+            _sensors(entry.modalities) or "none",
+            "-" if entry.parameters is None else f"{entry.parameters / 1e6:.1f} M",
+            "weights needed" if entry.weights else "no weights",
+            f"{entry.summary} ({entry.reference})",
+        ]
+        for entry in catalog.values()
+    ]
+
+
+def protocol_documents() -> list[dict[str, Any]]:
+    """Every rule of every scoring protocol."""
+    from evalkit.scoring.protocols import PROTOCOLS
+
+    return [plain(protocol) for protocol in PROTOCOLS.values()]
+
+
+def protocol_rows() -> list[list[str]]:
+    """Id with version, benchmarks that use it by default, title."""
+    from evalkit.scoring.protocols import PROTOCOLS
+
+    uses = {
+        name: ", ".join(spec.name for spec in BENCHMARKS.values() if name in spec.protocols.values())
+        for name in PROTOCOLS
+    }
+    return [[f"{p.id}/{p.version}", uses[name] or "-", p.title] for name, p in PROTOCOLS.items()]
+
+
+def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
+    """Lines with all but the last column padded to one width.
+
+    Example:
+        >>> columns([["a", "x"], ["long", "y"]])
+        ['a     x', 'long  y']
+    """
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
+    return ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+
+
+def _sensors(modalities: cabc.Iterable[enum.StrEnum]) -> str:
+    order = ["rgb", "depth", "thermal", "event"]
+    return "+".join(sorted((str(modality) for modality in modalities), key=order.index))
