@@ -4,7 +4,7 @@ import collections.abc as cabc
 import types
 from pathlib import Path
 
-from evalkit.benchmarks import depthtrack, got10k, lasher, lasot, tnl2k, trackingnet, uav123, visevent
+from evalkit.benchmarks import depthtrack, got10k, lasher, lasot, rgbt234, tnl2k, trackingnet, uav123, visevent
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.errors import unknown_name
 
@@ -13,6 +13,9 @@ _MODULES = (uav123, got10k, lasot, tnl2k, trackingnet, visevent, lasher, depthtr
 BENCHMARKS: cabc.Mapping[str, BenchmarkSpec] = types.MappingProxyType({m.SPEC.name: m.SPEC for m in _MODULES})
 """Name -> specification of the eight benchmarks. Importing this loads neither OpenCV nor pydantic."""
 
+EXTRA_BENCHMARKS: cabc.Mapping[str, BenchmarkSpec] = types.MappingProxyType({m.SPEC.name: m.SPEC for m in (rgbt234,)})
+"""Extensions that :func:`get_benchmark` knows too; not part of the eight."""
+
 CUSTOM = "custom"
 
 
@@ -20,7 +23,7 @@ def get_benchmark(name: str, *, layout: Path | None = None) -> BenchmarkSpec:
     """Look up a benchmark.
 
     Args:
-        name: One of :data:`BENCHMARKS`, or ``custom`` for the user's own videos.
+        name: One of :data:`BENCHMARKS` or :data:`EXTRA_BENCHMARKS`, or ``custom`` for the user's own videos.
         layout: A layout file for ``custom``; it has no meaning for the others.
 
     Raises:
@@ -34,9 +37,10 @@ def get_benchmark(name: str, *, layout: Path | None = None) -> BenchmarkSpec:
         from evalkit.benchmarks.custom import custom_benchmark
 
         return custom_benchmark(layout)
-    if name not in BENCHMARKS:
-        raise unknown_name("benchmark", name, [*BENCHMARKS, CUSTOM])
-    return BENCHMARKS[name]
+    known = {**BENCHMARKS, **EXTRA_BENCHMARKS}
+    if name not in known:
+        raise unknown_name("benchmark", name, [*known, CUSTOM])
+    return known[name]
 
 
 def get_split(spec: BenchmarkSpec, name: str | None) -> Split:
