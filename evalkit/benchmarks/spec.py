@@ -92,9 +92,3 @@ class BenchmarkSpec:
     def default_split(self) -> Split:
         """The split that tables report."""
         return next(iter(self.splits.values()))
-
-    @property
-    def auxiliary(self) -> Modality | None:
-        """The second modality, if there is one."""
-        others = self.modalities - {Modality.RGB}
-        return next(iter(others), None)

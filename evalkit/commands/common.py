@@ -67,6 +67,8 @@ class LazyGroup(click.Group):
         module, name = self.table[cmd_name][0].split(":")
         command = getattr(importlib.import_module(f"evalkit.commands.{module}"), name)
         assert isinstance(command, click.Command)
+        if command.help:  # docstrings are raw, click's mark for "do not rewrap" is the character backspace
+            command.help = command.help.replace("\\b\n", "\b\n")
         return command
 
     def resolve_command(

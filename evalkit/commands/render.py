@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from evalkit.benchmarks import get_benchmark, get_split
+from evalkit.benchmarks.frames import ImageFrames
 from evalkit.commands.common import App, common_options, data_root_option, results_option
 from evalkit.commands.roots import find_root
 from evalkit.errors import StoreError, unknown_name
@@ -67,7 +68,8 @@ def render(  # noqa: PLR0917 - one parameter per option
     wanted = [name for text in trackers for name in text.split(",") if name]
     found = {name: _trajectory(store, spec.name, part.name, sequence, name, run_ids) for name in wanted}
     folder = output or Path("reports") / spec.name / file_name(sequence)
-    auxiliary = spec.auxiliary.value if spec.auxiliary else "second image"
+    modality = clip.frames.aux_modality if isinstance(clip.frames, ImageFrames) else None
+    auxiliary = modality.value if modality else "second image"
     indices = range(0, len(clip), every)
     for index, picture in draw_sequence(clip, found, indices, auxiliary=auxiliary):
         save_picture(picture, folder / f"{index:06d}.png")

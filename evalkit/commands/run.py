@@ -19,6 +19,7 @@ from evalkit.commands.progress import frame_progress
 from evalkit.commands.roots import find_root
 from evalkit.errors import EvalkitError
 from evalkit.sample import sample_origin
+from evalkit.sequences import Modality
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run, RunStatus
 from evalkit.tracking.catalog import load_tracker
@@ -204,9 +205,7 @@ class _Session:
             run = self._open(target, repeat)
         locks.enter_context(run.lock())
         running.check_environment(run, self.environment, allow_mixed=self.asked.allow_mixed)
-        auxiliary = target.spec.auxiliary
-        reads_aux = auxiliary is None or auxiliary in self.tracker.info.modalities
-        plan = running.make_plan(target, run, aux=reads_aux)
+        plan = running.make_plan(target, run, aux=bool(self.tracker.info.modalities - {Modality.RGB}))
         self._announce(plan)
         return plan
 
