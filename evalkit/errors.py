@@ -40,6 +40,10 @@ class ScoringError(EvalkitError):
     """Predictions and ground truth cannot be scored under the asked protocol."""
 
 
+class SampleError(EvalkitError):
+    """The rendered sample benchmark could not be made, or its record is damaged."""
+
+
 class InterruptedRunError(EvalkitError):
     """The user or the batch system asked the run to stop; finished sequences are stored."""
 
