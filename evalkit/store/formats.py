@@ -2,7 +2,7 @@
 
 import collections.abc as cabc
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,81 +12,14 @@ from evalkit.boxes import Boxes, FloatArray, enclosing_boxes, from_corners
 from evalkit.errors import ResultFormatError, unknown_name
 from evalkit.numbers import parse_tables
 from evalkit.sequences import Trajectory
+from evalkit.store.imported import ImportedResults, listed
 from evalkit.store.layouts import DESCRIPTIONS, Recognizer, ResultFile, Role, tracker_labels
 from evalkit.store.matlab import parse_otb_mat
 from evalkit.store.regions import parse_regions, parse_values
 
 FORMATS = DESCRIPTIONS
-_SHOWN = 12  # names listed in one message
+__all__ = ["FORMATS", "ImportedResults", "read_results"]
 _CORNER_FORMATS = frozenset({"corners", "swintrack"})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ImportedResults:
-    """Raw results of one tracker.
-
-    Attributes:
-        tracker: Its name: the caller's, or that of the folder.
-        format: Key of :data:`FORMATS`.
-        where: Folder or archive.
-        sequences: Sequence name -> one trajectory per repetition, in the order of the official names.
-        missing: Official names without a file.
-        unreadable: Texts about files that could not be read, each with file, line and content. Their sequences are
-            not in ``sequences``.
-        short: Sequence name -> (rows found, frames expected), files with fewer rows than the sequence has frames.
-        long: The same for files with more rows.
-        with_nan: Sequence name -> rows with a NaN coordinate. Lost frames of the VOT format count.
-        foreign: Files that are named as results of other sequences; ignored.
-        notes: What a reader of the numbers must know, in whole sentences.
-        digest: () -> SHA-256 of the archive, or over the names and contents of the folder.
-    """
-
-    tracker: str
-    format: str
-    where: str
-    sequences: cabc.Mapping[str, list[Trajectory]]
-    missing: tuple[str, ...]
-    unreadable: tuple[str, ...]
-    short: cabc.Mapping[str, tuple[int, int]]
-    long: cabc.Mapping[str, tuple[int, int]]
-    with_nan: cabc.Mapping[str, int]
-    foreign: tuple[str, ...]
-    notes: tuple[str, ...]
-    digest: cabc.Callable[[], str] = field(repr=False)
-
-    def problems(self) -> list[str]:
-        """Everything that keeps the results from being complete: missing, unreadable, short; one text per kind."""
-        texts = []
-        if self.missing:
-            texts.append(f"no result for {len(self.missing)} sequences: {_listed(self.missing)}")
-        if self.unreadable:
-            texts.append(f"{len(self.unreadable)} unreadable files:\n  " + "\n  ".join(self.unreadable))
-        if self.short:
-            texts.append(f"{len(self.short)} results have fewer rows than frames: {_counts(self.short)}")
-        return texts
-
-    def remarks(self) -> list[str]:
-        """What was noticed and does not keep the results from being scored: long, NaN, foreign files; notes."""
-        texts = list(self.notes)
-        if self.long:
-            texts.append(f"{len(self.long)} results have more rows than frames: {_counts(self.long)}.")
-        if self.with_nan:
-            total = sum(self.with_nan.values())
-            texts.append(f"{total} rows without a box in {len(self.with_nan)} results: {_listed(self.with_nan)}.")
-        if self.foreign:
-            texts.append(f"{len(self.foreign)} files of other sequences ignored: {_listed(self.foreign)}.")
-        return texts
-
-    def require_complete(self) -> None:
-        """Raise one error that lists every problem.
-
-        Raises:
-            ResultFormatError: A sequence is missing, unreadable or short.
-        """
-        if problems := self.problems():
-            raise ResultFormatError(
-                f"results of {self.tracker} in {self.where} are incomplete.\n" + "\n".join(problems)
-            )
 
 
 def read_results(
@@ -151,7 +84,7 @@ def _selected(labels: dict[tuple[str, ...], str], tracker: str | None, tree: Tre
     ):
         if len(same) == 1:
             return dict.fromkeys(same, tracker)
-    known = _listed(sorted(labels.values()))
+    known = listed(sorted(labels.values()))
     raise ResultFormatError(
         f"{tree.where} holds results of {len(labels)} trackers, none or several of them called {tracker!r}: {known}. "
         "Name one of them, or pass the path of its folder."
@@ -163,16 +96,16 @@ def _nothing_found(
 ) -> str:
     texts = [file.path for file in files if file.role in {Role.FOREIGN, Role.BOXES, Role.SKIPPED}]
     zips = [name for name in tree.names if name.lower().endswith(".zip")]
-    expected = f"expected names such as {_listed(sorted(names)[:3])}"
+    expected = f"expected names such as {listed(sorted(names)[:3])}"
     formats = "\n".join(f"  {key:10} {text}" for key, text in FORMATS.items())
     if zips and not texts:
-        return f"{tree.where} holds archives only: {_listed(zips)}. Name one: {tree.where}/{zips[0]}."
+        return f"{tree.where} holds archives only: {listed(zips)}. Name one: {tree.where}/{zips[0]}."
     if any(name.endswith(".bin") for name in tree.names) and not texts:
         return f"{tree.where} holds binary VOT results. Have the VOT toolkit write them as text."
     if not texts:
         return f"{tree.where}: no result files among {len(tree.names)} files; {expected}. Known formats:\n{formats}"
     what = f"in the format {wanted!r}" if wanted else f"named after a sequence of {benchmark}"
-    return f"{tree.where}: none of {len(texts)} files is {what}; found {_listed(texts[:4])}; {expected}.\n{formats}"
+    return f"{tree.where}: none of {len(texts)} files is {what}; found {listed(texts[:4])}; {expected}.\n{formats}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +147,7 @@ class _Reading:
             unreadable=tuple(unreadable),
             short=self._mismatches(sequences, -1),
             long=self._mismatches(sequences, 1),
-            with_nan=_rows_with_nan(sequences),
+            with_nan=_rows_without_box(sequences),
             foreign=tuple(
                 file.path for file in everything if file.role is Role.FOREIGN and _is_beside(file.path, folders)
             ),
@@ -237,7 +170,7 @@ class _Reading:
         ]
         kinds = sorted({file.format for file in chosen})
         if clashes or len(kinds) > 1:
-            what = f"two files for one sequence ({_listed(clashes)})" if clashes else "files of several layouts"
+            what = f"two files for one sequence ({listed(clashes)})" if clashes else "files of several layouts"
             raise ResultFormatError(
                 f"{self.tree.where}: {label} has {what}. Say which is meant with --format "
                 f"({', '.join(kinds if len(kinds) > 1 else FORMATS)}), or pass a folder that holds one set only."
@@ -374,7 +307,7 @@ class _Reading:
         most = max(map(len, sequences.values()), default=1)
         fewer = [name for name, trajectories in sequences.items() if len(trajectories) < most]
         notes = [f"{most} repetitions."] if most > 1 else []
-        return notes + ([f"Fewer than {most} repetitions: {_listed(fewer)}."] if fewer else [])
+        return notes + ([f"Fewer than {most} repetitions: {listed(fewer)}."] if fewer else [])
 
 
 def _as_vot(file: ResultFile) -> ResultFile:
@@ -400,9 +333,9 @@ def _all_of_width(tables: cabc.Sequence[FloatArray | None], width: int) -> bool:
     return found == {width}
 
 
-def _rows_with_nan(sequences: cabc.Mapping[str, list[Trajectory]]) -> dict[str, int]:
+def _rows_without_box(sequences: cabc.Mapping[str, list[Trajectory]]) -> dict[str, int]:
     counts = {
-        name: sum(int(np.isnan(trajectory.boxes).any(axis=1).sum()) for trajectory in trajectories)
+        name: sum(int((~np.isfinite(trajectory.boxes)).any(axis=1).sum()) for trajectory in trajectories)
         for name, trajectories in sequences.items()
     }
     return {name: count for name, count in counts.items() if count}
@@ -410,13 +343,3 @@ def _rows_with_nan(sequences: cabc.Mapping[str, list[Trajectory]]) -> dict[str, 
 
 def _is_beside(path: str, folders: cabc.Container[str]) -> bool:
     return path.rpartition("/")[0] in folders
-
-
-def _listed(names: cabc.Iterable[str]) -> str:
-    shown = list(names)
-    rest = len(shown) - _SHOWN
-    return ", ".join(shown[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _counts(lengths: cabc.Mapping[str, tuple[int, int]]) -> str:
-    return _listed(f"{name} ({found} of {expected})" for name, (found, expected) in lengths.items())
