@@ -1,0 +1,113 @@
+"""FlatTracks: many sequences as flat arrays plus offsets, and sums per sequence without a loop over frames."""
+
+import collections.abc as cabc
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.boxes import Boxes, Flags, FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+
+def offsets_of(lengths: cabc.Sequence[int] | IntArray) -> IntArray:
+    """Start of every track in the flat array, and the end of the last one.
+
+    Example:
+        >>> offsets_of([3, 0, 2])
+        array([0, 3, 3, 5])
+    """
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlatTracks:
+    """Predictions and ground truth of many tracks end to end; a track is one run over one sequence. Read-only.
+
+    Arrays of boxes are stored by coordinate, shape (4, F): left, top, width, height, each contiguous.
+
+    Attributes:
+        predictions: (4, F) pixels.
+        ground_truth: (4, F) pixels, row for row beside ``predictions``.
+        absent: (F,) True = target absent.
+        offsets: (T + 1,) start of each track; ``offsets[-1] == F``.
+        sequence: (T,) index of the sequence to which a track belongs; repetitions share one.
+        sequence_count: Number of sequences S.
+    """
+
+    predictions: FloatArray
+    ground_truth: FloatArray
+    absent: Flags
+    offsets: IntArray
+    sequence: IntArray
+    sequence_count: int
+
+    def __post_init__(self) -> None:
+        frames = int(self.offsets[-1])
+        assert self.predictions.shape == self.ground_truth.shape == (4, frames)
+        assert self.absent.shape == (frames,)
+        assert len(self.offsets) == len(self.sequence) + 1
+        for array in (self.predictions, self.ground_truth, self.absent, self.offsets, self.sequence):
+            array.flags.writeable = False
+
+    @property
+    def lengths(self) -> IntArray:
+        """(T,) frames of each track."""
+        return np.diff(self.offsets)
+
+    @property
+    def first_frames(self) -> IntArray:
+        """Flat index of frame 0 of every track that has frames."""
+        return self.offsets[:-1][self.lengths > 0]
+
+    def owners(self) -> IntArray:
+        """(F,) index of the sequence of every frame."""
+        return np.repeat(self.sequence, self.lengths)
+
+
+def stack_boxes(arrays: cabc.Sequence[Boxes]) -> FloatArray:
+    """Boxes of many tracks as one (4, F) array, by coordinate.
+
+    Example:
+        >>> stack_boxes([np.array([[1.0, 2, 3, 4]]), np.array([[5.0, 6, 7, 8]])])
+        array([[1., 5.], [2., 6.], [3., 7.], [4., 8.]])
+    """
+    if not arrays:
+        return np.zeros((4, 0))
+    return np.ascontiguousarray(np.concatenate(arrays).T, dtype=np.float64)
+
+
+def sum_by(owners: IntArray, values: FloatArray | Flags, count: int) -> FloatArray:
+    """Sum of ``values`` for each owner; 0 for an owner without values.
+
+    ``numpy.add.reduceat`` returns a wrong value for an empty owner; ``bincount`` does not.
+
+    Example:
+        >>> sum_by(np.array([0, 0, 2]), np.array([1.0, 2.0, 5.0]), 3)
+        array([3., 0., 5.])
+    """
+    return np.bincount(owners, weights=values, minlength=count).astype(np.float64, copy=False)
+
+
+def count_at_or_above(owners: IntArray, levels: IntArray, owner_count: int, level_count: int) -> FloatArray:
+    """For each owner and k = 1..level_count: how many of its values have a level of at least k.
+
+    Args:
+        owners: (F,) index of the owner of each value.
+        levels: (F,) 0..level_count.
+        owner_count: Number of owners S.
+        level_count: Highest level K.
+
+    Returns:
+        (S, K).
+
+    Example:
+        >>> count_at_or_above(np.array([0, 0, 1]), np.array([2, 1, 0]), 2, 2)
+        array([[2., 1.], [0., 0.]])
+    """
+    width = level_count + 1
+    table = np.bincount(owners * width + levels, minlength=owner_count * width).reshape(owner_count, width)
+    return table[:, :0:-1].cumsum(axis=1)[:, ::-1].astype(np.float64)

@@ -1,0 +1,189 @@
+"""From per-sequence tables to a benchmark's numbers: weighted means over sequences, subsets, resamples."""
+
+import collections.abc as cabc
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from evalkit.boxes import FloatArray
+from evalkit.flat import IntArray
+from evalkit.scoring.conventions import Aggregate, EmptyCurve, LongTermProtocol, OpeProtocol, Readout, Reported
+from evalkit.scoring.longterm import LongTermTables, f_score, optimum
+from evalkit.scoring.ope import CurveTable, OpeTables
+
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Metric(Protocol):
+    """One reported number, for all sequences."""
+
+    @property
+    def values(self) -> FloatArray:
+        """(S,) fraction of each sequence, NaN where undefined."""
+        ...
+
+    def over(self, rows: IntArray) -> FloatArray:
+        """The number over each selection of sequences.
+
+        Args:
+            rows: (..., N) indices of sequences, repetitions allowed (bootstrap).
+
+        Returns:
+            (...,); NaN for a selection in which no sequence is defined.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeanMetric:
+    """A weighted mean over sequences.
+
+    Attributes:
+        values: (S,).
+        weights: (S,): 1, or the number of frames where frames are pooled; 0 for sequences left out.
+    """
+
+    values: FloatArray
+    weights: FloatArray
+
+    def over(self, rows: IntArray) -> FloatArray:
+        """Weighted mean over each selection; 0 where only sequences left out for an empty curve were selected."""
+        weights = self.weights[rows]
+        weighted = np.where(weights > 0, weights * self.values[rows], 0.0).sum(axis=-1)
+        total = weights.sum(axis=-1)
+        known = ~np.isnan(self.values[rows]).all(axis=-1)
+        empty = np.where(known, 0.0, np.nan)
+        return np.asarray(np.divide(weighted, total, out=empty, where=total > 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LongTermMetric:
+    """Precision, recall or F at the confidence that is best for the selection as a whole.
+
+    Attributes:
+        tables: Curves of all sequences.
+        key: "longterm_precision", "longterm_recall" or "longterm_f".
+        values: (S,) at the confidence that is best for all sequences together.
+    """
+
+    tables: LongTermTables
+    key: str
+    values: FloatArray
+
+    def over(self, rows: IntArray) -> FloatArray:
+        """The number over each selection, thresholds kept."""
+        flat = rows.reshape(-1, rows.shape[-1])
+        numbers = [self._one(selection) for selection in flat]
+        return np.array(numbers).reshape(rows.shape[:-1])
+
+    def _one(self, rows: IntArray) -> float:
+        best = optimum(self.tables.precision[rows], self.tables.recall[rows], self.tables.thresholds)
+        return {"longterm_precision": best.precision, "longterm_recall": best.recall, "longterm_f": best.f}[self.key]
+
+
+class Aggregated(NamedTuple):
+    """A protocol's numbers.
+
+    Attributes:
+        metrics: Metric key -> metric, in the protocol's order.
+        curves: Curve name -> values of the benchmark.
+        thresholds: Curve name -> x axis.
+        left_out: Curve name -> indices of sequences left out for an empty curve.
+    """
+
+    metrics: cabc.Mapping[str, Metric]
+    curves: cabc.Mapping[str, FloatArray]
+    thresholds: cabc.Mapping[str, FloatArray]
+    left_out: cabc.Mapping[str, IntArray]
+
+
+def aggregate_ope(tables: OpeTables, protocol: OpeProtocol) -> Aggregated:
+    """Read every reported number off the curves of a one-pass evaluation."""
+    values = {name: table.values() for name, table in tables.curves.items()}
+    weights = {name: _weights(table, values[name], protocol) for name, table in tables.curves.items()}
+    metrics: dict[str, Metric] = {}
+    for reported in protocol.reported:
+        metrics[reported.key] = _metric(reported, tables, values, weights, protocol)
+    curves = {name: _curve_mean(values[name], weights[name]) for name in values}
+    left_out = {name: np.flatnonzero((weights[name] == 0) & ~np.isnan(values[name]).any(axis=1)) for name in values}
+    return Aggregated(metrics, curves, {name: table.thresholds for name, table in tables.curves.items()}, left_out)
+
+
+def _weights(table: CurveTable, values: FloatArray, protocol: OpeProtocol) -> FloatArray:
+    pooled = protocol.aggregate is Aggregate.POOLED_FRAMES
+    weights = table.divisor.copy() if pooled else (table.divisor > 0).astype(np.float64)
+    if protocol.empty_curve is EmptyCurve.LEFT_OUT:
+        with np.errstate(invalid="ignore"):
+            weights[values.sum(axis=1) <= _EPSILON] = 0.0
+    return weights
+
+
+def _metric(
+    reported: Reported,
+    tables: OpeTables,
+    values: cabc.Mapping[str, FloatArray],
+    weights: cabc.Mapping[str, FloatArray],
+    protocol: OpeProtocol,
+) -> MeanMetric:
+    if reported.readout is Readout.COVERAGE:
+        return MeanMetric(_ratio(tables.covered, tables.frames), tables.frames)
+    if reported.readout is Readout.MEAN_OVERLAP:
+        pooled = protocol.aggregate is Aggregate.POOLED_FRAMES
+        count = tables.overlap_count
+        return MeanMetric(_ratio(tables.overlap_sum, count), count if pooled else (count > 0).astype(np.float64))
+    curve = values[reported.curve]
+    return MeanMetric(read_off(curve, tables.curves[reported.curve].thresholds, reported), weights[reported.curve])
+
+
+def read_off(curves: FloatArray, thresholds: FloatArray, reported: Reported) -> FloatArray:
+    """One number from each curve.
+
+    Args:
+        curves: (S, K).
+        thresholds: (K,).
+        reported: AT_THRESHOLD, MEAN or TRAPEZOID.
+
+    Returns:
+        (S,).
+
+    Example:
+        >>> auc = Reported("precision_auc", "P", "precision", Readout.TRAPEZOID, -1, 2)
+        >>> read_off(np.array([[0.0, 1.0, 1.0]]), np.array([0.0, 25.0, 50.0]), auc)
+        array([0.75])
+    """
+    if reported.readout is Readout.AT_THRESHOLD:
+        return np.asarray(curves[:, reported.position])
+    if reported.readout is Readout.MEAN:
+        return np.asarray(curves.mean(axis=1))
+    return np.asarray(np.trapezoid(curves, thresholds / thresholds[-1], axis=1))
+
+
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
+
+
+def _curve_mean(values: FloatArray, weights: FloatArray) -> FloatArray:
+    used = weights > 0
+    if not used.any():
+        return np.zeros(values.shape[1])
+    return np.asarray((values[used] * weights[used, None]).sum(axis=0) / weights[used].sum())
+
+
+def aggregate_longterm(tables: LongTermTables, protocol: LongTermProtocol) -> Aggregated:
+    """Read precision, recall and F off the long-term curves."""
+    best = optimum(tables.precision, tables.recall, tables.thresholds)
+    precision, recall = tables.precision[:, best.place], tables.recall[:, best.place]
+    columns = {"longterm_precision": precision, "longterm_recall": recall, "longterm_f": f_score(precision, recall)}
+    metrics: dict[str, Metric] = {
+        reported.key: LongTermMetric(tables, reported.key, columns[reported.key]) for reported in protocol.reported
+    }
+    known = ~np.isnan(tables.recall).any(axis=1)
+    mean_precision = tables.precision.mean(axis=0)
+    mean_recall = tables.recall[known].mean(axis=0) if known.any() else np.zeros(len(tables.thresholds))
+    curves = {
+        "longterm_precision": mean_precision,
+        "longterm_recall": mean_recall,
+        "longterm_f": f_score(mean_precision, mean_recall),
+    }
+    return Aggregated(metrics, curves, dict.fromkeys(curves, tables.thresholds), {})

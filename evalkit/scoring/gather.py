@@ -1,0 +1,322 @@
+"""From annotations and trajectories to flat tracks; all that is wrong with the results is reported at once."""
+
+import collections.abc as cabc
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from evalkit.boxes import Boxes
+from evalkit.errors import ScoringError
+from evalkit.flat import FlatTracks, IntArray, offsets_of, stack_boxes
+from evalkit.scoring.conventions import (
+    BadBox,
+    Bounds,
+    GroundTruths,
+    LongResult,
+    LongTermProtocol,
+    MissingResult,
+    NanGroundTruth,
+    OpeProtocol,
+    Protocol,
+    ShortResult,
+    Visibility,
+)
+from evalkit.scoring.longterm import LongTermInput
+from evalkit.scoring.ope import OpeInput
+from evalkit.sequences import Annotation, Trajectory
+
+_NAMED = 12
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is not as it should be, by sequence name.
+
+    Attributes:
+        missing: No result.
+        short: Fewer rows than annotated, with both counts.
+        long: More rows than annotated, with both counts.
+        nan: Rows with NaN or a negative size.
+        foreign: Results of sequences that the benchmark does not have.
+        unscorable: Annotations that the protocol cannot score, with the reason.
+    """
+
+    missing: list[str] = field(default_factory=list)
+    short: dict[str, str] = field(default_factory=dict)
+    long: dict[str, str] = field(default_factory=dict)
+    nan: dict[str, str] = field(default_factory=dict)
+    foreign: list[str] = field(default_factory=list)
+    unscorable: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One run over one sequence, cut or padded to the annotation's rows.
+
+    Attributes:
+        sequence: Index of the annotation.
+        boxes: (F, 4), at least one row.
+        confidence: (F,).
+        rows: Rows of the annotation that count; fewer than it has where the protocol cuts both.
+        padded: Number of rows at the end that were added.
+    """
+
+    sequence: int
+    boxes: Boxes
+    confidence: np.ndarray[tuple[int], np.dtype[np.float64]]
+    rows: int
+    padded: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """Results and annotations that belong together.
+
+    Attributes:
+        annotations: S annotations that are scored.
+        tracks: Runs, by sequence.
+        missing: Names of the sequences without a result; scored as zeros where the protocol does so.
+        notes: Facts that a reader of the numbers must know.
+    """
+
+    annotations: tuple[Annotation, ...]
+    tracks: tuple[Track, ...]
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def gather(
+    annotations: cabc.Sequence[Annotation],
+    trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]],
+    protocol: Protocol,
+    *,
+    allow_missing: bool,
+) -> Gathered:
+    """Pair results with annotations under the rules of a protocol.
+
+    Args:
+        annotations: In the benchmark's order.
+        trajectories: Sequence name -> repetitions.
+        protocol: The rules.
+        allow_missing: Score what is there; missing, short and foreign results become notes.
+
+    Raises:
+        ScoringError: Lists every missing, short, long, NaN and foreign result and every annotation that cannot be
+            scored, all at once.
+    """
+    findings = Findings()
+    known = {annotation.name for annotation in annotations}
+    findings.foreign = [name for name in trajectories if name not in known]
+    kept: list[Annotation] = []
+    tracks: list[Track] = []
+    for annotation in annotations:
+        runs = _runs(annotation, trajectories.get(annotation.name, ()), protocol, findings, allow_missing=allow_missing)
+        tracks += [_track(len(kept), annotation, run, protocol, findings) for run in runs]
+        if runs:
+            kept.append(annotation)
+    _raise_for(findings, protocol, allow_missing=allow_missing)
+    if not kept:
+        raise ScoringError("nothing to score: no sequence has a result.")
+    return Gathered(tuple(kept), tuple(tracks), tuple(findings.missing), _notes(findings, protocol))
+
+
+def _runs(
+    annotation: Annotation,
+    runs: cabc.Sequence[Trajectory],
+    protocol: Protocol,
+    findings: Findings,
+    *,
+    allow_missing: bool,
+) -> cabc.Sequence[Trajectory]:
+    """The runs of one sequence that can be scored; empty if it is left out."""
+    problem = _annotation_problem(annotation, protocol)
+    if problem:
+        findings.unscorable[annotation.name] = problem
+        return ()
+    if not all(len(run) for run in runs) or not runs:
+        findings.missing.append(annotation.name)
+        if allow_missing and protocol.lengths.missing is MissingResult.ALL_ZEROS:
+            return (Trajectory.of_boxes(np.zeros((_expected_rows(annotation), 4))),)
+        return ()
+    too_short = any(len(run) < _expected_rows(annotation) for run in runs)
+    if too_short and allow_missing and protocol.lengths.short is ShortResult.REFUSE:
+        counts = "/".join(str(len(run)) for run in runs)
+        findings.short[annotation.name] = f"{counts} of {_expected_rows(annotation)} rows, left out"
+        findings.missing.append(annotation.name)
+        return ()
+    return runs
+
+
+def _annotation_problem(annotation: Annotation, protocol: Protocol) -> str:
+    if len(annotation.ground_truth) < annotation.frame_count and annotation.stride == 1:
+        return f"only {len(annotation.ground_truth)} of {annotation.frame_count} frames are annotated"
+    if isinstance(protocol, LongTermProtocol):
+        return "" if annotation.frame_wh else "the frame size is not known"
+    problems = (
+        (protocol.bounds is not Bounds.NONE and annotation.frame_wh is None, "the frame size is not known"),
+        (protocol.visibility is not Visibility.IGNORED and annotation.visible_eighths is None, "no cover labels"),
+        (
+            protocol.ground_truths is GroundTruths.BETTER_OF_BOTH and annotation.ground_truth_aux is None,
+            "no annotation of the second modality",
+        ),
+        (
+            protocol.nan_ground_truth is NanGroundTruth.REFUSE and bool(np.isnan(annotation.ground_truth).any()),
+            "the annotation has NaN, which this protocol refuses",
+        ),
+    )
+    return next((text for holds, text in problems if holds), "")
+
+
+def _expected_rows(annotation: Annotation) -> int:
+    return annotation.frame_count if annotation.stride > 1 else len(annotation.ground_truth)
+
+
+def _track(sequence: int, annotation: Annotation, run: Trajectory, protocol: Protocol, findings: Findings) -> Track:
+    expected = _expected_rows(annotation)
+    if len(run) > expected:
+        findings.long[annotation.name] = f"{len(run)} rows for {expected} frames"
+    if len(run) < expected:
+        findings.short[annotation.name] = f"{len(run)} rows for {expected} frames"
+    boxes, confidence = run.boxes[:expected], run.confidence[:expected]
+    if isinstance(protocol, OpeProtocol):
+        _note_bad_rows(annotation.name, boxes, findings)
+    if annotation.stride > 1:
+        boxes, confidence = boxes[:: annotation.stride], confidence[:: annotation.stride]
+    return _fitted(sequence, annotation, boxes, confidence, protocol.lengths.short)
+
+
+def _note_bad_rows(name: str, boxes: Boxes, findings: Findings) -> None:
+    total = boxes.sum()
+    if total == total and (boxes[:, 2:] >= 0).all():  # noqa: PLR0124 - fast test for NaN
+        return
+    bad = np.isnan(boxes).any(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
+    rows = np.flatnonzero(bad)
+    findings.nan[name] = f"{len(rows)} rows, first is row {rows[0]}"
+
+
+def _fitted(
+    sequence: int,
+    annotation: Annotation,
+    boxes: Boxes,
+    confidence: np.ndarray[tuple[int], np.dtype[np.float64]],
+    short: ShortResult,
+) -> Track:
+    rows = len(annotation.ground_truth)
+    lacking = rows - len(boxes)
+    if lacking <= 0:
+        return Track(sequence, boxes[:rows], confidence[:rows], rows, 0)
+    if short is ShortResult.CUT_BOTH:
+        return Track(sequence, boxes, confidence, len(boxes), 0)
+    fill = 0.0 if short is ShortResult.PAD_WITH_ZEROS else np.nan
+    boxes = np.concatenate([boxes, np.full((lacking, 4), fill)])
+    confidence = np.concatenate([confidence, np.full(lacking, np.nan)])
+    return Track(sequence, boxes, confidence, rows, lacking)
+
+
+def _raise_for(findings: Findings, protocol: Protocol, *, allow_missing: bool) -> None:
+    parts: list[str] = []
+    if not allow_missing:
+        parts += _part("no result", findings.missing)
+        parts += _part("result too short", findings.short)
+        parts += _part("result of an unknown sequence", findings.foreign)
+        parts += _part("cannot be scored under this protocol", findings.unscorable)
+    if protocol.lengths.long is LongResult.REFUSE:
+        refused = {name: text for name, text in findings.long.items() if name not in protocol.lengths.always_cut}
+        parts += _part("result too long, which this protocol refuses", refused)
+    if isinstance(protocol, OpeProtocol) and protocol.rows.nan_or_negative is BadBox.REFUSE:
+        parts += _part("NaN or negative size, which this protocol refuses", findings.nan)
+    if parts:
+        hint = "" if allow_missing else "\nOr score what is there with --allow-missing (the output says so)."
+        raise ScoringError(f"the results cannot be scored under {protocol.id}:\n" + "\n".join(parts) + hint)
+
+
+def _part(what: str, names: cabc.Collection[str] | cabc.Mapping[str, str]) -> list[str]:
+    if not names:
+        return []
+    texts = [f"{name} ({text})" for name, text in names.items()] if isinstance(names, cabc.Mapping) else list(names)
+    return [f"  {what}, {len(texts)}: {', '.join(texts)}"]
+
+
+def _notes(findings: Findings, protocol: Protocol) -> tuple[str, ...]:
+    notes: list[str] = []
+    if findings.missing:
+        what = "scored as zeros" if protocol.lengths.missing is MissingResult.ALL_ZEROS else "left out"
+        notes.append(f"{len(findings.missing)} sequences without a complete result, {what}: {_few(findings.missing)}")
+    if findings.short:
+        notes.append(f"{len(findings.short)} short results ({protocol.lengths.short.value}): {_few(findings.short)}")
+    if findings.long:
+        notes.append(f"{len(findings.long)} results longer than the annotation were cut: {_few(findings.long)}")
+    if findings.foreign:
+        notes.append(f"{len(findings.foreign)} results of unknown sequences were ignored: {_few(findings.foreign)}")
+    if findings.unscorable:
+        notes.append(f"{len(findings.unscorable)} sequences cannot be scored, left out: {_few(findings.unscorable)}")
+    if findings.nan and isinstance(protocol, OpeProtocol):
+        rule = protocol.rows.nan_or_negative.value
+        notes.append(
+            f"{len(findings.nan)} results have rows with NaN or a negative size ({rule}): {_few(findings.nan)}"
+        )
+    return tuple(notes)
+
+
+def _few(names: cabc.Collection[str] | cabc.Mapping[str, str]) -> str:
+    listed = list(names)
+    rest = len(listed) - _NAMED
+    return ", ".join(listed[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def flatten(gathered: Gathered, protocol: OpeProtocol) -> OpeInput:
+    """Lay the tracks of a one-pass evaluation end to end."""
+    tracks, annotations = gathered.tracks, gathered.annotations
+    owners = [annotations[track.sequence] for track in tracks]
+    lengths = np.array([track.rows for track in tracks], dtype=np.int64)
+    frame_wh = visible = truth_aux = padded = None
+    if protocol.bounds is not Bounds.NONE:
+        sizes = np.array([owner.frame_wh for owner in owners], dtype=np.float64)
+        frame_wh = np.repeat(sizes, lengths, axis=0).T
+    if protocol.visibility is not Visibility.IGNORED:
+        visible = np.concatenate(
+            [_rows(owner.visible_eighths, track) for owner, track in zip(owners, tracks, strict=True)]
+        )
+    if protocol.ground_truths is GroundTruths.BETTER_OF_BOTH:
+        truth_aux = stack_boxes(
+            [_boxes(owner.ground_truth_aux, track) for owner, track in zip(owners, tracks, strict=True)]
+        )
+    if any(track.padded for track in tracks):
+        padded = np.concatenate([np.arange(track.rows) >= track.rows - track.padded for track in tracks])
+    flat = FlatTracks(
+        predictions=stack_boxes([track.boxes for track in tracks]),
+        ground_truth=stack_boxes(
+            [owner.ground_truth[: track.rows] for owner, track in zip(owners, tracks, strict=True)]
+        ),
+        absent=np.concatenate([owner.absent[: track.rows] for owner, track in zip(owners, tracks, strict=True)]),
+        offsets=offsets_of(lengths),
+        sequence=np.array([track.sequence for track in tracks], dtype=np.int64),
+        sequence_count=len(annotations),
+    )
+    return OpeInput(flat, padded, frame_wh, visible, truth_aux)
+
+
+def _rows(labels: IntArray | None, track: Track) -> IntArray:
+    assert labels is not None
+    return labels[: track.rows]
+
+
+def _boxes(boxes: Boxes | None, track: Track) -> Boxes:
+    assert boxes is not None
+    return boxes[: track.rows]
+
+
+def flatten_longterm(gathered: Gathered) -> LongTermInput:
+    """Lay the tracks of a long-term evaluation end to end; repetitions are refused there."""
+    tracks, annotations = gathered.tracks, gathered.annotations
+    if len(tracks) != len(annotations):
+        raise ScoringError("the long-term protocol scores one run per sequence; several repetitions were given.")
+    lengths = np.array([track.rows for track in tracks], dtype=np.int64)
+    sizes = np.array([annotations[track.sequence].frame_wh for track in tracks], dtype=np.float64)
+    return LongTermInput(
+        predictions=np.concatenate([track.boxes for track in tracks]),
+        ground_truth=np.concatenate([annotations[track.sequence].ground_truth for track in tracks]),
+        confidence=np.concatenate([track.confidence for track in tracks]),
+        frame_wh=np.repeat(sizes, lengths, axis=0),
+        lengths=lengths,
+    )

@@ -1,0 +1,155 @@
+"""``score``: from annotations and trajectories to Scores under one protocol."""
+
+import collections.abc as cabc
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalkit.flat import IntArray
+from evalkit.scoring.aggregate import Aggregated, Metric, aggregate_longterm, aggregate_ope
+from evalkit.scoring.conventions import LongTermProtocol, Protocol
+from evalkit.scoring.gather import Gathered, flatten, flatten_longterm, gather
+from evalkit.scoring.longterm import evaluate_longterm
+from evalkit.scoring.lookup import get_protocol
+from evalkit.scoring.ope import evaluate
+from evalkit.scoring.scores import Scores
+from evalkit.sequences import Annotation, Trajectory
+
+Trajectories = cabc.Mapping[str, cabc.Sequence[Trajectory]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """A protocol applied to results, before it is written down as Scores.
+
+    Attributes:
+        protocol: The rules.
+        gathered: What was scored.
+        numbers: Metrics and curves.
+    """
+
+    protocol: Protocol
+    gathered: Gathered
+    numbers: Aggregated
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the scored sequences."""
+        return tuple(annotation.name for annotation in self.gathered.annotations)
+
+    def summary(self, rows: IntArray | None = None) -> dict[str, float]:
+        """Every reported number, over all sequences or over those at ``rows``."""
+        chosen = np.arange(len(self.gathered.annotations)) if rows is None else rows
+        return {key: float(metric.over(chosen)) for key, metric in self.numbers.metrics.items()}
+
+
+def evaluate_results(
+    annotations: cabc.Sequence[Annotation],
+    trajectories: Trajectories,
+    protocol: Protocol,
+    *,
+    allow_missing: bool = False,
+) -> Evaluation:
+    """Apply a protocol.
+
+    Raises:
+        ScoringError: Results are missing, short, long, foreign or hold NaN and the protocol refuses them, or
+            annotations cannot be scored; all of them are listed by name.
+    """
+    gathered = gather(annotations, trajectories, protocol, allow_missing=allow_missing)
+    if isinstance(protocol, LongTermProtocol):
+        numbers = aggregate_longterm(evaluate_longterm(flatten_longterm(gathered), protocol), protocol)
+    else:
+        numbers = aggregate_ope(evaluate(flatten(gathered, protocol), protocol), protocol)
+    return Evaluation(protocol, gathered, numbers)
+
+
+def score(
+    annotations: cabc.Sequence[Annotation],
+    trajectories: Trajectories,
+    protocol: Protocol | str,
+    *,
+    benchmark: str,
+    split: str,
+    tracker: str,
+    run: str,
+    allow_missing: bool = False,
+    attributes: bool = False,
+    interval: float | None = None,
+    seed: int = 0,
+    notes: cabc.Sequence[str] = (),
+    sample: bool = False,
+) -> Scores:
+    """Score one tracker on one benchmark under one protocol.
+
+    Args:
+        annotations: The benchmark's sequences in its order.
+        trajectories: Sequence name -> repetitions, at least one.
+        protocol: A declaration, or its id; an id is looked up with the benchmark's variant.
+        benchmark: Benchmark name.
+        split: Split name.
+        tracker: Tracker name.
+        run: Run id, or "files:..." for raw result files.
+        allow_missing: Score what is there and say so.
+        attributes: Also score the subset of every challenge attribute.
+        interval: Level of bootstrap intervals over sequences, for example 0.95.
+        seed: Of the bootstrap.
+        notes: Facts to be kept with the numbers.
+        sample: The data are the rendered sample.
+
+    Raises:
+        ScoringError: See :func:`evaluate_results`.
+        UnknownNameError: No protocol has that id.
+    """
+    rules = get_protocol(protocol, benchmark) if isinstance(protocol, str) else protocol
+    done = evaluate_results(annotations, trajectories, rules, allow_missing=allow_missing)
+    return Scores(
+        benchmark=benchmark,
+        split=split,
+        protocol=rules.id,
+        tracker=tracker,
+        run=run,
+        sequence_names=done.names,
+        frames=np.array([len(annotation.ground_truth) for annotation in done.gathered.annotations], dtype=np.int64),
+        per_sequence={key: metric.values for key, metric in done.numbers.metrics.items()},
+        curves=done.numbers.curves,
+        thresholds=done.numbers.thresholds,
+        summary=done.summary(),
+        intervals=_intervals(done.numbers.metrics, len(done.names), interval, seed),
+        attributes=attribute_scores(done) if attributes else {},
+        missing=done.gathered.missing,
+        notes=(*notes, *done.gathered.notes, *_empty_notes(done)),
+        sample=sample,
+    )
+
+
+def _intervals(
+    metrics: cabc.Mapping[str, Metric], count: int, level: float | None, seed: int
+) -> dict[str, tuple[float, float]]:
+    if level is None:
+        return {}
+    # scipy is slow to import; plain scores do without it
+    from evalkit.scoring.statistics import bootstrap_intervals
+
+    return bootstrap_intervals(metrics, count, level=level, seed=seed)
+
+
+def attribute_scores(done: Evaluation) -> dict[str, dict[str, float]]:
+    """Attribute code -> metric key -> value over the sequences that have it, and "sequences", their number."""
+    annotations = done.gathered.annotations
+    codes = sorted({code for annotation in annotations for code in annotation.attributes})
+    scores: dict[str, dict[str, float]] = {}
+    for code in codes:
+        rows = np.flatnonzero([code in annotation.attributes for annotation in annotations])
+        if len(rows) >= done.protocol.attribute_minimum:
+            scores[code] = {"sequences": float(len(rows)), **done.summary(rows)}
+    return scores
+
+
+def _empty_notes(done: Evaluation) -> list[str]:
+    return [
+        f"{len(rows)} sequences whose {curve.replace('_', ' ')} curve is zero everywhere are left out of its mean, "
+        f"as {done.protocol.id} does"
+        for curve, rows in done.numbers.left_out.items()
+        if len(rows)
+    ]
