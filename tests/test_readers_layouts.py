@@ -188,6 +188,12 @@ def test_tnl2k_training_names_do_not_leak_into_test(tmp_path: Path) -> None:
     assert len(names("tnl2k", root, "train")) == 1300
 
 
+def test_tnl2k_name_that_is_in_both_official_lists_belongs_to_both_splits(tmp_path: Path) -> None:
+    root = trees.tnl2k(tmp_path, names=("monitor_manypeople", "mine"))
+    trees.text(root / "test/list.txt", "mine\nmonitor_manypeople\nArrow_Video_ZZ04_done\n")
+    assert names("tnl2k", root) == ["mine", "monitor_manypeople"]
+
+
 def test_trackingnet_frames_are_sorted_by_number(tmp_path: Path) -> None:
     root = trees.trackingnet(tmp_path)
     sequence = read("trackingnet", root, "-a_b_0")

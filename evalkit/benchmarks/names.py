@@ -131,13 +131,14 @@ class FolderLayout:
             DatasetLayoutError: The root does not exist, or holds neither.
         """
         require_root(root, title=self.title)
-        others = {name for file in self.foreign for name in official_rows(file)}
+        official = official_rows(split.names_file)
+        # TNL2K has one name in both of its lists
+        others = {name for file in self.foreign for name in official_rows(file)} - set(official)
         for path in (root / relative for relative in self.lists):
             if path.is_file():
                 listed = [name for name in read_name_list(path, title=self.title) if name not in others]
                 if listed:
                     return listed
-        official = official_rows(split.names_file)
         present = [(base, name) for base in self.bases for name in subfolders(root / base)]
         if any(name in official for _, name in present):
             return list(official)
