@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": ("score:compare", "Two trackers: paired test, interval, win/tie/loss."),
     "make-table": ("tables:make_table", "A table of scores: markdown, CSV, LaTeX, JSON."),
     "make-plots": ("tables:make_plots", "Success and precision plots: PDF, PNG, SVG."),
+    "render": ("render:render", "Truth and predictions drawn on the frames of a sequence."),
     "check-tracker": ("trackers:check_tracker", "The conformance suite for a tracker."),
     "config": ("config:config", "Show or change the user's settings."),
 }
