@@ -23,7 +23,6 @@ from evalkit.numbers import parse_tables
 from evalkit.sequences import Annotation, IntArray
 
 _TEXT_FILES = ("meta_info.ini", "sequence", "nlp.txt", "language.txt")
-_MOST_ABSENT = 0.5  # the most in any benchmark is 13 %
 _SHOWN = 20
 
 
@@ -56,7 +55,6 @@ def read_annotations(
     content = _Content(spec, copy)
     annotations = [content.annotation(name) for name in copy.boxes]
     content.refuse_problems()
-    _check_share_absent(annotations, f"{spec.title}: {tree.where}")
     return copy.split.name, annotations
 
 
@@ -88,6 +86,8 @@ class _Content:
         self.spec = spec
         self.copy = copy
         self.problems: list[str] = []
+        self.contradictions = 0
+        self.agreements = 0
         tables = [path for name in copy.boxes for path in (copy.boxes[name], *self._table_files(name))]
         texts = [path for name in copy.boxes for path in self._text_files(name)]
         blobs = copy.tree.read_many([*tables, *texts])
@@ -122,8 +122,20 @@ class _Content:
                 self.problems.append(str(problem))
             return Annotation(name, np.zeros((1, 4)), np.zeros(1, dtype=np.bool_), 1)
 
+    def compare(self, boxes: Boxes, absent: Flags) -> None:
+        """Count where flags and empty boxes agree."""
+        agree = int(np.count_nonzero(absent != (boxes[:, 2:] > 0).all(axis=1)))
+        self.agreements += agree
+        self.contradictions += len(boxes) - agree
+
     def refuse_problems(self) -> None:
         """Raise one error with everything that is wrong."""
+        if self.contradictions > self.agreements:  # published copies differ in what a 1 means
+            raise AnnotationError(
+                f"{self.spec.title}: {self.copy.tree.where}: the flags and the boxes contradict each other in "
+                f"{self.contradictions} of {self.contradictions + self.agreements} frames. Files in a folder 'absent' "
+                "have 1 = absent, 'absent_label.txt' has 1 = present; these seem to be the other way round."
+            )
         if self.problems:
             rest = len(self.problems) - _SHOWN
             more = [f"... and {rest} more"] if rest > 0 else []
@@ -178,17 +190,6 @@ def _boxes(table: FloatArray | None, where: str) -> Boxes:
     if table.shape[1] != 4:
         raise AnnotationError(f"{where}: {table.shape[1]} columns; expected 4 (left, top, width, height in pixels).")
     return table
-
-
-def _check_share_absent(annotations: cabc.Sequence[Annotation], where: str) -> None:
-    """Refuse flags of the wrong polarity: published copies differ in what a 1 means."""
-    frames = sum(len(annotation.absent) for annotation in annotations)
-    absent = sum(int(annotation.absent.sum()) for annotation in annotations)
-    if frames and absent > frames * _MOST_ABSENT:
-        raise AnnotationError(
-            f"{where}: the flags say that the target is absent in {absent} of {frames} frames. Files in a folder "
-            "'absent' have 1 = absent, 'absent_label.txt' has 1 = present; these seem to be the other way round."
-        )
 
 
 def _attributes_of_copy(copy: Copy, spec: BenchmarkSpec) -> dict[str, frozenset[str]]:
@@ -249,6 +250,7 @@ def _lasot(content: _Content, name: str, boxes: Boxes) -> Annotation:
         absent = content.absent(name, rows, parts[0]) | content.absent(name, rows, parts[1])
     else:
         absent = content.absent(name, rows, copy.companion(name, "absent.txt") or copy.entry(name, "absent"))
+    content.compare(boxes, absent)
     described = content.first_line(name, "nlp.txt")
     return _plain(
         content, name, boxes, absent=absent, object_class=name.rpartition("-")[0] or None, description=described
@@ -260,6 +262,7 @@ def _tnl2k(content: _Content, name: str, boxes: Boxes) -> Annotation:
     absent = absent_from_boxes(name, boxes)
     if path is not None:
         absent = content.absent(name, len(boxes), path, surplus=1 if name == SURPLUS_FLAG else 0)
+    content.compare(boxes, absent)
     row = official_row(content.copy.split, name)
     frame_wh = (int(row["width"]), int(row["height"])) if "width" in row else None
     described = content.first_line(name, "language.txt")
@@ -272,6 +275,7 @@ def _visevent(content: _Content, name: str, boxes: Boxes) -> Annotation:
         absent = ~content.integers(present, len(boxes)).astype(np.bool_)
     else:
         absent = content.absent(name, len(boxes), content.copy.entry(name, "absent"))
+    content.compare(boxes, absent)
     if absent.all():
         raise AnnotationError(f"{content.spec.title}: {name}: the flags say that the target is absent in every frame.")
     dropped = int(np.argmin(absent))

@@ -20,7 +20,8 @@ IMAGE_FOLDERS = frozenset(
 """Folders of images, which are not listed."""
 
 _SHOWN = 12
-_PART_OF_TRAINING = ("train",)
+_TRAINING_FOLDERS = frozenset({"train", "trainingset", "tnl2k_train_subset"})
+_TEST_FOLDERS = frozenset({"test", "testingset", "val", "tnl2k_test_subset"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,12 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
     if not found:
         raise DatasetLayoutError(_nothing_text(tree, spec, layout))
     split = _split(spec, split_name, found)
-    found = {name: paths for name, paths in _of_split(found, split).items() if paths}
+    found = {name: paths for name, paths in _of_split(found, spec, split).items() if paths}
+    if not found:
+        raise DatasetLayoutError(
+            f"{spec.title}: {tree.where} has annotations, but none of split {split.name}. Splits: "
+            f"{', '.join(spec.splits)}."
+        )
     names = _names(tree, split, layout, found, wanted)
     missing = [name for name in names if name not in found]
     if missing:
@@ -180,20 +186,22 @@ def _split(spec: BenchmarkSpec, name: str | None, found: cabc.Container[str]) ->
     return spec.splits[max(held, key=lambda key: held[key])]  # the first of equals: the default split
 
 
-def _of_split(found: cabc.Mapping[str, list[str]], split: Split) -> dict[str, list[str]]:
-    """Without files that lie in a folder of another part, ``train/`` for a test split."""
+def _of_split(found: cabc.Mapping[str, list[str]], spec: BenchmarkSpec, split: Split) -> dict[str, list[str]]:
+    """Without sequences of other splits and files in a folder of another part (``train/`` for a test split)."""
     training = split.name.startswith("train")
 
     def fits(path: str) -> bool:
         parts = [part.lower() for part in path.split("/")[:-2]]
-        in_training = any(part.startswith(_PART_OF_TRAINING) and "networks" not in part for part in parts)
-        in_test = any(part in {"test", "testingset", "val"} for part in parts)
+        in_training = any(part in _TRAINING_FOLDERS or part.startswith("train_") for part in parts)
+        in_test = any(part in _TEST_FOLDERS for part in parts)
         return not (in_training and not training) and not (in_test and training)
 
     official = official_rows(split.names_file)
+    foreign = {name for other in spec.splits.values() for name in official_rows(other.names_file)} - set(official)
     return {
-        name: paths if name in official and len(paths) == 1 else [path for path in paths if fits(path)]
+        name: [path for path in paths if name in official or fits(path)]
         for name, paths in found.items()
+        if name not in foreign
     }
 
 
