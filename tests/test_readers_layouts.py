@@ -238,6 +238,33 @@ def test_visevent_flags_of_the_kit_have_the_other_polarity(tmp_path: Path) -> No
     assert read("visevent", root, "early").annotation.absent.tolist() == [False, False, False, False, True]
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "file"),
+    [
+        ("lasot", "att/cup-1.txt"),
+        ("tnl2k", "att/cup_done_attribute.txt"),
+        ("visevent", "att/early.txt"),
+        ("lasher", "att/car+2.txt"),
+        ("uav123", "anno/UAV123/att/street_1.txt"),
+    ],
+)
+def test_attribute_files_of_the_evaluation_kits_are_read(benchmark: str, file: str, tmp_path: Path) -> None:
+    root = BUILDERS[benchmark](tmp_path)
+    codes = BENCHMARKS[benchmark].attributes
+    trees.text(root / file, "\n".join("1" if k in (0, len(codes) - 1) else "0" for k in range(len(codes))))
+    name = Path(file).stem.removesuffix("_attribute")
+    assert read(benchmark, root, name).annotation.attributes == {codes[0], codes[-1]}
+
+
+@pytest.mark.parametrize(("benchmark", "split"), [("visevent", "test-172"), ("depthtrack", "val-6")])
+def test_selections_of_the_official_list_need_an_official_copy(benchmark: str, split: str, tmp_path: Path) -> None:
+    root = BUILDERS[benchmark](tmp_path)
+    if benchmark == "depthtrack":
+        (root / "test").rename(root / "train")
+    with pytest.raises(DatasetLayoutError, match=f"no sequences in .*split {split}"):
+        names(benchmark, root, split)
+
+
 def test_visevent_rearranged_copy_is_read(tmp_path: Path) -> None:
     root = trees.visevent(tmp_path, names=("00141_tank_outdoor2", "00142_tank_outdoor2"))
     for name in ("00141_tank_outdoor2", "00142_tank_outdoor2"):

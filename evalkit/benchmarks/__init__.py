@@ -19,12 +19,13 @@ EXTRA_BENCHMARKS: cabc.Mapping[str, BenchmarkSpec] = types.MappingProxyType({m.S
 CUSTOM = "custom"
 
 
-def get_benchmark(name: str, *, layout: Path | None = None) -> BenchmarkSpec:
+def get_benchmark(name: str, *, layout: Path | None = None, root: Path | None = None) -> BenchmarkSpec:
     """Look up a benchmark.
 
     Args:
         name: One of :data:`BENCHMARKS` or :data:`EXTRA_BENCHMARKS`, or ``custom`` for the user's own videos.
         layout: A layout file for ``custom``; it has no meaning for the others.
+        root: Data folder, for ``custom`` only: its sequences tell which second modalities there are.
 
     Raises:
         UnknownNameError: No such benchmark; suggests the nearest name.
@@ -36,7 +37,7 @@ def get_benchmark(name: str, *, layout: Path | None = None) -> BenchmarkSpec:
     if name == CUSTOM:
         from evalkit.benchmarks.custom import custom_benchmark
 
-        return custom_benchmark(layout)
+        return custom_benchmark(layout, root=root)
     known = {**BENCHMARKS, **EXTRA_BENCHMARKS}
     if name not in known:
         raise unknown_name("benchmark", name, [*known, CUSTOM])

@@ -111,6 +111,7 @@ def _layout(split: Split) -> FolderLayout:
         lists=lists.get(split.name, ()),
         marker="groundtruth.txt",
         foreign=("depthtrack_train.csv",) if part == "test" else ("depthtrack_test.csv",),
+        official_only=split.name not in lists,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
 from evalkit.benchmarks.names import FolderLayout, official_attributes
-from evalkit.benchmarks.reading import check_first_box, make_sequence, nothing_absent, read_boxes
+from evalkit.benchmarks.reading import attributes_of, check_first_box, make_sequence, nothing_absent, read_boxes
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
 from evalkit.errors import AnnotationError
 from evalkit.images import last_number
@@ -62,7 +62,9 @@ def read_annotation(root: Path, split: Split, name: str) -> Annotation:
         absent=nothing_absent(boxes),
         frame_count=len(boxes),
         ground_truth_aux=boxes_aux,
-        attributes=official_attributes(split, name),
+        attributes=attributes_of(
+            root / "att" / f"{name}.txt", title=TITLE, codes=CODES, packaged=official_attributes(split, name)
+        ),
     )
 
 

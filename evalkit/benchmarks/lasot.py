@@ -20,6 +20,7 @@ from evalkit.benchmarks.names import (
 )
 from evalkit.benchmarks.reading import (
     Polarity,
+    attributes_of,
     check_first_box,
     make_sequence,
     read_absent,
@@ -31,6 +32,7 @@ from evalkit.boxes import Flags
 from evalkit.sequences import Annotation, Modality, Sequence
 
 TITLE = "LaSOT"
+CODES = ("IV", "POC", "DEF", "MB", "CM", "ROT", "BC", "VC", "SV", "FOC", "FM", "OV", "LR", "ARC")
 TEST_NAMES = "lasot_test.csv"
 LISTS = {"test": "testing_set.txt", "train": "training_set.txt"}
 
@@ -64,7 +66,9 @@ def read_annotation(root: Path, split: Split, name: str) -> Annotation:
         ground_truth=boxes,
         absent=_absent(folder, len(boxes)),
         frame_count=len(boxes),
-        attributes=official_attributes(split, name),
+        attributes=attributes_of(
+            root / "att" / f"{name}.txt", title=TITLE, codes=CODES, packaged=official_attributes(split, name)
+        ),
         object_class=name.rpartition("-")[0] or None,
         description=read_text_line(folder / "nlp.txt"),
     )
@@ -132,10 +136,10 @@ SPEC = BenchmarkSpec(
         "train": Split("train", 1120, None, Access.FULL, None),
     },
     coordinate_origin=1,
-    protocols={"official": "lasot-kit", "papers": "ostrack"},
+    protocols={"official": "lasot-kit", "papers": "pytracking"},
     headline=("success_auc", "normalized_precision_20", "precision_20"),
     submission=None,
-    attributes=("IV", "POC", "DEF", "MB", "CM", "ROT", "BC", "VC", "SV", "FOC", "FM", "OV", "LR", "ARC"),
+    attributes=CODES,
     list_sequences=list_sequences,
     read_sequence=read_sequence,
     read_annotation=read_annotation,

@@ -112,6 +112,7 @@ class FolderLayout:
         lists: List files below the root that name the sequences, in the order of looking.
         marker: File that a sequence folder holds; tells sequences from other folders where the names are unknown.
         foreign: Packaged name lists of other splits, which may lie in the same folder.
+        official_only: The split is a selection from the official list; a copy of other content does not have it.
     """
 
     title: str
@@ -119,6 +120,7 @@ class FolderLayout:
     lists: tuple[str, ...]
     marker: str
     foreign: tuple[str, ...] = ()
+    official_only: bool = False
 
     def names(self, root: Path, split: Split) -> list[str]:
         """Sequences of a copy.
@@ -143,7 +145,7 @@ class FolderLayout:
         if any(name in official for _, name in present):
             return list(official)
         own = {n for base, n in present if n not in others and (root / base / n / self.marker).is_file()}
-        if own:
+        if own and not self.official_only:
             return sorted(own)
         folders = " or ".join(f"{base}/<sequence>/" if base else "<sequence>/" for base in self.bases)
         raise nothing_found(root, title=self.title, expected=f"{folders} with {self.marker} (split {split.name})")

@@ -152,6 +152,12 @@ def read_attributes(path: Path, *, title: str, codes: tuple[str, ...]) -> frozen
     return frozenset(code for code, flag in zip(codes, flags, strict=True) if flag)
 
 
+def attributes_of(path: Path, *, title: str, codes: tuple[str, ...], packaged: frozenset[str]) -> frozenset[str]:
+    """Attributes from the copy's own file, as the evaluation kits have them, else the packaged ones."""
+    own = read_attributes(path, title=title, codes=codes)
+    return packaged if own is None else own
+
+
 def nothing_absent(boxes: Boxes) -> Flags:
     """Flags of a benchmark that has none."""
     return np.zeros(len(boxes), dtype=np.bool_)

@@ -17,10 +17,10 @@ from evalkit.benchmarks.frames import ImageFrames, open_folder
 from evalkit.benchmarks.names import FolderLayout, official_attributes, official_row
 from evalkit.benchmarks.reading import (
     Polarity,
+    attributes_of,
     check_first_box,
     make_sequence,
     read_absent,
-    read_attributes,
     read_boxes,
     read_text_line,
 )
@@ -75,7 +75,6 @@ def read_annotation(root: Path, split: Split, name: str) -> Annotation:
     path = folder / "groundtruth.txt"
     boxes = read_boxes(path, title=TITLE)
     check_first_box(boxes, where=str(path))
-    attributes = read_attributes(root / "att" / f"{name}_attribute.txt", title=TITLE, codes=CODES)
     row = official_row(split, name)
     return Annotation(
         name=name,
@@ -83,7 +82,9 @@ def read_annotation(root: Path, split: Split, name: str) -> Annotation:
         absent=_absent(root, folder, name, boxes),
         frame_count=len(boxes),
         frame_wh=(int(row["width"]), int(row["height"])) if "width" in row else None,
-        attributes=official_attributes(split, name) if attributes is None else attributes,
+        attributes=attributes_of(
+            root / "att" / f"{name}_attribute.txt", title=TITLE, codes=CODES, packaged=official_attributes(split, name)
+        ),
         description=read_text_line(folder / "language.txt"),
     )
 

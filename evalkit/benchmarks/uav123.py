@@ -22,7 +22,7 @@ from evalkit.benchmarks.names import (
     require_root,
     text_files,
 )
-from evalkit.benchmarks.reading import check_first_box, make_sequence, nothing_absent, read_attributes, read_boxes
+from evalkit.benchmarks.reading import attributes_of, check_first_box, make_sequence, nothing_absent, read_boxes
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
 from evalkit.errors import DatasetLayoutError
 from evalkit.images import last_number
@@ -94,13 +94,17 @@ def read_annotation(root: Path, split: Split, name: str) -> Annotation:
         raise MissingSequenceError(f"{TITLE}: sequence {name} is missing; no file {path}. Unpack the annotations.")
     boxes = read_boxes(path, title=TITLE)
     check_first_box(boxes, where=str(path))
-    attributes = read_attributes(root / ANNOTATIONS / "att" / f"{name}.txt", title=TITLE, codes=CODES)
     return Annotation(
         name=name,
         ground_truth=boxes,
         absent=nothing_absent(boxes),
         frame_count=len(boxes),
-        attributes=official_attributes(split, name) if attributes is None else attributes,
+        attributes=attributes_of(
+            root / ANNOTATIONS / "att" / f"{name}.txt",
+            title=TITLE,
+            codes=CODES,
+            packaged=official_attributes(split, name),
+        ),
         object_class=official_row(split, name).get("object_class"),
     )
 

@@ -21,6 +21,7 @@ from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
 from evalkit.benchmarks.names import FolderLayout, official_attributes
 from evalkit.benchmarks.reading import (
     Polarity,
+    attributes_of,
     check_first_box,
     make_sequence,
     read_absent,
@@ -61,7 +62,9 @@ def read_annotation(root: Path, split: Split, name: str) -> Annotation:
         ground_truth=boxes,
         absent=absent,
         frame_count=len(boxes),
-        attributes=official_attributes(split, name),
+        attributes=attributes_of(
+            root / "att" / f"{name}.txt", title=TITLE, codes=CODES, packaged=official_attributes(split, name)
+        ),
         dropped_leading=dropped,
     )
 
@@ -112,6 +115,7 @@ def _layout(split: Split) -> FolderLayout:
         lists=(f"{part}/{part}list.txt", f"{part}list.txt") if whole else (),
         marker="groundtruth.txt",
         foreign=("visevent_train.csv",) if part == "test" else ("visevent_test.csv", RAW_ONLY),
+        official_only=not whole,
     )
 
 
