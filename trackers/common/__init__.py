@@ -1,0 +1,1 @@
+"""What every learned tracker shares: crops, post-processing, batching, second modality, weights."""

@@ -1,0 +1,133 @@
+"""The loop of OSTrack and of all trackers built on it: square crops, center head, window, clipped box."""
+
+import collections.abc as cabc
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from evalkit.boxes import Boxes, FloatArray
+from evalkit.errors import TrackerError
+from evalkit.sequences import Frame, Modality
+from evalkit.tracking.interface import Predictions, TrackerInfo
+from trackers.common.crops import clip_boxes, crop_channels, square_around
+from trackers.common.multimodal import ChannelOrder, network_images
+from trackers.common.postprocess import inner_hann, square_to_image
+from trackers.common.torch_tracker import Engine, Runner, TorchTracker
+from trackers.layers.heads import decode_center
+
+STRIDE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class CenterLoop:
+    """Settings of the loop.
+
+    Attributes:
+        template_size: Side of the template crop in pixels.
+        search_size: Side of the search crop.
+        template_factor: Side of the template crop over sqrt(box area), before resizing.
+        search_factor: The same for the search crop.
+        second: Second modality, stacked behind the color channels; None = color alone.
+        depth_channel_order: Of the depth color map.
+        float32_start: The start box is rounded to float32 and the first search crop computed in it, as SRTrack's
+            program does.
+    """
+
+    template_size: int = 128
+    search_size: int = 256
+    template_factor: float = 2.0
+    search_factor: float = 4.0
+    second: Modality | None = None
+    depth_channel_order: ChannelOrder = ChannelOrder.RGB
+    float32_start: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class CenterState:
+    """One stream: the last box (4,) and the normalized template (C, T, T) on the device."""
+
+    box: Boxes
+    template: Tensor
+
+
+class CenterInputs(NamedTuple):
+    """The search crop of one stream and what is needed to map its box back."""
+
+    pixels: npt.NDArray[np.uint8]
+    resize_factor: float
+    center: FloatArray
+    image_wh: tuple[int, int]
+
+
+class CenterTracker(TorchTracker):
+    """A network with a center head as a batched tracker.
+
+    Args:
+        model: Called with template and search batches, answers :class:`~trackers.layers.heads.CenterMaps`.
+        info: Name and settings for the manifest.
+        loop: Crops and input.
+        engine: Device and precision.
+    """
+
+    def __init__(self, model: nn.Module, info: TrackerInfo, loop: CenterLoop, engine: Engine) -> None:
+        super().__init__(info, Runner(model, engine, channels=3 if loop.second is None else 6))
+        self.loop = loop
+        self._answer = self._runner.compiled(self._forward)
+        self._window = torch.from_numpy(inner_hann(loop.search_size // STRIDE)).to(self._runner.device)
+
+    def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[CenterState]:
+        """Cut and keep the templates."""
+        starts = [box.astype(np.float32) if self.loop.float32_start else box.copy() for box in boxes]
+        crops = []
+        for frame, box in zip(frames, starts, strict=True):
+            square = square_around(box, self.loop.template_factor)
+            crops.append(crop_channels(self._images(frame), square, self.loop.template_size).pixels)
+        with self._runner.engine.running():
+            templates = self._runner.upload(crops)
+        return [CenterState(box, template.clone()) for box, template in zip(starts, templates, strict=True)]
+
+    def prepare(self, state: CenterState, frame: Frame) -> CenterInputs:
+        """Cut the search crop around the last box."""
+        square = square_around(state.box, self.loop.search_factor)
+        crop = crop_channels(self._images(frame), square, self.loop.search_size)
+        center = (state.box[:2] + 0.5 * state.box[2:]).astype(np.float64)
+        height, width = frame.rgb.shape[:2]
+        return CenterInputs(crop.pixels, crop.resize_factor, center, (width, height))
+
+    def track(self, states: cabc.Sequence[CenterState], inputs: cabc.Sequence[CenterInputs]) -> Predictions:
+        """One forward pass for all streams."""
+        with self._runner.engine.running():
+            search = self._runner.upload([item.pixels for item in inputs])
+            template = torch.stack([state.template for state in states])
+            answers = self._runner.answer(self._answer, template, search)
+        boxes = square_to_image(
+            answers[:, :4],
+            np.stack([item.center for item in inputs]),
+            [item.resize_factor for item in inputs],
+            self.loop.search_size,
+        )
+        errors = failures(boxes)
+        boxes = clip_boxes(boxes, np.array([item.image_wh for item in inputs], dtype=np.float64))
+        for index, state in enumerate(states):
+            if index not in errors:
+                state.box = boxes[index].copy()
+        return Predictions(boxes, answers[:, 4].astype(np.float64), errors)
+
+    def _forward(self, template: Tensor, search: Tensor) -> Tensor:
+        maps = self._runner.model(template, search)
+        boxes, best = decode_center(maps.score * self._window, maps.size, maps.offset)
+        return torch.cat([boxes, best[:, None]], dim=1)  # (B, 5)
+
+    def _images(self, frame: Frame) -> tuple[npt.NDArray[np.uint8], ...]:
+        return network_images(frame, self.loop.second, self.loop.depth_channel_order)
+
+
+def failures(boxes: Boxes) -> dict[int, Exception]:
+    """Streams whose box is not finite, with the error to record."""
+    bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
+    text = "the network's box is not finite; check the weights, or use a wider --precision than fp16"
+    return {int(index): TrackerError(text) for index in bad}

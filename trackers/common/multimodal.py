@@ -1,0 +1,92 @@
+"""The second modality as network input: 16-bit depth to a color map, thermal and event images as they are."""
+
+import enum
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.errors import TrackerError
+from evalkit.sequences import Frame, Modality
+
+Pixels = npt.NDArray[np.uint8]
+
+FARTHEST_MILLIMETERS = 10000
+
+
+class ChannelOrder(enum.StrEnum):
+    """Order of the three channels of the depth color map."""
+
+    RGB = "rgb"
+    BGR = "bgr"
+
+
+def clip_depth(depth: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """Limit far pixels to three times the median (zeros included), at most ten meters.
+
+    Args:
+        depth: (height, width) millimeters, 0 = not measured.
+
+    Returns:
+        A new array.
+
+    Source: ViPT, depth reader of its VOT wrapper; the limit is truncated to whole millimeters.
+
+    Example:
+        >>> clip_depth(np.array([[0, 15, 15, 900]], dtype=np.uint16))
+        array([[ 0, 15, 15, 45]], dtype=uint16)
+    """
+    limit = min(3 * float(np.median(depth)), FARTHEST_MILLIMETERS)
+    return np.minimum(depth, np.uint16(limit))
+
+
+def depth_color_map(depth: npt.NDArray[np.uint16], order: ChannelOrder = ChannelOrder.RGB) -> Pixels:
+    """Depth as a JET color map.
+
+    Args:
+        depth: (height, width) uint16 millimeters.
+        order: Channel order. SRFT's training data was read back as RGB, ViPT keeps OpenCV's BGR.
+
+    Returns:
+        (height, width, 3) uint8; blue is near. The stretch to 0..255 is OpenCV's own: a second computation
+        differs in a few pixels at exact halves.
+    """
+    stretched = cv2.normalize(clip_depth(depth), None, 0, 255, cv2.NORM_MINMAX)  # type: ignore[call-overload]  # cv2's stubs demand a destination
+    colored = cv2.applyColorMap(stretched.astype(np.uint8), cv2.COLORMAP_JET)
+    if order is ChannelOrder.RGB:
+        colored = cv2.cvtColor(colored, cv2.COLOR_BGR2RGB)
+    pixels: Pixels = colored
+    return pixels
+
+
+def network_images(frame: Frame, second: Modality | None, order: ChannelOrder) -> tuple[Pixels, ...]:
+    """The images of a frame that the network sees, each (height, width, 3) uint8.
+
+    Args:
+        frame: A frame as the benchmark stores it.
+        second: The tracker's second modality; None = color alone, a second image is ignored.
+        order: Channel order of depth color maps.
+
+    Raises:
+        TrackerError: The frame's second image is missing, of another kind or of another size.
+    """
+    if second is None:
+        return (frame.rgb,)
+    aux = frame.aux
+    if aux is None:
+        raise TrackerError(
+            f"this tracker needs a {second} image beside the color image, and the frame has none; "
+            "choose a benchmark with that modality or a tracker that reads color alone"
+        )
+    if aux.shape[:2] != frame.rgb.shape[:2]:
+        raise TrackerError(
+            f"the {second} image is {aux.shape[1]} x {aux.shape[0]}, the color image "
+            f"{frame.rgb.shape[1]} x {frame.rgb.shape[0]}; they must be registered pixel by pixel"
+        )
+    if second is Modality.DEPTH:
+        if aux.ndim != 2 or aux.dtype != np.uint16:
+            raise TrackerError(f"expected a 16-bit depth image, found {aux.dtype} of shape {aux.shape}")
+        return frame.rgb, depth_color_map(aux.astype(np.uint16, copy=False), order)
+    if aux.ndim != 3 or aux.shape[2] != 3 or aux.dtype != np.uint8:
+        raise TrackerError(f"expected a {second} image of three 8-bit channels, found {aux.dtype} of shape {aux.shape}")
+    return frame.rgb, aux.astype(np.uint8, copy=False)

@@ -1,0 +1,319 @@
+"""Weights of the learned trackers: the authors' checkpoints, our safetensors files, random ones for dry runs.
+
+One named converter per origin; loading is strict, and every entry of file and network is accounted for.
+"""
+
+import collections.abc as cabc
+import importlib.metadata
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from evalkit.errors import unknown_name
+from evalkit.tracking.catalog import hash_files
+from evalkit.tracking.interface import TrackerOptions
+from trackers.common.checkpoint import WeightsError, read_checkpoint
+from trackers.learned import LEARNED
+
+Shapes = cabc.Mapping[str, tuple[int, ...]]
+Skeleton = cabc.Callable[[Shapes | None], nn.Module]
+RANDOM = "random"
+LISTED = 5
+METADATA = "evalkit."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """Numbers for a network, checked against it.
+
+    Attributes:
+        state: Entry name -> tensor.
+        sha256: Of the file, or "random".
+        notes: Remarks for the manifest.
+        facts: What the file says of its origin (epoch, network type), for a converted file's metadata.
+    """
+
+    state: cabc.Mapping[str, Tensor]
+    sha256: str
+    notes: tuple[str, ...] = ()
+    facts: cabc.Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Entry name -> shape."""
+        return {name: tuple(tensor.shape) for name, tensor in self.state.items()}
+
+
+def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: TrackerOptions) -> Weights:
+    """Weights for a tracker, from what the user passed.
+
+    Args:
+        tracker: Name in the catalogue, for messages.
+        origin: Key of :data:`ORIGINS`.
+        skeleton: Builds the network without memory, given the shapes in the file.
+        options: Of these, ``weights`` and ``seed``.
+
+    Raises:
+        WeightsError: Nothing was passed, the file cannot be read safely, or it belongs to another network.
+    """
+    if options.weights is None:
+        raise WeightsError(
+            f"tracker {tracker} needs weights: {LEARNED[tracker].weights}. Pass the file with --weights FILE, or "
+            "--weights random for a dry run (its boxes mean nothing, and every output says so)."
+        )
+    if options.weights == RANDOM:
+        note = f"random weights (seed {options.seed}): a dry run, the boxes mean nothing"
+        return Weights(random_state(skeleton(None), options.seed), RANDOM, (note,))
+    return read_weights(tracker, origin, skeleton, Path(options.weights))
+
+
+def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path) -> Weights:
+    """Read a file, convert it by its origin, and match it with the network.
+
+    Raises:
+        WeightsError: See :func:`load_weights`.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise WeightsError(f"{path}: {what}. Tracker {tracker} needs {LEARNED[tracker].weights}.")
+    if path.suffix == ".safetensors":
+        state, facts = _read_safetensors(path)
+    else:
+        state, facts = ORIGINS[origin](read_checkpoint(path), path)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    model = skeleton(shapes)
+    check_entries(tracker, path, shapes, model)
+    return Weights(_as_network(state, model, path), hash_files([path]), (), facts)
+
+
+def assign(model: nn.Module, weights: Weights) -> nn.Module:
+    """Give a skeleton its numbers; the tensors are shared, not copied."""
+    model.load_state_dict(dict(weights.state), strict=True, assign=True)
+    return model.eval()
+
+
+def check_entries(tracker: str, path: Path, shapes: Shapes, model: nn.Module) -> None:
+    """Compare names and shapes of a file with those of a network.
+
+    Raises:
+        WeightsError: They differ. The text lists the first differences and the trackers that the file fits.
+    """
+    expected = _expected_shapes(model)
+    differences = [
+        _listing("missing", [name for name in expected if name not in shapes]),
+        _listing("unexpected", [name for name in shapes if name not in expected]),
+        _listing(
+            "of another shape",
+            [
+                f"{name} {list(shapes[name])}, expected {list(expected[name])}"
+                for name in expected
+                if name in shapes and shapes[name] != expected[name]
+            ],
+        ),
+    ]
+    if not any(differences):
+        return
+    fitting = fitting_trackers(shapes)
+    advice = f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalogue."
+    raise WeightsError(
+        f"{path}: not the weights of {tracker} ({len(shapes)} entries, expected {len(expected)}). "
+        f"{' '.join(text for text in differences if text)} {advice} {tracker} takes {LEARNED[tracker].weights}."
+    )
+
+
+def fitting_trackers(shapes: Shapes) -> list[str]:
+    """Names of the catalogue's trackers whose network has exactly these entries."""
+    from trackers.common.build import definition
+
+    found = []
+    known: dict[str, bool] = {}
+    for name in LEARNED:
+        made = definition(name)
+        key = f"{made.network} {made.config}"
+        if key not in known:
+            known[key] = _expected_shapes(made.skeleton(shapes)) == dict(shapes)
+        if known[key]:
+            found.append(name)
+    return found
+
+
+def random_state(model: nn.Module, seed: int) -> dict[str, Tensor]:
+    """Numbers for a dry run: norms are neutral, linear layers keep the variance, boxes stay near a quarter."""
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, entry in model.state_dict().items():
+        last = name.rsplit(".", 1)[-1]
+        if not entry.is_floating_point():
+            state[name] = entry if entry.device.type != "meta" else torch.zeros(entry.shape, dtype=entry.dtype)
+        elif last == "running_var" or (last == "weight" and entry.ndim == 1):
+            state[name] = torch.ones(entry.shape)
+        elif last in ("bias", "running_mean"):
+            state[name] = _DRY_RUN_BIAS.get(name, torch.zeros(1)).expand(entry.shape).clone()
+        else:
+            spread = 1 / math.sqrt(math.prod(entry.shape[1:])) if last == "weight" else 0.02
+            state[name] = torch.randn(entry.shape, generator=generator) * spread
+    return state
+
+
+_DRY_RUN_BIAS = {
+    "box_head.conv5_size.bias": torch.tensor([-1.1]),
+    "head.reg_mlp.layers.2.bias": torch.tensor([0.0, 0.0, -1.1, -1.1]),
+}
+
+
+def convert(tracker: str, source: Path, destination: Path) -> dict[str, str]:
+    """Rewrite the authors' checkpoint as safetensors.
+
+    Args:
+        tracker: Name in the catalogue; decides origin and network.
+        source: The authors' file.
+        destination: New file, ``*.safetensors``.
+
+    Returns:
+        The new file's metadata: tracker, origin, name and hash of the source, what the source says of itself.
+
+    Raises:
+        WeightsError: The source does not fit, or the destination exists or has another suffix.
+    """
+    from trackers.common.build import definition
+
+    if tracker not in LEARNED:
+        raise unknown_name("learned tracker", tracker, LEARNED)
+    if destination.suffix != ".safetensors":
+        raise WeightsError(f"{destination}: the new file's name must end in .safetensors.")
+    if destination.exists():
+        raise WeightsError(f"{destination}: exists already; choose another name or remove it.")
+    made = definition(tracker)
+    weights = read_weights(tracker, made.origin, made.skeleton, source)
+    metadata = {
+        "format": "pt",
+        f"{METADATA}tracker": tracker,
+        f"{METADATA}origin": made.origin,
+        f"{METADATA}source_name": source.name,
+        f"{METADATA}source_sha256": weights.sha256,
+        f"{METADATA}version": importlib.metadata.version("evalkit"),
+    } | {f"{METADATA}{key}": value for key, value in weights.facts.items()}
+    partial = destination.with_name(f".{destination.name}.partial")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in weights.state.items()}, partial, metadata)
+        partial.replace(destination)
+    except OSError as problem:
+        raise WeightsError(f"{destination}: cannot be written ({problem}).") from problem
+    finally:
+        partial.unlink(missing_ok=True)
+    return metadata
+
+
+Converted = tuple[dict[str, Tensor], dict[str, str]]
+
+
+def from_ostrack(content: cabc.Mapping[str, Any], path: Path) -> Converted:
+    """OSTrack's training container: the network is entry ``net``; a file reduced to it, or to its entries, will do."""
+    return _from_container(content, path, "net", ("OSTrack",))
+
+
+def from_srtrack(content: cabc.Mapping[str, Any], path: Path) -> Converted:
+    """SRTrack's container, that of OSTrack with its own network types."""
+    state, facts = _from_container(content, path, "net", ("SIAMTrack", "SIAMTrack_DropMAE"))
+    if any(name.rsplit(".", 1)[-1] in ("lora_A", "lora_B") for name in state):
+        raise WeightsError(
+            f"{path}: holds low-rank updates (lora_A, lora_B). Whether they are already folded into the weights cannot "
+            "be told from the file, so it is refused; fold them with the program that trained it."
+        )
+    return state, facts
+
+
+def from_vipt(content: cabc.Mapping[str, Any], path: Path) -> Converted:
+    """ViPT's container, that of OSTrack with its own network type."""
+    return _from_container(content, path, "net", ("ViPTrack",))
+
+
+def from_swintrack(content: cabc.Mapping[str, Any], path: Path) -> Converted:
+    """SwinTrack's file: ``version`` 2 and the network as entry ``model``."""
+    version = content.get("version", 2)
+    if version != 2:
+        raise WeightsError(f"{path}: SwinTrack checkpoint of version {version!r}, expected 2.")
+    state, facts = _from_container(content, path, "model", ())
+    if any("motion" in name for name in state):
+        raise WeightsError(
+            f"{path}: the weights of SwinTrack's NeurIPS 2022 version (with a motion token), another network. "
+            f"{_listing('unexpected', [name for name in state if 'motion' in name])} Take those of the preprint."
+        )
+    return state, facts
+
+
+ORIGINS: dict[str, cabc.Callable[[cabc.Mapping[str, Any], Path], Converted]] = {
+    "ostrack": from_ostrack,
+    "swintrack": from_swintrack,
+    "srtrack": from_srtrack,
+    "vipt": from_vipt,
+}
+"""Name of an origin -> its converter from file content to (entries of our network, facts)."""
+
+
+def _from_container(
+    content: cabc.Mapping[str, Any], path: Path, entry: str, network_types: tuple[str, ...]
+) -> Converted:
+    network_type = content.get("net_type")
+    if network_types and isinstance(network_type, str) and network_type not in network_types:
+        raise WeightsError(
+            f"{path}: a checkpoint of network {network_type!r}, expected {' or '.join(network_types)}. "
+            f"{_fits_text(content.get(entry))}"
+        )
+    state = content.get(entry, content)
+    if not isinstance(state, cabc.Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(
+            f"{path}: no network in it. Expected a dictionary of tensors under {entry!r}, found the entries "
+            f"{', '.join(map(repr, list(content)[:LISTED]))}."
+        )
+    facts = {key: str(content[key]) for key in ("epoch", "net_type") if isinstance(content.get(key), int | str)}
+    return {str(name): tensor for name, tensor in state.items()}, facts
+
+
+def _fits_text(state: Any) -> str:
+    if not isinstance(state, cabc.Mapping):
+        return ""
+    fitting = fitting_trackers({name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)})
+    return f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalogue."
+
+
+def _read_safetensors(path: Path) -> Converted:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as problem:
+        raise WeightsError(f"{path}: damaged, or not a safetensors file ({problem}).") from problem
+    return state, {key.removeprefix(METADATA): value for key, value in metadata.items() if key.startswith(METADATA)}
+
+
+def _expected_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(entry.shape) for name, entry in model.state_dict().items()}
+
+
+def _as_network(state: cabc.Mapping[str, Tensor], model: nn.Module, path: Path) -> dict[str, Tensor]:
+    """The file's tensors in the network's order and number types; integer tables must equal the network's own."""
+    result = {}
+    for name, entry in model.state_dict().items():
+        tensor = state[name]
+        if tensor.is_floating_point() != entry.is_floating_point():
+            raise WeightsError(f"{path}: {name} holds {tensor.dtype}, expected {entry.dtype}.")
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WeightsError(f"{path}: {name} holds numbers that are not finite; the file is unusable.")
+        if entry.device.type != "meta" and not torch.equal(tensor, entry):
+            raise WeightsError(f"{path}: the index table {name} differs from the one of this network.")
+        result[name] = tensor.to(entry.dtype)
+    return result
+
+
+def _listing(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{len(names)} {what}: {', '.join(names[:LISTED])}{more}."

@@ -1,0 +1,1 @@
+"""Network parts that several trackers share. Entry names follow the authors' files."""
