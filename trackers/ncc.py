@@ -8,7 +8,17 @@ import numpy as np
 from evalkit.boxes import Boxes, FloatArray
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
-from trackers.patches import SENSORS, Maps, Target, keep_inside, median_depth, read_patches, same_sensors, target_of
+from trackers.patches import (
+    SENSORS,
+    Maps,
+    Size,
+    Target,
+    keep_inside,
+    median_depth,
+    read_patches,
+    same_sensors,
+    target_of,
+)
 from trackers.peaks import subpixel
 from trackers.stepping import Step, SteppingTracker
 
@@ -31,7 +41,7 @@ class Memory:
 class NccTracker(SteppingTracker[Memory]):
     """Finds the window of the first frame again; size and template stay as they were.
 
-    With a second image, the scores of both are averaged.
+    With a second image, the scores of both are averaged; that of depth is how well the target's depth fills the box.
     """
 
     info = TrackerInfo(
@@ -45,8 +55,8 @@ class NccTracker(SteppingTracker[Memory]):
         target = target_of(frame, box)
         shrink = min(1.0, np.sqrt(TEMPLATE_AREA / target.size_wh.prod()))
         # at least 4 pixels: a template of one pixel has no variance
-        width, height = np.clip(np.round(target.size_wh * shrink), 4, 4 * TEMPLATE_AREA**0.5).astype(int)
-        patches = read_patches(frame, target, [target.size_wh], (int(width), int(height)))
+        sides = np.clip(np.round(target.size_wh * shrink), 4, 4 * TEMPLATE_AREA**0.5)
+        patches = read_patches(frame, target, [target.size_wh], (int(sides[0]), int(sides[1])))
         return Memory(target, patches[0])
 
     def step(self, memory: Memory, frame: Frame) -> Step[Memory]:
@@ -55,7 +65,11 @@ class NccTracker(SteppingTracker[Memory]):
         same_sensors(frame, len(template))
         height, width = template.shape[1:]
         window = read_patches(frame, target, [target.size_wh * WINDOW], (width * WINDOW, height * WINDOW))[0]
-        score = np.mean([_match(part, image) for part, image in zip(template, window, strict=True)], axis=0)
+        scores = [_match(template[0], window[0])]
+        if frame.aux is not None:
+            by_depth = frame.aux.dtype == np.uint16
+            scores.append(_fill(window[1], (width, height)) if by_depth else _match(template[1], window[1]))
+        score = np.mean(scores, axis=0)
         score -= CENTER_PREFERENCE * _distance(score.shape)
         row, column = np.unravel_index(int(score.argmax()), score.shape)
         place = np.array(subpixel(score, int(row), int(column)))[::-1] + 0.5
@@ -74,6 +88,16 @@ def _match(template: Maps, window: Maps) -> Maps:
     score = cv2.matchTemplate(window, template, cv2.TM_CCOEFF_NORMED)
     # out of range where the window's variance is zero but for rounding
     return np.where(np.abs(score) <= 1.001, score, 0).astype(np.float32)
+
+
+def _fill(gate: Maps, size_wh: Size) -> Maps:
+    """Share of the target's depth in a box of the target's size, at every place.
+
+    A target has one depth, so its template has no contrast with which to correlate; how well it fills the box has.
+    """
+    mean = cv2.boxFilter(gate, -1, size_wh, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
+    fitting = mean[: gate.shape[0] - size_wh[1] + 1, : gate.shape[1] - size_wh[0] + 1]
+    return (fitting / 255).astype(np.float32)
 
 
 def _distance(shape: tuple[int, ...]) -> FloatArray:

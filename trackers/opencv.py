@@ -10,7 +10,7 @@ import numpy as np
 
 from evalkit.boxes import Boxes
 from evalkit.errors import TrackerError
-from evalkit.tracking.catalog import hash_files
+from evalkit.tracking.catalog import STEP_TIMEOUT, hash_files
 from evalkit.tracking.interface import Image, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
 
@@ -46,6 +46,9 @@ class OpenCVModel:
         parts: Its files; empty if it needs none.
         source: Who publishes the files.
         deterministic: Same input, same boxes.
+        smallest_side: Smaller targets are tracked as a box of this side around their center.
+        margin: Pixels by which the frame is continued on each side.
+        notes: Remarks for the user.
     """
 
     name: str
@@ -53,10 +56,21 @@ class OpenCVModel:
     parts: tuple[Part, ...] = ()
     source: str = ""
     deterministic: bool = True
+    smallest_side: int = 1
+    margin: int = 0
+    notes: tuple[str, ...] = ()
 
 
-# MIL draws samples from a generator that cv2.setRNGSeed does not reach: two runs differ (measured, OpenCV 5.0.0).
-MIL = OpenCVModel("opencv-mil", "TrackerMIL", deterministic=False)
+# MIL draws samples from a generator that cv2.setRNGSeed does not reach: two runs differ (measured, OpenCV 5.0.0). It
+# never returns for boxes of 4x4 or 1x12 pixels, and refuses boxes that leave no room for negative samples.
+MIL = OpenCVModel(
+    "opencv-mil",
+    "TrackerMIL",
+    deterministic=False,
+    smallest_side=8,
+    margin=16,
+    notes=("targets below 8 pixels are tracked as 8 pixels", "frames are continued by 16 pixels on each side"),
+)
 NANO = OpenCVModel(
     "opencv-nano",
     "TrackerNano",
@@ -86,27 +100,50 @@ DASIAMRPN = OpenCVModel(
 
 
 class OpenCVTracker:
-    """One stream of an OpenCV tracker."""
+    """One stream of an OpenCV tracker.
 
-    def __init__(self, create: cabc.Callable[[], Any], *, scored: bool) -> None:
+    Args:
+        create: Makes OpenCV's object.
+        model: Its peculiarities.
+        scored: It has a tracking score that means something.
+    """
+
+    def __init__(self, create: cabc.Callable[[], Any], model: OpenCVModel, *, scored: bool) -> None:
         self.tracker = create()
+        self.model = model
         self.scored = scored
         self.last: Boxes = np.zeros(4)
+        self.grown: Boxes = np.zeros(4)
 
     def initialize(self, image: Image, box: Boxes) -> None:
         """Start; the box is rounded and cut to the frame, since OpenCV takes whole pixels inside."""
-        self.last = np.array(whole_pixels(box, image), dtype=np.float64)
-        self.tracker.init(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), whole_pixels(box, image))
+        cut = np.array(whole_pixels(box, image), dtype=np.float64)
+        size = np.maximum(cut[2:], self.model.smallest_side)
+        whole = np.array([*np.floor(cut[:2] - (size - cut[2:]) / 2), *size])
+        self.grown = cut - whole
+        self.last = cut
+        whole[:2] += self.model.margin
+        left, top, width, height = (int(value) for value in whole)
+        self.tracker.init(self._picture(image), (left, top, width, height))
 
     def track(self, image: Image) -> tuple[Boxes, float]:
         """Return the box and OpenCV's tracking score, NaN for a tracker without one."""
-        found, box = self.tracker.update(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        found, box = self.tracker.update(self._picture(image))
         if not found:
             return self.last, 0.0
-        self.last = np.array(box, dtype=np.float64)
+        left, top, width, height = box
+        shift = self.model.margin
+        self.last = np.maximum(
+            np.array([left - shift, top - shift, width, height]) + self.grown, (-np.inf, -np.inf, 0, 0)
+        )
         if not self.scored:
             return self.last, np.nan
         return self.last, float(np.clip(self.tracker.getTrackingScore(), 0, 1))
+
+    def _picture(self, image: Image) -> Any:
+        picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        side = self.model.margin
+        return cv2.copyMakeBorder(picture, side, side, side, side, cv2.BORDER_REPLICATE) if side else picture
 
 
 def whole_pixels(box: Boxes, image: Image) -> tuple[int, int, int, int]:
@@ -202,16 +239,16 @@ def build_tracker(model: OpenCVModel, options: TrackerOptions) -> Tracker[Any, A
     scored = bool(model.parts) and hasattr(getattr(cv2, model.kind), "getTrackingScore")
 
     def make() -> SimpleTracker:
-        return OpenCVTracker(create, scored=scored)
+        return OpenCVTracker(create, model, scored=scored)
 
     info = TrackerInfo(
         name=model.name,
-        config={"opencv": cv2.__version__},
+        config={"opencv": cv2.__version__, "smallest_side": model.smallest_side, "margin": model.margin},
         weights_sha256=hash_files(files.values()) if files else None,
         deterministic=model.deterministic,
-        notes=NOTES,
+        notes=(*NOTES, *model.notes),
     )
-    return per_stream(make, info, concurrent=True)
+    return per_stream(make, info, concurrent=True, timeout=STEP_TIMEOUT)
 
 
 def _creator(model: OpenCVModel, files: cabc.Mapping[str, Path]) -> cabc.Callable[[], Any]:

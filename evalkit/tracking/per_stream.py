@@ -162,8 +162,10 @@ class _PerStream:
         hint = ""
         if isinstance(problem, ValueError) and "read-only" in str(problem):
             hint = " Images are read-only: work on a copy."
-        text = f"{type(problem).__name__} in frame {frame_index}{_user_line(problem)}: {problem}".rstrip(": ")
-        return TrackerError(f"{self.info.name} raised {text}.{hint}")
+        text = f"{type(problem).__name__} in frame {frame_index}{_user_line(problem)}: {str(problem).strip()}".rstrip(
+            ": "
+        )
+        return TrackerError(f"{self.info.name} raised {text.rstrip('.')}.{hint}")
 
 
 def read_answer(answer: Any, where: str) -> tuple[Boxes, float]:
