@@ -93,7 +93,8 @@ def run_notes(info: TrackerInfo, target: Target) -> tuple[str, ...]:
     """
     spec = target.spec
     check_modalities(info, spec.modalities, spec.title)
-    notes = [*info.notes, *(f"{info.name} ignores the {name} image" for name in spec.modalities - info.modalities)]
+    ignored = spec.modalities - info.modalities if info.modalities else ()
+    notes = [*info.notes, *(f"{info.name} ignores the {name} image" for name in sorted(ignored))]
     if target.data != "official":
         notes.append(f"data: {target.data}")
     if info.weights_sha256 == "random":

@@ -132,6 +132,7 @@ def _target(name: str, asked: RunOptions) -> running.Target:
     spec = get_benchmark(name, layout=asked.layout)
     split = get_split(spec, asked.split)
     root = find_root(spec, asked.data_root)
+    spec = get_benchmark(name, layout=asked.layout, root=root)  # own videos: which sensors are there
     names = spec.list_sequences(root, split)
     chosen = running.select_names(names, _wanted(asked.sequences), asked.limit_sequences)
     origin = sample_origin(root) or (f"custom:{root.resolve().name}" if name == "custom" else "official")
@@ -284,14 +285,17 @@ def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped
         if not as_json:
             click.echo(_summary(document))
         for name, error in document["failed"].items():
-            app.say(f"  failed: {name}: {error}")
+            app.detail(f"  failed: {name}: {error}")
     unfinished = [document for document in documents if document["status"] != RunStatus.COMPLETE.value]
     if unfinished:
         why = "stopped" if stopped else "incomplete"
+        failed = [f"{document['benchmark']}/{name}" for document in unfinished for name in document["failed"]]
+        if failed:
+            app.say(f"failed: {', '.join(failed)}")
         app.say(f"{why}: finished sequences are stored; the same command runs only what is missing.")
     else:
-        names = " ".join(f"--benchmark {name}" for name in dict.fromkeys(d["benchmark"] for d in documents))
-        app.say(f"next: evalkit make-table {names} --tracker {documents[0]['tracker']}")
+        names = ",".join(dict.fromkeys(str(document["benchmark"]) for document in documents))
+        app.say(f"next: evalkit make-table --benchmark {names} --tracker {documents[0]['tracker']}")
 
 
 def _summary(document: dict[str, Any]) -> str:
