@@ -272,7 +272,7 @@ def _no_run(truth: Truth, results: Path, who: str) -> str:
 def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Candidate:
     if not runs:
         raise StoreError(_no_run(truth, results, f"no tracker {tracker!r}"))
-    groups = {replace(run.identity, repeat=0) for run in _without_configs(runs)}
+    groups = {replace(run.identity, repeat=0).run_id for run in runs}
     if len(groups) > 1:
         found = ", ".join(f"{run.run_id} ({len(run.names)} sequences, {run.status().value})" for run in runs)
         raise StoreError(f"{tracker} has several runs on {truth.spec.name}: {found}. Choose one with --run ID.")
@@ -296,15 +296,6 @@ def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Ca
         notes=tuple(notes),
         how_to_continue="" if imported else f"evalkit run-benchmark {truth.spec.name} --tracker {tracker}",
     )
-
-
-def _without_configs(runs: "list[Run]") -> "list[Run]":
-    """Runs whose identities can be put into a set: the settings as text."""
-    return [replace(run, identity=replace(run.identity, config={}, tracker=_identity_text(run))) for run in runs]
-
-
-def _identity_text(run: "Run") -> str:
-    return f"{run.identity.tracker} {sorted(run.identity.config.items(), key=str)}"
 
 
 def protocols_of(spec: BenchmarkSpec, name: str) -> list[Protocol]:

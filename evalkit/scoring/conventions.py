@@ -51,6 +51,7 @@ class FirstFrame(enum.Enum):
     REPLACED = "replaced by the ground truth"
     AS_PREDICTED = "scored as submitted"
     EXCLUDED = "excluded"
+    INITIALIZATION = "no box and no confidence, as the VOT toolkit writes it"
 
 
 class NanGroundTruth(enum.Enum):
@@ -276,7 +277,7 @@ class RowRules:
     Attributes:
         nan_or_negative: Row with NaN or a negative size.
         zero_size: Row with a width or height of 0.
-        first_frame: Frame 0; applied after the repair of the rows behind it.
+        first_frame: Frame 0: REPLACED, AS_PREDICTED or EXCLUDED; applied after the repair of the rows behind it.
     """
 
     nan_or_negative: BadBox
@@ -395,7 +396,7 @@ class LongTermProtocol:
         resolution: Number of confidence thresholds, +inf and -inf included.
         special_overlap: Overlap where the tracker says "lost" and the target is absent.
         degenerate_union: Overlap where both regions together are a line or a point.
-        first_frame: Frame 0.
+        first_frame: Frame 0: AS_PREDICTED or INITIALIZATION.
         lengths: Long, short and missing results.
         missing_confidence: Confidence of a frame for which the tracker gives none.
         empty_precision: Precision of a sequence in which no frame is above the threshold.

@@ -7,7 +7,7 @@ import numpy as np
 
 from evalkit.boxes import Boxes, Flags, FloatArray
 from evalkit.flat import IntArray, offsets_of, sum_by
-from evalkit.scoring.conventions import DegenerateUnion, LongTermProtocol, SpecialOverlap
+from evalkit.scoring.conventions import DegenerateUnion, FirstFrame, LongTermProtocol, SpecialOverlap
 
 
 class LongTermInput(NamedTuple):
@@ -143,12 +143,17 @@ def evaluate_longterm(data: LongTermInput, protocol: LongTermProtocol) -> LongTe
     Precision is the mean overlap of the frames with at least that confidence, recall the sum of their overlaps
     divided by the number of frames with a visible target.
     """
-    overlaps = raster_overlap(data.predictions, data.ground_truth, data.frame_wh, protocol)
-    confidence = np.where(np.isnan(data.confidence), protocol.missing_confidence, data.confidence)
+    offsets = offsets_of(data.lengths)
+    predictions, confidence = data.predictions, data.confidence
+    if protocol.first_frame is FirstFrame.INITIALIZATION:
+        starts = offsets[:-1][data.lengths > 0]
+        predictions, confidence = predictions.copy(), confidence.copy()
+        predictions[starts], confidence[starts] = np.nan, np.nan
+    overlaps = raster_overlap(predictions, data.ground_truth, data.frame_wh, protocol)
+    confidence = np.where(np.isnan(confidence), protocol.missing_confidence, confidence)
     thresholds = confidence_thresholds(confidence, protocol.resolution)
     owners = np.repeat(np.arange(len(data.lengths)), data.lengths)
     visible = sum_by(owners, ~_special(data.ground_truth), len(data.lengths))
-    offsets = offsets_of(data.lengths)
     sums, counts = _reported_sums(overlaps, confidence, thresholds, offsets)
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.where(counts > 0, sums / counts, protocol.empty_precision)

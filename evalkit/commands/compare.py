@@ -1,0 +1,168 @@
+"""``evalkit compare``: two trackers on the same sequences, and how sure the difference is."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.commands import inputs
+from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.listing import columns
+from evalkit.commands.options import SEED, input_options, load
+from evalkit.errors import EvalkitError
+from evalkit.scoring.score import Evaluation, evaluate_results
+
+if TYPE_CHECKING:
+    from evalkit.scoring.statistics import Comparison
+
+
+@click.command()
+@click.argument("benchmark")
+@input_options
+@click.option("--protocol", default="papers", show_default=True, help="Protocol id, official, or papers.")
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, show_default=True)
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Of the bootstrap.")
+@click.option("--list", "listed", type=click.IntRange(min=0), default=10, show_default=True, help="Sequences to list.")
+@click.option("--allow-missing", is_flag=True, help="Compare on the sequences that both have, and say so.")
+@json_option
+@common_options
+@click.pass_obj
+def compare(
+    app: App,
+    /,
+    *,
+    benchmark: str,
+    protocol: str,
+    level: float,
+    seed: int,
+    listed: int,
+    allow_missing: bool,
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    r"""Compare two trackers, named with --tracker A --tracker B.
+
+    For every metric: the difference, its bootstrap interval over sequences, Wilcoxon's signed-rank test, sequences
+    won, tied and lost, and the sequences that differ most.
+
+    \b
+    Examples:
+      evalkit compare lasot --tracker kcf --tracker ncc --data-root sample
+      evalkit compare lasot --predictions results.zip --annotations kit.zip --tracker ATOM,SiamFC --json
+    """
+    from evalkit.scoring.statistics import compare_metric
+
+    truth, candidates = load(benchmark, **asked)
+    if len(candidates) != 2:
+        raise EvalkitError(
+            f"compare needs two trackers, found {len(candidates)}: "
+            f"{', '.join(one.tracker for one in candidates)}. Name them: --tracker A --tracker B."
+        )
+    first, second = _evaluated(truth, candidates, protocol, allow_missing=allow_missing)
+    for one in (first, second):
+        for note in one.gathered.notes:
+            app.say(f"note: {note}")
+    found = [
+        compare_metric(
+            key,
+            metric,
+            second.numbers.metrics[key],
+            first.names,
+            level=level,
+            seed=seed,
+            listed=listed,
+        )
+        for key, metric in first.numbers.metrics.items()
+    ]
+    names = candidates[0].tracker, candidates[1].tracker
+    if as_json:
+        print_json(_document(truth, names, first, found))
+    else:
+        click.echo("\n".join(_lines(truth, names, first, found)))
+
+
+def _evaluated(
+    truth: inputs.Truth, candidates: list[inputs.Candidate], protocol: str, *, allow_missing: bool
+) -> tuple[Evaluation, Evaluation]:
+    """Both trackers under the protocol, on the sequences that both have."""
+    rules = inputs.protocols_of(truth.spec, protocol)[0]
+    common = set(candidates[0].trajectories) & set(candidates[1].trajectories) if allow_missing else None
+    done = []
+    for candidate in candidates:
+        annotations, _ = inputs.limited(truth, candidate)
+        if common is not None:
+            annotations = tuple(one for one in annotations if one.name in common)
+        results = candidate.trajectories
+        if common is not None:
+            results = {name: runs for name, runs in results.items() if name in common}
+        done.append(evaluate_results(annotations, results, rules, allow_missing=allow_missing))
+    if done[0].names != done[1].names:
+        raise EvalkitError(
+            "the two trackers were scored on different sequences; leave out those that are not complete."
+        )
+    return done[0], done[1]
+
+
+def _document(
+    truth: inputs.Truth, names: tuple[str, str], scored: Evaluation, found: "list[Comparison]"
+) -> dict[str, Any]:
+    return {
+        "benchmark": truth.spec.name,
+        "split": truth.split.name,
+        "protocol": scored.protocol.id,
+        "trackers": list(names),
+        "sequences": len(scored.names),
+        "metrics": {
+            one.metric: {
+                "values": [one.first, one.second],
+                "difference": one.difference,
+                "interval": list(one.interval),
+                "level": one.level,
+                "p_value": one.p_value,
+                "wins": one.wins,
+                "ties": one.ties,
+                "losses": one.losses,
+                "most_different": [
+                    {"sequence": row.name, "values": [row.first, row.second]} for row in one.most_different
+                ],
+            }
+            for one in found
+        },
+        "sample": truth.is_sample,
+    }
+
+
+def _lines(truth: inputs.Truth, names: tuple[str, str], scored: Evaluation, found: "list[Comparison]") -> list[str]:
+    sample = ", sample data" if truth.is_sample else ""
+    count = len(scored.names)
+    level = f"{100 * found[0].level:g} % interval"
+    lines = [f"{truth.spec.title} {truth.split.name}, {scored.protocol.id}, {count} sequences{sample}"]
+    rows = [["metric", *names, "difference", level, "p", "win/tie/loss"]]
+    for one in found:
+        low, high = one.interval
+        rows.append(
+            [
+                one.metric,
+                f"{100 * one.first:.2f}",
+                f"{100 * one.second:.2f}",
+                f"{100 * one.difference:+.2f}",
+                f"[{100 * low:+.2f}, {100 * high:+.2f}]",
+                f"{one.p_value:.2g}",
+                f"{one.wins}/{one.ties}/{one.losses}",
+            ]
+        )
+    lines += columns(rows)
+    leading = found[0]
+    if leading.most_different:
+        lines += ["", f"Sequences that differ most in {leading.metric}"]
+        lines += columns(
+            [
+                [
+                    row.name,
+                    f"{100 * row.first:.1f}",
+                    f"{100 * row.second:.1f}",
+                    f"{100 * (row.first - row.second):+.1f}",
+                ]
+                for row in leading.most_different
+            ]
+        )
+    return lines
