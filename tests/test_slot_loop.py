@@ -250,7 +250,7 @@ def test_decoding_runs_ahead_but_within_its_memory():
 
     tracker = Gate()
     run_jobs(tracker, [Job("s", Watched(0, 50), np.ones(4), 50)], Memory(), LoopSettings(lookahead_bytes=3 * 5))
-    assert tracker.ahead == 1 + 5
+    assert tracker.ahead == 5  # frame 1 in hand, 2 to 5 waiting: five frames of three bytes
 
 
 def test_progress_counts_every_frame():

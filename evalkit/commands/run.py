@@ -24,7 +24,8 @@ from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run, RunStatus
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import Tracker, TrackerOptions
-from evalkit.tracking.loop import LoopSettings, LoopTiming
+from evalkit.tracking.loop import LoopSettings
+from evalkit.tracking.timing import details, summary
 
 GPU_CAPACITY = 32
 PACKAGE = Path(evalkit.__file__).parent
@@ -248,7 +249,9 @@ class _Session:
                 )
             except KeyboardInterrupt:
                 return True
-        self.app.detail(_timing_text(timing))
+        self.app.say(summary(timing))
+        for line in details(timing):
+            self.app.detail(line)
         return False
 
 
@@ -264,18 +267,6 @@ def _stop_on_sigterm() -> cabc.Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _timing_text(timing: LoopTiming) -> str:
-    shares = {
-        "waiting for decoded frames": timing.wait_decode,
-        "prepare": timing.prepare,
-        "track": timing.track,
-        "waiting for writes": timing.wait_write,
-    }
-    parts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in shares.items())
-    rate = timing.frames / timing.total if timing.total else 0.0
-    return f"{timing.frames} frames in {timing.total:.2f} s, {rate:.1f} frames/s: {parts}"
 
 
 def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped: bool) -> None:

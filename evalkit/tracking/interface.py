@@ -2,7 +2,7 @@
 
 import collections.abc as cabc
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,42 @@ class Tracker(Protocol[State, Inputs]):
         An exception must leave the states as they were: the loop repeats the step stream by stream to find the one
         that fails.
         """
+        ...
+
+
+class DeviceMemory(NamedTuple):
+    """Memory of the device on which a tracker runs, in bytes.
+
+    Attributes:
+        total: Of the device.
+        peak: Most that was in use at once since the tracker was built (weights, streams, one step's intermediates).
+    """
+
+    total: int
+    peak: int
+
+
+@runtime_checkable
+class DeviceTracker(Protocol):
+    """What a tracker on a device may offer besides :class:`Tracker`; the slot loop uses it where it is there.
+
+    All methods are called from the thread that calls ``track``, between its calls.
+    """
+
+    def device_memory(self) -> DeviceMemory | None:
+        """Memory, for ``--capacity auto``; None where it is not limited (a processor)."""
+        ...
+
+    def release_memory(self) -> None:
+        """Give cached memory back, after an out-of-memory error and before a smaller step."""
+        ...
+
+    def stage_seconds(self) -> cabc.Mapping[str, float]:
+        """Seconds so far inside ``initialize`` and ``track`` by stage, e.g. ``{"upload": 1.5}``."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until the device is idle, for measurements."""
         ...
 
 

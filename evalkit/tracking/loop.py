@@ -1,6 +1,8 @@
-"""The slot loop: many sequences advance together, a finished one frees its slot at once, decoding runs ahead.
+"""The slot loop: many sequences advance together, a finished one frees its slot at once, nothing waits needlessly.
 
-Order: longest first, so that the last slots do not wait for one long sequence.
+Threads of their own decode ahead, cut crops, and write results. With two waves the device works on one half of the
+streams while the other half is prepared. None of this changes a box: a stream's answers depend on its own frames and
+its own state alone.
 """
 
 import collections
@@ -8,35 +10,28 @@ import collections.abc as cabc
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
-from evalkit.boxes import Boxes
-from evalkit.errors import ImageReadError, TrackerError
-from evalkit.sequences import Frame, FrameSource, Trajectory
-from evalkit.tracking.interface import Predictions, Tracker
+from evalkit.errors import TrackerError
+from evalkit.sequences import Frame, Trajectory
+from evalkit.tracking.ahead import Budget, FramesAhead, Reader, frame_bytes
+from evalkit.tracking.interface import DeviceTracker, Tracker
+from evalkit.tracking.source import Job, JobList, JobSource
+from evalkit.tracking.streams import Batch, Stream, Wave, checked, initialized
 from evalkit.tracking.threads import DaemonPool
+from evalkit.tracking.timing import LoopTiming, Timed, timed
+from evalkit.tracking.tuning import GrowingCapacity, Step, WaveChooser, fixed, is_out_of_memory
 
+__all__ = ["Job", "JobList", "JobSource", "LoopSettings", "LoopTiming", "Sink", "run_jobs"]
+
+P = ParamSpec("P")
 R = TypeVar("R")
-MAX_LOOKAHEAD = 16
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """One sequence to track.
-
-    Attributes:
-        name: For messages.
-        frames: Its frames.
-        initial_box: (4,) box of the target in frame 0.
-        length: Number of frames to track, at most ``len(frames)``.
-    """
-
-    name: str
-    frames: FrameSource
-    initial_box: Boxes
-    length: int
+COMING = 2
+"""Sequences whose first frame is read before a slot is free."""
+INLINE_SECONDS = 100e-6
+"""A ``prepare`` that takes less is called by the loop itself: a thread would cost as much."""
 
 
 class Sink(Protocol):
@@ -59,10 +54,12 @@ class LoopSettings:
         capacity: Streams tracked together.
         decoders: Threads that read and decode images.
         workers: Threads that call ``prepare``.
-        lookahead_bytes: Memory for decoded frames that wait, all streams together.
+        lookahead_bytes: Memory for decoded frames, all streams together; see :mod:`evalkit.tracking.ahead`.
         timeout: Seconds after which a call of the tracker counts as hanging; None = no limit, and the tracker is
             called without the detour over a thread.
         read_timeout: The same for reading one image.
+        grow: Begin with ``capacity`` and find a better one from measured times and the device's memory.
+        waves: 1, 2, or None = measure which is faster.
     """
 
     capacity: int = 1
@@ -71,75 +68,30 @@ class LoopSettings:
     lookahead_bytes: int = 1 << 30
     timeout: float | None = None
     read_timeout: float | None = None
-
-
-@dataclass(slots=True)
-class LoopTiming:
-    """Where the time went, in seconds of the loop's thread.
-
-    Attributes:
-        frames: Frames tracked.
-        steps: Rounds of the loop.
-        wait_decode: Waiting for decoded frames.
-        prepare: Preparing inputs.
-        track: In the tracker.
-        wait_write: Waiting for results to be written.
-        total: Wall time.
-    """
-
-    frames: int = 0
-    steps: int = 0
-    wait_decode: float = 0.0
-    prepare: float = 0.0
-    track: float = 0.0
-    wait_write: float = 0.0
-    total: float = 0.0
-
-
-@dataclass(slots=True, eq=False)
-class _Stream:
-    """A live sequence: its state, what was found so far, and its frames under way."""
-
-    job: Job
-    boxes: Boxes
-    confidence: Boxes
-    seconds: Boxes
-    state: Any = None
-    next_index: int = 0
-    next_read: int = 0
-    ahead: collections.deque[Future[Frame]] = field(default_factory=collections.deque)
-
-    @classmethod
-    def of(cls, job: Job) -> "_Stream":
-        empty = np.full(job.length, np.nan)
-        return cls(job, np.full((job.length, 4), np.nan), empty, empty.copy())
-
-    def record(self, box: Boxes, confidence: float, seconds: float) -> None:
-        self.boxes[self.next_index] = box
-        self.confidence[self.next_index] = confidence
-        self.seconds[self.next_index] = seconds
-        self.next_index += 1
-
-    @property
-    def done(self) -> bool:
-        return self.next_index == self.job.length
+    grow: bool = False
+    waves: int | None = None
 
 
 def run_jobs(
     tracker: Tracker[Any, Any],
-    jobs: cabc.Iterable[Job],
+    jobs: cabc.Iterable[Job] | JobSource,
     sink: Sink,
     settings: LoopSettings,
     on_frames: cabc.Callable[[int], None] = lambda _: None,
+    *,
+    on_note: cabc.Callable[[str], None] = lambda _: None,
+    timing: LoopTiming | None = None,
 ) -> LoopTiming:
     """Track all jobs, longest first.
 
     Args:
         tracker: The tracker.
-        jobs: Sequences.
+        jobs: Sequences, or a queue of them.
         sink: Receives each job's trajectory or error.
         settings: Capacity, threads, limits.
         on_frames: Called after each round with the number of frames done in it.
+        on_note: Called with what the user should know (a reduced capacity).
+        timing: Counters to fill, for callers that look at them while the loop runs.
 
     Returns:
         Where the time went.
@@ -147,132 +99,231 @@ def run_jobs(
     Raises:
         EvalkitError: The sink cannot write, or the tracker hangs; jobs under way are lost, finished ones are not.
     """
-    queue = collections.deque(sorted(jobs, key=lambda job: -job.length))
+    source = JobList(jobs) if isinstance(jobs, cabc.Iterable) else jobs
     with (
         DaemonPool(settings.decoders, "decode") as decoders,
-        DaemonPool(settings.workers, "prepare") as workers,
+        DaemonPool(settings.workers, "prepare") as croppers,
         DaemonPool(1, "device") as device,
         DaemonPool(1, "write") as writer,
     ):
-        return _Loop(tracker, queue, sink, settings, on_frames, decoders, workers, device, writer).run()
+        timing = LoopTiming() if timing is None else timing
+        ahead = FramesAhead(decoders, Budget(settings.lookahead_bytes), timing.decode, settings.read_timeout)
+        loop = _Loop(tracker, source, sink, settings, on_frames, on_note, ahead, croppers, device, writer, timing)
+        return loop.run()
 
 
 @dataclass(slots=True, eq=False)
 class _Loop:
     tracker: Tracker[Any, Any]
-    queue: collections.deque[Job]
+    source: JobSource
     sink: Sink
     settings: LoopSettings
     on_frames: cabc.Callable[[int], None]
-    decoders: DaemonPool
-    workers: DaemonPool
+    on_note: cabc.Callable[[str], None]
+    ahead: FramesAhead
+    croppers: DaemonPool
     device: DaemonPool
     writer: DaemonPool
-    live: list[_Stream] = field(default_factory=list)
-    writes: collections.deque[Future[None]] = field(default_factory=collections.deque)
-    timing: LoopTiming = field(default_factory=LoopTiming)
+    timing: LoopTiming
+    waves: list[Wave] = field(init=False)
+    coming: collections.deque[Stream] = field(default_factory=collections.deque)
+    writes: collections.deque[Future[Timed[None]]] = field(default_factory=collections.deque)
+    growing: GrowingCapacity = field(init=False)
+    chooser: WaveChooser = field(init=False)
+    largest_batch: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.growing = GrowingCapacity(self.settings.capacity, settled=not self.settings.grow)
+        self.chooser = WaveChooser() if self.settings.waves is None else fixed(self.settings.waves)
+        self.waves = [Wave() for _ in range(self.chooser.waves)]
+        self.timing.waves = len(self.waves)
+        self.largest_batch = 1 << 30
+        self.timing.decoders, self.timing.croppers = self.settings.decoders, self.settings.workers
+
+    @property
+    def capacity(self) -> int:
+        return self.growing.capacity
+
+    def live(self) -> int:
+        return sum(len(wave.streams) for wave in self.waves)
 
     def run(self) -> LoopTiming:
         start = time.perf_counter()
         try:
-            while self.queue or self.live:
-                self._refill()
-                self._step()
-                self._check_writes(wait=len(self.writes) > 2 * self.settings.capacity)
+            while not self.source.stopped and self._round():
+                self.timing.total = time.perf_counter() - start
         finally:  # also after Ctrl-C: what is finished must reach the disk
             problems = [write.exception() for write in self.writes]
+            self.timing.total = time.perf_counter() - start
+            self._note_inside()
         for problem in problems:
             if problem is not None:
                 raise problem
-        self.timing.total = time.perf_counter() - start
+        for write in self.writes:
+            self.timing.write.add(write.result())
         return self.timing
+
+    def _round(self) -> bool:
+        """Advance every live stream by one frame; False if there is nothing left to do."""
+        timing = self.timing
+        before, frames = self._clocks(), timing.frames
+        full = self.live() == self.capacity
+        for wave in self.waves:
+            self._collect(wave)
+            self._refill(wave)
+            self._launch(wave)
+        self._check_writes(wait=len(self.writes) > 2 * self.capacity)
+        timing.steps += any(wave.batches for wave in self.waves)
+        if full and self.live() == self.capacity:
+            spent = (now - then for now, then in zip(self._clocks(), before, strict=True))
+            self._tune(Step(self.live(), *spent))
+        if done := timing.frames - frames:
+            self.on_frames(done)
+        return self.live() > 0 or self._wait_for_work()
+
+    def _clocks(self) -> tuple[float, float, float]:
+        return time.perf_counter(), self.timing.device.wall, self.timing.wait_decode
+
+    def _wait_for_work(self) -> bool:
+        """Nothing is left in the slots: wait until a sequence comes; False if none will."""
+        begin = time.perf_counter()
+        if not self.coming and (job := self.source.take(wait=True)) is not None:
+            self.coming.append(self._opened(job))
+        self.timing.wait_work += time.perf_counter() - begin
+        return bool(self.coming)
 
     # ---- starting streams
 
-    def _refill(self) -> None:
-        """Fill free slots; the first frames of all new streams go through one ``initialize``."""
-        while self.queue and len(self.live) < self.settings.capacity:
-            room = self.settings.capacity - len(self.live)
-            new = [_Stream.of(self.queue.popleft()) for _ in range(min(room, len(self.queue)))]
-            for stream in new:
-                self._read_ahead(stream, count=1)
-            started = [(stream, frame) for stream in new if (frame := self._next_frame(stream)) is not None]
-            self.live += self._initialize(started)
-            self._retire()
+    def _opened(self, job: Job) -> Stream:
+        return Stream.of(job, self.ahead.open(job.frames, job.length))
 
-    def _initialize(self, started: list[tuple[_Stream, Frame]]) -> list[_Stream]:
+    def _look_out(self, count: int) -> None:
+        """Open up to ``count`` sequences before a slot is free."""
+        while len(self.coming) < count and (job := self.source.take(wait=False)) is not None:
+            self.coming.append(self._opened(job))
+
+    def _refill(self, wave: Wave) -> None:
+        """Fill free slots; the first frames of new streams go through ``initialize`` together."""
+        share = -(-self.capacity // len(self.waves))
+        while (room := min(self.capacity - self.live(), share - len(wave.streams))) > 0:
+            fitting = max(1, min(8, self.ahead.lookahead(1) // 2) if self.ahead.largest else COMING)
+            self._look_out(min(room, fitting))
+            if not self.coming:
+                break
+            new = [self.coming.popleft() for _ in range(min(room, fitting, len(self.coming)))]
+            started = [(stream, frame) for stream in new if (frame := self._next_frame(stream, ())) is not None]
+            wave.streams += self._initialize(started)
+            self._retire(wave)
+            self.timing.capacity = max(self.timing.capacity, self.live())
+        self._look_out(COMING)
+        if not self.coming:
+            self._balance(wave)
+
+    def _balance(self, wave: Wave) -> None:
+        """Hand streams at rest to a smaller wave, when no new ones will fill it."""
+        smallest = min(self.waves, key=lambda other: len(other.streams))
+        while len(wave.streams) > len(smallest.streams) + 1:
+            smallest.streams.append(wave.streams.pop())
+
+    def _initialize(self, started: list[tuple[Stream, Frame]]) -> list[Stream]:
         if not started:
             return []
         begin = time.perf_counter()
-        frames = [frame for _, frame in started]
         boxes = np.array([stream.job.initial_box for stream, _ in started], dtype=np.float64)
         try:
-            states = self._on_device(_initialized, self.tracker, frames, boxes)
+            states = self._on_device(initialized, self.tracker, [frame for _, frame in started], boxes)
         except _Hanging:
             raise self._hanging("initialize") from None
         except Exception as problem:  # noqa: BLE001 - isolation: one stream's failure must not stop the others
-            if len(started) == 1:
-                self._fail(started[0][0], problem)
-                return []
-            return [stream for pair in started for stream in self._initialize([pair])]
+            return self._initialize_apart(started, problem)
         share = (time.perf_counter() - begin) / len(started)
-        self.timing.track += share * len(started)
         for (stream, frame), state in zip(started, states, strict=True):
             stream.state = state
             stream.record(stream.job.initial_box, np.nan, share)
-            self._read_ahead(stream, count=self._lookahead(frame))
+            self._release(frame)
         self._count(len(started))
         return [stream for stream, _ in started]
 
-    # ---- one round
-
-    def _step(self) -> None:
-        """Advance every live stream by one frame."""
-        ready = [(stream, frame) for stream in self.live if (frame := self._next_frame(stream)) is not None]
-        begin = time.perf_counter()
-        ready_inputs = self._prepare(ready)
-        prepared = time.perf_counter()
-        self._track(ready_inputs, begin)
-        self.timing.prepare += prepared - begin
-        self.timing.track += time.perf_counter() - prepared
-        self.timing.steps += 1
-        self._count(len(ready_inputs))
-        self._retire()
-
-    def _prepare(self, ready: list[tuple[_Stream, Frame]]) -> list[tuple[_Stream, Any]]:
-        if len(ready) == 1:  # no other stream to overlap with
-            pending = [(ready[0][0], _call(self.tracker.prepare, ready[0][0].state, ready[0][1]))]
+    def _initialize_apart(self, started: list[tuple[Stream, Frame]], problem: Exception) -> list[Stream]:
+        if len(started) > 1:
+            return [stream for pair in started for stream in self._initialize([pair])]
+        stream, frame = started[0]
+        self._release(frame)
+        if is_out_of_memory(problem) and self.live():  # it may fit once a slot is free
+            self._shrink(self.live() + 1, problem)
+            self.growing.shrink(self.live())
+            self.ahead.drop(stream.reader)
+            self.coming.appendleft(self._opened(stream.job))
         else:
-            pending = [(s, self.workers.submit(self.tracker.prepare, s.state, frame)) for s, frame in ready]
+            self._fail(stream, problem)
+        return []
+
+    # ---- one step of a wave
+
+    def _launch(self, wave: Wave) -> None:
+        """Cut the crops of a wave and hand them to the device."""
+        begin = time.perf_counter()
+        ready = self._prepare(wave)
+        for first in range(0, len(ready), self.largest_batch):
+            part = ready[first : first + self.largest_batch]
+            streams, inputs = [stream for stream, _ in part], [given for _, given in part]
+            states = [stream.state for stream in streams]
+            called = time.perf_counter()
+            submit = _call if self._inline else self.device.submit
+            answer = submit(timed, self.tracker.track, states, inputs)
+            self.timing.wait_device += time.perf_counter() - called
+            wave.batches.append(Batch(streams, inputs, answer, begin))
+
+    def _prepare(self, wave: Wave) -> list[tuple[Stream, Any]]:
+        mean = self.timing.crop.wall / self.timing.crop.calls if self.timing.crop.calls else 1.0
+        inline = len(wave.streams) == 1 or mean < INLINE_SECONDS
+        pending = []
+        for position, stream in enumerate(list(wave.streams)):
+            frame = self._next_frame(stream, self._following(wave, position))
+            if frame is not None:
+                self.ahead.budget.begin_crop()
+                submit = _call if inline else self.croppers.submit
+                pending.append((stream, submit(self._crop, stream.state, frame)))
+            del frame
+        begin = time.perf_counter()
         inputs = []
         for stream, future in pending:
             try:
-                inputs.append((stream, _result(future, self.settings.timeout)))
+                inputs.append((stream, self.timing.crop.add(_result(future, self.settings.timeout))))
             except _Hanging:
                 raise self._hanging("prepare") from None
             except Exception as problem:  # noqa: BLE001 - isolation
                 self._fail(stream, problem)
+        self.timing.wait_crop += time.perf_counter() - begin
         return inputs
 
-    def _track(self, ready: list[tuple[_Stream, Any]], begin: float) -> None:
-        if not ready:
-            return
-        streams = [stream for stream, _ in ready]
+    def _crop(self, state: Any, frame: Frame) -> Timed[Any]:
+        size = frame_bytes(frame)
         try:
-            predictions = self._on_device(
-                self.tracker.track, [stream.state for stream in streams], [inputs for _, inputs in ready]
-            )
-            boxes, confidence = _checked(predictions, len(streams))
+            return timed(self.tracker.prepare, state, frame)
+        finally:
+            self.ahead.budget.end_crop(size)
+
+    def _collect(self, wave: Wave) -> None:
+        """Wait for a wave's calls under way and keep their answers."""
+        batches, wave.batches = wave.batches, []
+        for batch in batches:
+            begin = time.perf_counter()
+            self._keep(batch)
+            self.timing.wait_device += time.perf_counter() - begin
+        self._retire(wave)
+
+    def _keep(self, batch: Batch) -> None:
+        streams = batch.streams
+        try:
+            predictions = self.timing.device.add(_result(batch.answer, self.settings.timeout))
+            boxes, confidence = checked(predictions, len(streams))
         except _Hanging:
             raise self._hanging("track") from None
         except Exception as problem:  # noqa: BLE001 - isolation
-            if len(ready) == 1:
-                self._fail(streams[0], problem)
-                return
-            for pair in ready:
-                self._track([pair], time.perf_counter())
+            self._track_apart(batch, problem)
             return
-        share = (time.perf_counter() - begin) / len(ready)
+        share = (time.perf_counter() - batch.begin) / len(streams)
         for position, stream in enumerate(streams):
             if position in predictions.errors:
                 self._fail(stream, predictions.errors[position])
@@ -280,81 +331,133 @@ class _Loop:
                 self._fail(stream, TrackerError(f"the tracker returned {boxes[position]} as box."))
             else:
                 stream.record(boxes[position], float(confidence[position]), share)
+        self._count(len(streams))
+
+    def _track_apart(self, batch: Batch, problem: Exception) -> None:
+        """Repeat a failed step in halves where memory was short, else stream by stream, to find the one that fails."""
+        size = len(batch.streams)
+        if size == 1:
+            self._fail(batch.streams[0], problem)
+            return
+        part = 1
+        if is_out_of_memory(problem):
+            part = -(-size // 2)
+            self._shrink(size, problem)
+        for first in range(0, size, part):
+            streams, inputs = batch.streams[first : first + part], batch.inputs[first : first + part]
+            answer = self.device.submit(timed, self.tracker.track, [stream.state for stream in streams], inputs)
+            self._keep(Batch(streams, inputs, answer, time.perf_counter()))
+
+    def _shrink(self, size: int, problem: Exception) -> None:
+        """The device's memory did not suffice for ``size`` streams at once: go on with half as many."""
+        problem.__traceback__ = None  # its frames keep the arrays of the failed step alive
+        self.timing.out_of_memory += 1
+        self.largest_batch = max(1, size // 2)
+        before = self.capacity
+        self.growing.shrink(self.largest_batch * len(self.waves))
+        if isinstance(self.tracker, DeviceTracker):
+            self._on_device(self.tracker.release_memory)
+        if self.capacity < before:
+            self.on_note(
+                f"out of memory with {size} streams at once: capacity reduced from {before} to {self.capacity}"
+            )
 
     # ---- frames
 
-    def _read_ahead(self, stream: _Stream, count: int) -> None:
-        """Keep up to ``count`` frames of a stream under way."""
-        while len(stream.ahead) < count and stream.next_read < stream.job.length:
-            stream.ahead.append(self.decoders.submit(stream.job.frames.read, stream.next_read))
-            stream.next_read += 1
-
-    def _next_frame(self, stream: _Stream) -> Frame | None:
+    def _next_frame(self, stream: Stream, following: cabc.Iterable[Reader]) -> Frame | None:
         """Wait for the next frame; None after a failure, which ends the stream."""
         begin = time.perf_counter()
         try:
-            frame = self._decoded(stream.ahead.popleft())
+            return self.ahead.next(stream.reader, following, self.capacity)
         except Exception as problem:  # noqa: BLE001 - isolation
             self._fail(stream, problem)
             return None
         finally:
             self.timing.wait_decode += time.perf_counter() - begin
-        self._read_ahead(stream, count=max(1, self._lookahead(frame)))
-        return frame
 
-    def _decoded(self, future: Future[Frame]) -> Frame:
-        while True:
-            try:
-                return _result(future, self.settings.read_timeout)
-            except _Hanging:
-                self.decoders.replace_lost()
-                if future.running():  # else it only waits behind one that hangs
-                    raise ImageReadError(
-                        f"reading the image takes longer than {self.settings.read_timeout} s."
-                    ) from None
+    def _following(self, wave: Wave, position: int) -> cabc.Iterator[Reader]:
+        """Streams in the order in which their next frames will be needed."""
+        for stream in wave.streams[position + 1 :]:
+            yield stream.reader
+        for other in self.waves:
+            if other is not wave:
+                yield from (stream.reader for stream in other.streams)
+        for stream in wave.streams[: position + 1]:
+            yield stream.reader
 
-    def _lookahead(self, frame: Frame) -> int:
-        size = frame.rgb.nbytes + (0 if frame.aux is None else frame.aux.nbytes)
-        return max(1, min(MAX_LOOKAHEAD, self.settings.lookahead_bytes // (size * self.settings.capacity)))
+    def _release(self, frame: Frame) -> None:
+        self.ahead.budget.give_back(frame_bytes(frame))
+
+    # ---- tuning
+
+    def _tune(self, step: Step) -> None:
+        if not self.growing.settled:
+            meter = self.tracker if isinstance(self.tracker, DeviceTracker) else None
+            memory = None if meter is None else self._on_device(meter.device_memory)
+            self.growing.observe(step, memory, self.ahead.budget.limit // max(1, self.ahead.largest))
+        elif step.frames > 1:
+            self.chooser.observe(step)
+        if len(self.waves) != self.chooser.waves:
+            self._set_waves(self.chooser.waves)
+
+    def _set_waves(self, count: int) -> None:
+        for wave in self.waves:
+            self._collect(wave)
+        streams = [stream for wave in self.waves for stream in wave.streams]
+        self.waves = [Wave(streams[first::count]) for first in range(count)]
+        self.timing.waves = count
 
     # ---- ends
 
+    @property
+    def _inline(self) -> bool:
+        """Whether the tracker may be called by this thread: nothing overlaps, nothing is limited in time."""
+        return len(self.waves) == 1 and self.settings.timeout is None
+
     def _on_device(self, call: cabc.Callable[..., R], *args: Any) -> R:
-        if self.settings.timeout is None:
-            return call(*args)
-        return _result(self.device.submit(call, *args), self.settings.timeout)
+        """A call that must not run beside ``track``."""
+        begin = time.perf_counter()
+        try:
+            if self._inline:
+                return self.timing.device.add(timed(call, *args))
+            return self.timing.device.add(_result(self.device.submit(timed, call, *args), self.settings.timeout))
+        finally:
+            self.timing.wait_device += time.perf_counter() - begin
 
     def _hanging(self, what: str) -> TrackerError:
-        names = ", ".join(stream.job.name for stream in self.live) or "the first sequences"
+        names = ", ".join(stream.job.name for wave in self.waves for stream in wave.streams) or "the first sequences"
         return TrackerError(
             f"the tracker's {what} did not return within {self.settings.timeout} s (sequences under way: {names}). "
             "Raise --timeout if it is only slow."
         )
 
-    def _fail(self, stream: _Stream, problem: Exception) -> None:
+    def _fail(self, stream: Stream, problem: Exception) -> None:
         problem.add_note(f"frame {stream.next_index}")
-        for future in stream.ahead:
-            future.cancel()
-        stream.ahead.clear()
-        if stream in self.live:
-            self.live.remove(stream)
-        self.writes.append(self.writer.submit(self.sink.failed, stream.job, problem))
+        self.ahead.drop(stream.reader)
+        for wave in self.waves:
+            if stream in wave.streams:
+                wave.streams.remove(stream)
+        self.writes.append(self.writer.submit(timed, self.sink.failed, stream.job, problem))
 
-    def _retire(self) -> None:
-        for stream in [stream for stream in self.live if stream.done]:
-            self.live.remove(stream)
+    def _retire(self, wave: Wave) -> None:
+        for stream in [stream for stream in wave.streams if stream.done]:
+            wave.streams.remove(stream)
             result = Trajectory(stream.boxes, stream.confidence, stream.seconds)
-            self.writes.append(self.writer.submit(self.sink.finished, stream.job, result))
+            self.writes.append(self.writer.submit(timed, self.sink.finished, stream.job, result))
 
     def _check_writes(self, *, wait: bool) -> None:
         begin = time.perf_counter()
         while self.writes and (wait or self.writes[0].done()):
-            self.writes.popleft().result()
+            self.timing.write.add(self.writes.popleft().result())
         self.timing.wait_write += time.perf_counter() - begin
 
     def _count(self, frames: int) -> None:
         self.timing.frames += frames
-        self.on_frames(frames)
+
+    def _note_inside(self) -> None:
+        self.timing.peak_frame_bytes = self.ahead.budget.peak
+        if isinstance(self.tracker, DeviceTracker):
+            self.timing.inside = dict(self.tracker.stage_seconds())
 
 
 class _Hanging(Exception):  # noqa: N818 - a signal inside this module, not an error that anyone sees
@@ -370,28 +473,10 @@ def _result(future: Future[R], timeout: float | None) -> R:
         raise _Hanging from None
 
 
-def _initialized(tracker: Tracker[Any, Any], frames: list[Frame], boxes: Boxes) -> list[Any]:
-    states = tracker.initialize(frames, boxes)
-    if len(states) != len(frames):
-        raise TrackerError(f"initialize returned {len(states)} states for {len(frames)} streams.")
-    return states
-
-
-def _call(function: cabc.Callable[..., R], *args: Any) -> Future[R]:
+def _call(function: cabc.Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
     future: Future[R] = Future()
     try:
-        future.set_result(function(*args))
+        future.set_result(function(*args, **kwargs))
     except Exception as problem:  # noqa: BLE001 - same boundary as a pool's thread
         future.set_exception(problem)
     return future
-
-
-def _checked(predictions: Predictions, count: int) -> tuple[Boxes, Boxes]:
-    boxes = np.asarray(predictions.boxes, dtype=np.float64)
-    confidence = np.asarray(predictions.confidence, dtype=np.float64)
-    if boxes.shape != (count, 4) or confidence.shape != (count,):
-        raise TrackerError(
-            f"track returned boxes of shape {boxes.shape} and confidence of shape {confidence.shape}; "
-            f"expected ({count}, 4) and ({count},)."
-        )
-    return boxes, confidence
