@@ -60,7 +60,7 @@ def palette_bmp(picture: ByteImage, colors: tuple[tuple[int, int, int], ...]) ->
     height, width = picture.shape[:2]
     indices = np.zeros((height, width), dtype=np.uint8)
     for index, color in enumerate(colors):
-        indices[(picture == np.array(color, dtype=np.uint8)).all(axis=2)] = index
+        indices[cv2.inRange(picture, color, color) > 0] = index
     pixels = _run_lengths(indices[::-1])  # rows from the bottom up
     start = 54 + 4 * len(colors)
     file_header = struct.pack("<2sIHHI", b"BM", start + len(pixels), 0, 0, start)

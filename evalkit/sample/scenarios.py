@@ -81,7 +81,7 @@ def swing(
 
 def _rush_in(u: float) -> tuple[float, float]:
     """Outside the left edge for the first tenth, into the frame in a rush, then evenly to the right."""
-    return 18 + 217 * u - 2300 * max(0.0, 0.1 - u), 0.0
+    return 18 + 217 * u - min(150.0, 12000 * max(0.0, 0.1 - u)), 0.0
 
 
 def _leave_twice(reach: float) -> Path2D:
@@ -98,9 +98,9 @@ _CAT_TURNS = Staging(
     target=Mover(
         "cat",
         0.75,
-        swing((165, 112), (62, 26), (1.0, 1.5), (0.55, 0.0)),
-        scale=lambda u: 1 + 0.35 * math.sin(2 * math.pi * (1.1 * u)),
-        angle=lambda u: 70 * math.sin(2 * math.pi * 1.3 * u),
+        swing((160, 112), (92, 26), (0.8, 1.2), (0.62, 0.0)),
+        scale=lambda u: 1 + 0.35 * math.sin(2 * math.pi * 0.8 * u),
+        angle=lambda u: 70 * math.sin(2 * math.pi * 0.9 * u),
     ),
     clutter=True,
 )
@@ -259,7 +259,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         50,
         Staging(
             target=Mover("walker", 0.5, line((70, 0), (240, 0)), steps=3.0),
-            others=(Mover("walker", 0.46, line((262, 0), (66, 0)), distance=1.15, steps=3.0, facing=-1),),
+            others=(Mover("walker", 0.5, line((262, 0), (66, 0)), distance=1.15, steps=3.0, facing=-1),),
         ),
         ColorCamera(light=lambda u: 0.65 + 0.35 * math.cos(2 * math.pi * 1.5 * u)),
         challenges=("IV", "BC"),
@@ -275,7 +275,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "tnl-cup",
         50,
         Staging(
-            target=Mover("cup", 0.6, swing((150, 112), (80, 18), (0.8, 1.3), (0.6, 0.0))),
+            target=Mover("cup", 0.6, swing((155, 112), (95, 30), (1.9, 2.6), (0.6, 0.0))),
             others=(Mover("cup", 0.42, line((40, 96), (290, 104)), distance=1.6),),
         ),
         ColorCamera(light=_swap_light),
@@ -292,7 +292,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "tn-car",
         60,
         Staging(
-            target=Mover("car", 0.25, lambda u: (90 + 90 * u, 0.0), scale=lambda u: 1 + 2.2 * max(u, 0.0) ** 1.5),
+            target=Mover("car", 0.25, lambda u: (60 + 185 * u, 0.0), scale=lambda u: 1 + 2.2 * max(u, 0.0) ** 1.5),
             others=(Mover("car-maroon", 0.25, line((40, 0), (250, 0)), distance=1.15, temperature=31),),
             camera=lambda u: (18 * u, 92 * max(u, 0.0) ** 1.5),
         ),
@@ -308,7 +308,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "tn-face",
         60,
         Staging(
-            target=Mover("portrait", 0.6, swing((160, 110), (48, 16), (1.4, 1.0), (0.04, 0.0)), temperature=36),
+            target=Mover("portrait", 0.6, swing((160, 110), (18, 16), (1.4, 1.0), (0.04, 0.0)), temperature=36),
             camera=swing((0, 0), (100, 5), (1.4, 2.0)),
         ),
         ColorCamera(shutter=0.8, subrenders=4),
@@ -394,10 +394,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         "las-walk",
         50,
         Staging(
-            target=Mover("walker", 0.45, line((70, 0), (245, 0)), temperature=35, steps=3.0),
-            others=(Mover("walker", 0.45, line((258, 0), (60, 0)), distance=1.15, temperature=20, steps=3, facing=-1),),
+            target=Mover("walker-grey", 0.45, line((70, 0), (245, 0)), temperature=35, steps=3.0),
+            others=(
+                Mover(
+                    "walker-grey", 0.45, line((258, 0), (60, 0)), distance=1.15, temperature=20, steps=3.0, facing=-1
+                ),
+            ),
         ),
-        ColorCamera(light=lambda _: 0.16, noise=4.5),
+        ColorCamera(light=lambda _: 0.16, noise=5.0),
         challenges=("LI", "SA"),
         object_class="person",
         description="a person at night",
@@ -423,13 +427,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         "test",
         "dep-cat",
         "dep-cat",
-        50,
+        70,
         Staging(
             target=Mover(
                 "cat",
                 0.55,
                 swing((150, 108), (70, 18), (0.9, 1.4), (0.6, 0.0)),
-                scale=lambda u: 1 + 0.6 * math.sin(2 * math.pi * 1.2 * u),
+                scale=lambda u: 1.6 ** math.sin(2 * math.pi * 0.75 * u),
             ),
             others=(Mover("cat", 0.5, line((290, 96), (30, 106)), distance=2.0),),
         ),

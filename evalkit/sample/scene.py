@@ -260,8 +260,9 @@ class Scene:
         tone = np.array([112.0, 118.0, 122.0])
         height = self.frame_wh[1]
         rows = np.linspace(1.05, 0.85, height)
-        color = rows[:, None, None] * (tone * light[:, None] * covered[:, None])[None]
-        alpha = np.broadcast_to(covered.astype(np.float32), (height, len(columns)))
+        shade = (tone * light[:, None] * covered[:, None]).reshape(-1)
+        color = (rows[:, None] * shade).reshape(height, len(columns), 3)
+        alpha = np.ascontiguousarray(np.broadcast_to(covered.astype(np.float32), (height, len(columns))))
         layer = Layer(box[0], 0, np.minimum(color, 255).astype(np.float32), alpha, post.depth, post.temperature)
         return post.depth, [layer]
 
@@ -275,7 +276,7 @@ class Scene:
                     width - layer.x - layer.alpha.shape[1],
                     layer.y,
                     layer.color[:, ::-1],
-                    layer.alpha[:, ::-1],
+                    np.ascontiguousarray(layer.alpha[:, ::-1]),
                     layer.depth,
                     warm if isinstance(warm, float) else warm[:, ::-1],
                     layer.is_target,

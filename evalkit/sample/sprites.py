@@ -122,23 +122,27 @@ def _car(variant: str) -> Sprite:
     return _finish(_lit(_reduced(picture.astype(np.float32), _CAR_WH)), on_ground=True, heat=heat)
 
 
-_WALKER_COLORS: dict[str, Color] = {"orange": (40, 110, 225), "green": (70, 140, 60), "white": (215, 215, 220)}
+_WALKER_COLORS: dict[str, tuple[Color, Color]] = {  # shirt, trousers
+    "orange": ((40, 110, 225), (95, 60, 45)),
+    "green": ((70, 140, 60), (95, 60, 45)),
+    "grey": ((78, 86, 84), (66, 76, 74)),
+}
 _WALKER_WH = (68, 112)
-_TROUSERS, _SKIN, _HAIR, _SHOE = (95, 60, 45), (140, 170, 215), (30, 40, 60), (35, 35, 40)
+_SKIN, _HAIR, _SHOE = (140, 170, 215), (30, 40, 60), (35, 35, 40)
 
 
 @functools.cache
 def _walker(variant: str, step: int) -> Sprite:
     width, height = _WALKER_WH
     picture = np.zeros((height * _FINE, width * _FINE, 4), dtype=np.uint8)
-    shirt = _WALKER_COLORS[variant]
+    shirt, trousers = _WALKER_COLORS[variant]
     turn = 2 * math.pi * step / WALKER_PHASES
     lift = abs(math.cos(turn))  # the body is highest when the legs pass each other
-    _arm_and_leg(picture, -1, turn, shirt)  # the far limbs first
+    _arm_and_leg(picture, -1, turn, shirt, trousers)  # the far limbs first
     torso = [(27, 24), (42, 24), (43, 44), (41, 61), (28, 61), (26, 44)]
     _fill(picture, [(x, y - lift) for x, y in torso], shirt)
     _fill(picture, [(x, y - lift) for x, y in ((27, 25), (31, 25), (31, 60), (28, 60))], _tone(shirt, 0.75))
-    _arm_and_leg(picture, 1, turn, shirt)
+    _arm_and_leg(picture, 1, turn, shirt, trousers)
     _stroke(picture, (35, 24 - lift), (35.5, 19 - lift), 7, _SKIN)
     _disc(picture, 36, 13 - lift, 9, _SKIN)
     hair = [(27, 15), (27, 8), (32, 3), (40, 3), (45, 8), (38, 9), (32, 12), (31, 17)]
@@ -149,13 +153,13 @@ def _walker(variant: str, step: int) -> Sprite:
     return _finish(_lit(_reduced(picture.astype(np.float32), _WALKER_WH)), on_ground=True, heat=heat, anchor_x=36.0)
 
 
-def _arm_and_leg(picture: ByteImage, side: int, turn: float, shirt: Color) -> None:
+def _arm_and_leg(picture: ByteImage, side: int, turn: float, shirt: Color, trousers: Color) -> None:
     """Draw the near (side 1) or far (side -1) limbs of a walker at an angle of its step."""
     shade = 1.0 if side > 0 else 0.7
     lift = abs(math.cos(turn))
     swing = side * math.sin(turn)
     sleeve, skin = _tone(shirt, 0.85 * shade), _tone(_SKIN, shade)
-    thigh, shin = _tone(_TROUSERS, shade), _tone(_TROUSERS, 0.9 * shade)
+    thigh, shin = _tone(trousers, shade), _tone(trousers, 0.9 * shade)
     arm = (-0.6 * swing, -0.6 * swing + 0.25)
     leg = (0.5 * swing, 0.5 * swing - 0.35 * max(0.0, -side * math.cos(turn)) - 0.05)
     _limb(picture, (35.0, 27.0 - lift), arm, lengths=(17, 15), widths=(7, 6), colors=(sleeve, skin))
