@@ -191,7 +191,9 @@ def test_other_protocol_shows_all_that_it_reports() -> None:
 
 def test_speed_is_a_column_where_known_and_is_not_ranked() -> None:
     scores = three_trackers()
-    (table,) = benchmark_tables(scores, SPECS, {"run-kcf": 812.34, "run-still": 20000.0})
+    (table,) = benchmark_tables(
+        scores, SPECS, {("lasot", "kcf", "run-kcf"): 812.34, ("lasot", "still", "run-still"): 20000.0}
+    )
     assert table.columns[-1].label == "frames/s"
     assert [line[-1].text for line in table.cells] == ["812.3", "-", "20000.0"]
     assert [places[-1] for places in table.places()] == [Place.NONE] * 3

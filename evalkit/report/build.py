@@ -12,17 +12,18 @@ from evalkit.scoring.scores import Scores
 
 SPEED = "frames_per_second"
 Specs = cabc.Mapping[str, BenchmarkSpec]
+Key = tuple[str, str, str]
 
 
 def benchmark_tables(
-    scores: cabc.Sequence[Scores], specs: Specs, speeds: cabc.Mapping[str, float] | None = None
+    scores: cabc.Sequence[Scores], specs: Specs, speeds: cabc.Mapping[Key, float] | None = None
 ) -> list[Table]:
     """One table per benchmark, split and protocol, in the order of their first score.
 
     Args:
         scores: Of any trackers and benchmarks; rows keep this order.
         specs: Benchmark name -> its facts; at least for the benchmarks in ``scores``.
-        speeds: Run id -> frames per second of the run, where known.
+        speeds: :func:`result_key` -> frames per second, where known.
 
     Raises:
         ScoringError: Scores of the sample and of real data of the same benchmark.
@@ -60,6 +61,11 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
     )
 
 
+def result_key(score: Scores) -> Key:
+    """What names the results behind a score: benchmark, tracker, run (raw files of several trackers share a run)."""
+    return (score.benchmark, score.tracker, score.run)
+
+
 def headline(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> list[str]:
     """Metric keys that a table of a benchmark shows, in its papers' order.
 
@@ -89,9 +95,9 @@ def _leading(keys: list[str]) -> str:
     return "longterm_f" if "longterm_f" in keys else keys[0]
 
 
-def _benchmark_table(group: list[Scores], spec: BenchmarkSpec, speeds: cabc.Mapping[str, float]) -> Table:
+def _benchmark_table(group: list[Scores], spec: BenchmarkSpec, speeds: cabc.Mapping[Key, float]) -> Table:
     keys = headline(group, spec)
-    speed_known = any(score.run in speeds for score in group)
+    speed_known = any(result_key(score) in speeds for score in group)
     metrics = [get_metric(key, spec.name) for key in [*keys, *([SPEED] if speed_known else [])]]
     largest = max(group, key=lambda score: len(score.sequence_names))
     notes = [remarks(score) + _size_remark(score, largest) for score in group]
@@ -102,7 +108,7 @@ def _benchmark_table(group: list[Scores], spec: BenchmarkSpec, speeds: cabc.Mapp
     for score in group:
         line = [_cell(score, key) for key in keys]
         if speed_known:
-            value = speeds.get(score.run, math.nan)
+            value = speeds.get(result_key(score), math.nan)
             line.append(Cell(value, metrics[-1], _source(score)) if math.isfinite(value) else missing_cell(metrics[-1]))
         cells.append(tuple(line))
     size = f"{_count(len(largest.sequence_names), 'sequence')}, {_count(int(largest.frames.sum()), 'frame')}"
@@ -168,7 +174,7 @@ def _shortened(names: cabc.Sequence[str], limit: int = 3) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _joined(names: cabc.Iterable[str]) -> str:

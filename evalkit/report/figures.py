@@ -217,7 +217,8 @@ def _empty_figure(scores: cabc.Sequence[Scores], title: str) -> tuple[Figure, Ax
                 f"plot {title!r}: its scores differ in {what} ({', '.join(found)}); make one plot of each."
             )
     sample = " (sample)" if scores[0].sample and "sample" not in title.lower() else ""
-    figure = Figure(figsize=(5.6, 4.3), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    width = 5.6 if len(scores) <= LEGEND_INSIDE else 7.8
+    figure = Figure(figsize=(width, 4.3), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title + sample, loc="left", fontsize=12, fontweight="bold", pad=10, parse_math=False)

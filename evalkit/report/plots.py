@@ -8,13 +8,13 @@ from pathlib import Path
 
 import evalkit
 from evalkit.errors import ScoringError
-from evalkit.report.build import remarks
+from evalkit.report.build import Key, remarks, result_key
 from evalkit.report.figures import benchmark_figures, figure_bytes
 from evalkit.scoring.scores import Scores
 from evalkit.store.atomic import write_whole
 
 SCHEMA = 1
-Origins = cabc.Mapping[str, cabc.Mapping[str, str]]
+Origins = cabc.Mapping[Key, cabc.Mapping[str, str]]
 
 
 def write_plots(
@@ -31,7 +31,7 @@ def write_plots(
         title: The benchmark's, as printed.
         folder: Gets ``success.pdf``, ..., and ``report.json``, which is written last.
         formats: Of "pdf", "png", "svg".
-        origins: Run id -> hashes of what was scored, for ``report.json``.
+        origins: ``result_key`` -> hashes of what was scored, for ``report.json``.
 
     Returns:
         The files written.
@@ -70,7 +70,7 @@ def describe(scores: cabc.Sequence[Scores], title: str, origins: Origins) -> dic
             {
                 "tracker": score.tracker,
                 "run": score.run,
-                **origins.get(score.run, {}),
+                **origins.get(result_key(score), {}),
                 "sequences": len(score.sequence_names),
                 "frames": int(score.frames.sum()),
                 "scores": {key: value if math.isfinite(value) else None for key, value in score.summary.items()},

@@ -1,0 +1,257 @@
+"""``evalkit make-table`` and ``evalkit make-plots``: scores as tables and figures."""
+
+import collections.abc as cabc
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.benchmarks import get_benchmark
+from evalkit.benchmarks.spec import BenchmarkSpec
+from evalkit.commands.common import App, common_options, data_root_option, json_option, results_option
+from evalkit.errors import StoreError
+from evalkit.scoring.scores import Scores
+
+if TYPE_CHECKING:
+    from evalkit.commands.inputs import Candidate, Truth
+    from evalkit.report.build import Key
+    from evalkit.report.table import Table
+
+FORMATS = ("text", "markdown", "latex", "csv", "json")
+PLOT_FORMATS = ("pdf", "png", "svg")
+
+
+def _names(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Values of a repeatable option that also takes comma lists, each once."""
+    return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+
+
+def _plot_formats(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    names = _names(ctx, param, values)
+    for name in names:
+        if name not in PLOT_FORMATS:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(PLOT_FORMATS)}.", ctx=ctx, param=param)
+    return names
+
+
+def _score_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+    """Options that say which runs are scored, against which truth, by which rules."""
+    for decorate in reversed(
+        (
+            click.option("--tracker", "trackers", multiple=True, callback=_names, help="Default: all complete runs."),
+            click.option("--run", "run_ids", multiple=True, callback=_names, help="Run id, for trackers with several."),
+            click.option("--split", help="Default: the split that papers report."),
+            click.option("--protocol", default="papers", show_default=True, help="Protocol id, official, or papers."),
+            click.option("--predictions", type=click.Path(path_type=Path), help="Raw result files instead of runs."),
+            click.option("--annotations", type=click.Path(path_type=Path), help="Annotations-only copy, no images."),
+            click.option("--local-truth", is_flag=True, help="The sample's truth for splits that servers score."),
+            click.option("--allow-missing", is_flag=True, help="Score what is there and say so."),
+            click.option("--layout", type=click.Path(path_type=Path), help="Layout file for `custom`."),
+            data_root_option,
+            results_option,
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def _no_papers(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(
+            f"{param.opts[0]}: tables of papers come with a later version of evalkit. "
+            "A free table: make-table --benchmark B --tracker T.",
+            ctx,
+        )
+
+
+@click.command()
+@click.option("--benchmark", "benchmarks", multiple=True, callback=_names, help="Repeatable, or names with commas.")
+@_score_options
+@click.option("--overview/--no-overview", default=None, help="Trackers against benchmarks; default: if several.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the suffix of --output, else text.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@click.option("--paper", callback=_no_papers, expose_value=False, help="A paper's table (in a later version).")
+@click.option("--table", callback=_no_papers, expose_value=False, help="Its number (in a later version).")
+@json_option
+@common_options
+@click.pass_obj
+def make_table(  # noqa: PLR0917 - one parameter per option
+    app: App,
+    /,
+    benchmarks: tuple[str, ...],
+    overview: bool | None,
+    form: str | None,
+    output: Path | None,
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    r"""Make one table per benchmark, and an overview where there are several.
+
+    Printed scores are times 100; CSV and JSON keep unrounded fractions. With --output alone the suffix decides the
+    format (.md, .tex, .csv, .json, .txt) and the table is also shown.
+
+    \b
+    Examples:
+      evalkit make-table --benchmark lasot --tracker kcf,ncc --data-root sample
+      evalkit make-table --benchmark lasot,uav123 --format latex --output tables.tex
+      evalkit make-table --benchmark got10k --split val --format csv > scores.csv
+    """
+    from evalkit.report.build import benchmark_tables, overview_table
+    from evalkit.report.writers import SUFFIXES, TableFormat, write_tables
+    from evalkit.store.atomic import write_whole
+
+    chosen = TableFormat.JSON if as_json else TableFormat(form) if form else None
+    if not benchmarks:
+        raise click.UsageError("which benchmark? Pass --benchmark NAME.")
+    if output is not None and chosen is None and output.suffix not in SUFFIXES:
+        raise click.UsageError(f"--output {output}: pass --format, or a suffix of {', '.join(SUFFIXES)}.")
+    request = Request(**asked)
+    specs = {name: get_benchmark(name, layout=request.layout) for name in benchmarks}
+    found = [_score(app, spec, request) for spec in specs.values()]
+    scores = [score for one in found for score in one.scores]
+    tables = benchmark_tables(scores, specs, {key: fps for one in found for key, fps in one.speeds.items()})
+    if overview or (overview is None and len(tables) == len(specs) > 1):  # several protocols have no overview
+        tables.append(overview_table(scores, specs))
+    if output is not None:
+        write_whole(output, write_tables(tables, chosen or SUFFIXES[output.suffix]).encode())
+        app.say(f"written to {output}")
+        if chosen is not None:
+            return
+    if chosen in {None, TableFormat.TEXT}:
+        _show(tables)
+    else:
+        click.echo(write_tables(tables, chosen), nl=False)
+
+
+@click.command()
+@click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]", nargs=-1, required=True, callback=_names)
+@_score_options
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    callback=_plot_formats,
+    default=("pdf", "png"),
+    show_default=True,
+    help="pdf, png, svg; repeatable, or with commas.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder; every benchmark gets one inside.",
+)
+@common_options
+@click.pass_obj
+def make_plots(app: App, /, benchmarks: tuple[str, ...], formats: tuple[str, ...], output: Path, **asked: Any) -> None:
+    r"""Draw success, precision and normalized precision; for DepthTrack precision-recall and F-score.
+
+    The files go to OUTPUT/BENCHMARK/, with a report.json that names every input by run id, hashes and protocol. Their
+    paths are printed.
+
+    \b
+    Examples:
+      evalkit make-plots lasot --tracker kcf,ncc --data-root sample
+      evalkit make-plots lasot,uav123 --format svg --output figures
+    """
+    from evalkit.report.plots import write_plots
+
+    request = Request(**asked)
+    for name in benchmarks:
+        spec = get_benchmark(name, layout=request.layout)
+        found = _score(app, spec, request)
+        title = f"{spec.title} {found.scores[0].split}"
+        for path in write_plots(found.scores, title, output / spec.name, formats, found.origins):
+            click.echo(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks to be scored."""
+
+    trackers: tuple[str, ...]
+    run_ids: tuple[str, ...]
+    split: str | None
+    protocol: str
+    predictions: Path | None
+    annotations: Path | None
+    local_truth: bool
+    allow_missing: bool
+    layout: Path | None
+    data_root: Path | None
+    results: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Scores of one benchmark; speeds and hashes by benchmark, tracker, run."""
+
+    scores: list[Scores]
+    speeds: "dict[Key, float]"
+    origins: "dict[Key, dict[str, str]]"
+
+
+def _score(app: App, spec: BenchmarkSpec, request: Request) -> _Scored:
+    from evalkit.commands.inputs import compute_scores, from_files, from_store, load_truth
+    from evalkit.report.origins import ground_truth_sha256, results_sha256
+
+    truth = load_truth(
+        spec.name,
+        split=request.split,
+        annotations=request.annotations,
+        data_root=request.data_root,
+        local_truth=request.local_truth,
+        layout=request.layout,
+    )
+    if request.predictions is not None:
+        candidates = from_files(truth, request.predictions, trackers=request.trackers)
+    else:
+        candidates = from_store(truth, request.results, trackers=request.trackers, run_ids=request.run_ids)
+        if not (request.trackers or request.run_ids or request.allow_missing):
+            candidates = _complete(app, truth, candidates)
+    scores = compute_scores(truth, candidates, request.protocol, allow_missing=request.allow_missing)
+    ground_truth = ground_truth_sha256(truth.annotations)
+    speeds: dict[Key, float] = {}
+    origins: dict[Key, dict[str, str]] = {}
+    for one in candidates:
+        key = (spec.name, one.tracker, one.run)
+        speed = one.frames_per_second()
+        if speed is not None:
+            speeds[key] = speed
+        predictions = results_sha256(one.trajectories)
+        origins[key] = {"predictions_sha256": predictions, "ground_truth_sha256": ground_truth}
+    return _Scored(scores, speeds, origins)
+
+
+def _complete(app: App, truth: "Truth", candidates: "list[Candidate]") -> "list[Candidate]":
+    """Nobody was asked for by name: take who has finished, and say who has not."""
+    names = {annotation.name for annotation in truth.annotations}
+    kept = [one for one in candidates if names <= set(one.trajectories)]
+    for one in candidates:
+        lacking = len(names - set(one.trajectories))
+        if lacking:
+            app.say(f"{truth.spec.name}: {one.tracker} is left out, {lacking} of {len(names)} sequences are missing")
+    if not kept:
+        raise StoreError(
+            f"no tracker has a complete run on {truth.spec.title} {truth.split.name}. Finish one with "
+            f"`{candidates[0].how_to_continue}`, or pass --allow-missing."
+        )
+    return kept
+
+
+def _show(tables: "cabc.Sequence[Table]") -> None:
+    """Print to the terminal; plain text in full width where the output is a file or a pipe."""
+    from rich.console import Console
+
+    from evalkit.report.writers import TableFormat, to_rich, write_tables
+
+    if not sys.stdout.isatty():
+        click.echo(write_tables(tables, TableFormat.TEXT), nl=False)
+        return
+    console = Console(highlight=False)
+    for table in tables:
+        console.print(to_rich(table))
+        console.print()

@@ -1,0 +1,250 @@
+"""``make-table``, ``make-plots``, ``render`` from a user's side, on a small LaSOT tree and runs made in the test."""
+
+import csv
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from cli import make_app
+from evalkit.benchmarks import get_benchmark
+from evalkit.commands.common import run
+from evalkit.sequences import Trajectory
+from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
+from evalkit.store.runs import ResultStore, Run
+
+NAMES = ("cup-1", "cup-2")
+FRAMES = 12
+PROTOCOL = get_benchmark("lasot").protocols["papers"]
+OFFSETS = {"kcf": 2.0, "ncc": 8.0}
+
+
+@pytest.fixture
+def lasot(tmp_path: Path) -> Path:
+    """A LaSOT copy with two sequences; the target of the second one is absent in its last frame."""
+    root = tmp_path / "data" / "LaSOT"
+    for number, name in enumerate(NAMES):
+        folder = root / "cup" / name
+        (folder / "img").mkdir(parents=True)
+        for frame in range(FRAMES):
+            cv2.imwrite(str(folder / "img" / f"{frame + 1:08d}.jpg"), np.full((60, 80, 3), 90 + number, np.uint8))
+        rows = [f"{10 + frame},20,20,10\n" for frame in range(FRAMES)]
+        (folder / "groundtruth.txt").write_text("".join(rows))
+        (folder / "full_occlusion.txt").write_text(",".join(["0"] * FRAMES))
+        (folder / "out_of_view.txt").write_text(",".join(["0"] * (FRAMES - 1) + [str(number)]))
+        (folder / "nlp.txt").write_text("a cup\n")
+    (root / "testing_set.txt").write_text("\n".join(NAMES))
+    return root
+
+
+def store_run(results: Path, tracker: str, *, offset: float, seed: int = 0, names: tuple[str, ...] = NAMES) -> Run:
+    identity = RunIdentity(
+        benchmark="lasot",
+        split="test",
+        data="official",
+        sequence_list_sha256=names_sha256(NAMES),
+        tracker=tracker,
+        config={},
+        weights_sha256=None,
+        precision="fp32",
+        seed=seed,
+        repeat=0,
+        frame_limit=None,
+    )
+    stored = ResultStore(results).open_or_create(identity, NAMES, ())
+    for name in names:
+        boxes = np.array([[10.0 + frame, 20, 20, 10] for frame in range(FRAMES)])
+        boxes[1:, 0] += offset
+        record = SequenceRecord(name, FRAMES, (10.0, 20.0, 20.0, 10.0), "", "", 0.5, "cpu", 1, 0, "2026-01-01", "")
+        stored.write(record, Trajectory(boxes, np.full(FRAMES, np.nan), np.full(FRAMES, 1 / 24)))
+    return stored
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    for tracker, offset in OFFSETS.items():
+        store_run(tmp_path / "results", tracker, offset=offset)
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def place(lasot: Path, results: Path) -> list[str]:
+    return ["--data-root", str(lasot.parent), "--results", str(results)]
+
+
+def evalkit(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    app, codes = make_app(), []
+    with CliRunner().isolation() as (out, err, _):
+        codes.append(run(app, [str(part) for part in arguments]))
+        return codes[0], out.getvalue().decode(), err.getvalue().decode()
+
+
+def success_auc(offset: float) -> float:
+    """Mean over 21 thresholds and both sequences; frame 0 hits, the absent frame of the second never does."""
+    overlap = (20 - offset) / (20 + offset)
+    first, later = 20 / 21, sum(overlap > number / 20 for number in range(21)) / 21
+    return ((first + 11 * later) / 12 + (first + 10 * later) / 12) / 2
+
+
+def test_table_on_the_terminal(place: list[str]) -> None:
+    code, out, _ = evalkit("make-table", "--benchmark", "lasot", "--tracker", "kcf,ncc", *place)
+    assert code == 0
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.lstrip().startswith(("kcf", "ncc"))}
+    assert rows["kcf"][0] == f"{100 * success_auc(2):.1f}"
+    assert rows["ncc"][0] == f"{100 * success_auc(8):.1f}"
+    assert out.startswith(f"LaSOT test\nProtocol {PROTOCOL}, 2 sequences, 24 frames.")
+
+
+def test_without_tracker_all_complete_runs_are_taken(place: list[str], results: Path) -> None:
+    store_run(results, "half", offset=1.0, names=NAMES[:1])
+    code, out, err = evalkit("make-table", "--benchmark", "lasot", "--format", "csv", *place)
+    assert code == 0
+    assert [row["tracker"] for row in csv.DictReader(io.StringIO(out))] == ["kcf", "ncc"]
+    assert "half" in err
+
+
+def test_csv_has_unrounded_fractions(place: list[str]) -> None:
+    _, out, _ = evalkit("make-table", "--benchmark", "lasot", "--tracker", "kcf", "--format", "csv", *place)
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert float(row["success_auc"]) == pytest.approx(success_auc(2), abs=1e-12)
+    assert float(row["frames_per_second"]) == pytest.approx(24, rel=1e-4)
+
+
+def test_json_option_and_format_agree(place: list[str]) -> None:
+    _, one, _ = evalkit("make-table", "--benchmark", "lasot", "--json", *place)
+    _, other, _ = evalkit("make-table", "--benchmark", "lasot", "--format", "json", *place)
+    assert json.loads(one) == json.loads(other)
+    assert json.loads(one)[0]["rows"][0]["cells"][0]["place"] == 1
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("md", "**LaSOT test**"), ("tex", "% needs"), ("csv", "table,")])
+def test_suffix_of_the_output_decides_the_format(place: list[str], tmp_path: Path, suffix: str, start: str) -> None:
+    path = tmp_path / "new folder" / f"table.{suffix}"
+    code, out, err = evalkit("make-table", "--benchmark", "lasot", "--output", path, *place)
+    assert code == 0
+    assert path.read_text().startswith(start)
+    assert out.startswith("LaSOT test\n")
+    assert str(path) in err
+
+
+def test_format_and_output_leave_the_terminal_empty(place: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "scores.dat"
+    _, out, _ = evalkit("make-table", "--benchmark", "lasot", "--format", "csv", "--output", path, *place)
+    assert out == ""
+    assert path.read_text().startswith("table,")
+
+
+def test_several_runs_of_a_tracker_are_refused_and_listed(place: list[str], results: Path) -> None:
+    other = store_run(results, "kcf", offset=4.0, seed=1)
+    code, _, err = evalkit("make-table", "--benchmark", "lasot", "--tracker", "kcf", *place)
+    assert code == 1
+    assert other.run_id in err
+    assert "--run" in err
+    arguments = ["--tracker", "kcf", "--run", other.run_id, "--format", "csv"]
+    code, out, _ = evalkit("make-table", "--benchmark", "lasot", *arguments, *place)
+    assert code == 0
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert row["run"] == other.run_id
+    assert float(row["success_auc"]) == pytest.approx(success_auc(4), abs=1e-12)
+
+
+def test_incomplete_run_is_refused_unless_allowed_and_then_said(place: list[str], results: Path) -> None:
+    store_run(results, "half", offset=1.0, names=NAMES[:1])
+    code, _, err = evalkit("make-table", "--benchmark", "lasot", "--tracker", "half", *place)
+    assert code == 1
+    assert "cup-2" in err
+    arguments = ["--tracker", "half", "--allow-missing", "--format", "markdown"]
+    code, out, _ = evalkit("make-table", "--benchmark", "lasot", *arguments, *place)
+    assert code == 0
+    assert "cup-2" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--tracker", "kcf"], "--benchmark"),
+        (["--benchmark", "lasot", "--paper", "upvpt"], "later version"),
+        (["--benchmark", "lasot", "--format", "xls"], "xls"),
+        (["--benchmark", "lasot", "--output", "table.xyz"], "--format"),
+        (["--benchmark", "lassot"], "did you mean 'lasot'"),
+    ],
+)
+def test_wrong_usage_ends_with_2(place: list[str], arguments: list[str], text: str) -> None:
+    code, out, err = evalkit("make-table", *arguments, *place)
+    assert (code, out) == (2, "")
+    assert text in err
+
+
+def test_no_run_at_all_says_how_to_get_one(place: list[str]) -> None:
+    code, _, err = evalkit("make-table", "--benchmark", "lasot", "--tracker", "mosse", *place)
+    assert code == 1
+    assert "mosse" in err
+    assert "evalkit run-benchmark lasot" in err
+
+
+def test_plots_and_their_report(place: list[str], tmp_path: Path, results: Path) -> None:
+    output = tmp_path / "reports"
+    code, out, _ = evalkit("make-plots", "lasot", "--format", "png,svg", "--format", "pdf", "--output", output, *place)
+    assert code == 0
+    folder = output / "lasot"
+    stems = ["success", "precision", "normalized_precision"]
+    expected = {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg", "pdf")} | {"report.json"}
+    assert {path.name for path in folder.iterdir()} == expected
+    assert sorted(Path(line).name for line in out.splitlines()) == sorted(expected)
+    report = json.loads((folder / "report.json").read_text())
+    assert [entry["tracker"] for entry in report["inputs"]] == ["kcf", "ncc"]
+    stored = ResultStore(results).find(benchmark="lasot", tracker="kcf")[0]
+    assert report["inputs"][0]["run"] == stored.run_id
+    assert report["inputs"][0]["predictions_sha256"] == stored.digest()
+    assert len(report["inputs"][0]["ground_truth_sha256"]) == 64
+    assert report["protocol"] == PROTOCOL
+    for name, digest in report["files"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+def test_raw_files_of_two_trackers_have_their_own_hashes(lasot: Path, tmp_path: Path) -> None:
+    for tracker, shift in (("one", 1), ("two", 5)):
+        for name in NAMES:
+            path = tmp_path / "raw" / tracker / f"{name}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f"{10 + frame + shift},20,20,10\n" for frame in range(FRAMES)))
+    place = ["--predictions", tmp_path / "raw", "--data-root", lasot.parent, "--output", tmp_path]
+    code, _, err = evalkit("make-plots", "lasot", "--format", "svg", *place)
+    assert (code, err) == (0, "")
+    inputs = json.loads((tmp_path / "lasot" / "report.json").read_text())["inputs"]
+    assert [entry["tracker"] for entry in inputs] == ["one", "two"]
+    assert inputs[0]["predictions_sha256"] != inputs[1]["predictions_sha256"]
+    assert inputs[0]["ground_truth_sha256"] == inputs[1]["ground_truth_sha256"]
+
+
+def test_unknown_plot_format_is_wrong_usage(place: list[str]) -> None:
+    code, _, err = evalkit("make-plots", "lasot", "--format", "png,gif", *place)
+    assert code == 2
+    assert "'gif'" in err
+
+
+def test_render_draws_every_nth_frame(place: list[str], tmp_path: Path) -> None:
+    output = tmp_path / "pictures"
+    code, _, err = evalkit("render", "lasot", "cup-1", "--tracker", "kcf,ncc", "--every", 5, "--output", output, *place)
+    assert (code, sorted(path.name for path in output.iterdir())) == (0, ["000000.png", "000005.png", "000010.png"])
+    assert "3 pictures" in err
+    assert cv2.imread(str(output / "000005.png")).shape[1] == 80 * 8
+
+
+@pytest.mark.parametrize(
+    ("sequence", "tracker", "code", "text"),
+    [
+        ("cup-9", "kcf", 2, "unknown sequence 'cup-9'; did you mean"),
+        ("cup-1", "mosse", 1, "evalkit run-benchmark lasot --tracker mosse"),
+    ],
+)
+def test_render_says_what_is_missing(place: list[str], sequence: str, tracker: str, code: int, text: str) -> None:
+    found, _, err = evalkit("render", "lasot", sequence, "--tracker", tracker, *place)
+    assert found == code
+    assert text in err
