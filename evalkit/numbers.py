@@ -28,14 +28,17 @@ _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 _BAD, _TERMINATOR, _DOT, _MINUS, _OTHER = range(5)
-_KINDS = np.full(256, _BAD, dtype=np.uint8)
-_KINDS[np.frombuffer(b",; \t\n", dtype=np.uint8)] = _TERMINATOR
-_KINDS[ord(".")] = _DOT
-_KINDS[ord("-")] = _MINUS
-_KINDS[np.frombuffer(b"+eEnNaAiIfFtTyY", dtype=np.uint8)] = _OTHER
+_KIND_OF = {
+    **dict.fromkeys(b",; \t\n", _TERMINATOR),
+    ord("."): _DOT,
+    ord("-"): _MINUS,
+    **dict.fromkeys(b"+eEnNaAiIfFtTyY", _OTHER),
+}
+_KINDS = bytes(_KIND_OF.get(value, _BAD) for value in range(256))
 
 _NEWLINE, _COMMA, _SEMICOLON, _BLANK, _TAB = b"\n,; \t"
 _CHUNK_BYTES = 1 << 18  # temporaries of one pass stay in the processor's cache
+_SAFE_DIGITS = 15  # every integer of so many digits is a double
 _MOST_DIGITS = 18  # the digits of a number as an integer fit into int64
 _EXACT_INTEGER = 2**53
 _TENS = 10 ** np.arange(_MOST_DIGITS + 1, dtype=np.int64)
@@ -205,6 +208,13 @@ class _Marks(NamedTuple):
     digits: _Ints
 
 
+class _Rows(NamedTuple):
+    """Count of numbers up to the end of each row, and position of its line end."""
+
+    stops: _Ints
+    line_ends: _Ints
+
+
 def _parse_regular(texts: cabc.Sequence[bytes]) -> list[FloatArray] | None:
     """Parse normalised files in one pass; None where something is irregular, which the plain loop then judges."""
     joined = b"".join(texts)
@@ -215,23 +225,30 @@ def _parse_regular(texts: cabc.Sequence[bytes]) -> list[FloatArray] | None:
     is_digit = digit < 10
     position = np.flatnonzero(~is_digit)
     byte = data[position]
-    kind = _KINDS[byte]
+    kind = np.frombuffer(byte.tobytes().translate(_KINDS), dtype=np.uint8)
     if not kind.all():
         return None
-    marks = _Marks(position, byte, kind, np.diff(position, prepend=-1) - 1)
+    marks = _Marks(position, byte, kind, _steps(position) - 1)
     terminators = np.flatnonzero(kind == _TERMINATOR)
-    width = np.diff(terminators, prepend=-1)
+    width = _steps(terminators)
     ends_number = (marks.digits[terminators] > 0) | (width > 1)
-    row_stops = _row_stops(marks, terminators, ends_number)
-    if row_stops is None:
+    rows = _rows(marks, terminators, ends_number)
+    if rows is None:
         return None
     if not ends_number.all():
         terminators, width = terminators[ends_number], width[ends_number]
     values = _values(joined, _last_four(digit, is_digit), marks, terminators, width)
     if values is None:
         return None
-    rows = _rows_per_text(texts, marks)
-    return _split(values, row_stops, rows)
+    return _split(values, rows, np.cumsum([len(text) for text in texts]))
+
+
+def _steps(ascending: _Ints) -> _Ints:
+    """Differences to the value before; the one before the first is -1."""
+    steps = np.empty_like(ascending)
+    steps[:1] = ascending[:1] + 1
+    np.subtract(ascending[1:], ascending[:-1], out=steps[1:])
+    return steps
 
 
 def _last_four(digit: _Bytes, is_digit: _Mask) -> npt.NDArray[np.uint16]:
@@ -248,33 +265,34 @@ def _last_four(digit: _Bytes, is_digit: _Mask) -> npt.NDArray[np.uint16]:
     return four
 
 
-def _row_stops(marks: _Marks, terminators: _Ints, ends_number: _Mask) -> _Ints | None:
-    """Count of numbers up to the end of each row; None if separators are irregular or a line is blank."""
+def _rows(marks: _Marks, terminators: _Ints, ends_number: _Mask) -> _Rows | None:
+    """Find the rows; None if separators are irregular or a line is blank."""
     byte = marks.byte[terminators]
     is_newline = byte == _NEWLINE
-    numbers = np.cumsum(ends_number)
-    stops: _Ints = numbers[is_newline]
+    newlines = np.flatnonzero(is_newline)
+    line_ends = marks.position[terminators[newlines]]
+    if ends_number.all():  # one separator between two numbers everywhere
+        separator = byte[int(np.argmin(is_newline))]  # the first one that ends no line
+        same: _Mask = byte == separator
+        if separator in (_BLANK, _TAB):
+            same = (byte == _BLANK) | (byte == _TAB)
+        return _Rows(newlines + 1, line_ends) if (same | is_newline).all() else None
+    numbers = np.cumsum(ends_number, dtype=np.int64)
+    stops: _Ints = numbers[newlines]
     starts = np.concatenate([[0], stops[:-1]])
     if (stops == starts).any():
         return None
-    separators = byte[~is_newline]
-    if len(separators) == 0 or _only(separators, _BLANK, _TAB):
-        return stops
-    if ends_number.all():
-        return stops if _only(separators, int(separators[0])) else None
     is_mark = (byte == _COMMA) | (byte == _SEMICOLON)
-    gap = numbers[is_mark]  # the number after which a comma or semicolon stands
-    row = np.cumsum(is_newline)[is_mark]
-    trailing = np.count_nonzero(gap == stops[row])
-    alone = np.all(np.diff(gap) > 0) and bool(np.all(gap > starts[row]))
-    one_kind = _only(byte[is_mark], int(byte[is_mark][0]))
-    # one comma or semicolon in every gap between two numbers of a row, or in none
-    return stops if alone and one_kind and len(gap) - trailing == numbers[-1] - len(stops) else None
-
-
-def _only(bytes_: _Bytes, *allowed: int) -> bool:
-    first = bytes_ == allowed[0]
-    return bool(np.all(first if len(allowed) == 1 else first | (bytes_ == allowed[1])))
+    if is_mark.any():
+        gap = numbers[is_mark]  # the number after which a comma or semicolon stands
+        row = np.cumsum(is_newline)[is_mark]
+        inner = np.count_nonzero(gap != stops[row])
+        alone = bool((np.diff(gap) > 0).all() and (gap > starts[row]).all())
+        one_kind = bool((byte[is_mark] == byte[is_mark][0]).all())
+        # one comma or semicolon in every gap between two numbers of a row, or in none
+        if not (alone and one_kind and inner == numbers[-1] - len(stops)):
+            return None
+    return _Rows(stops, line_ends)
 
 
 def _values(joined: bytes, four: npt.NDArray[np.uint16], marks: _Marks, ends: _Ints, width: _Ints) -> FloatArray | None:
@@ -282,29 +300,31 @@ def _values(joined: bytes, four: npt.NDArray[np.uint16], marks: _Marks, ends: _I
     stop = marks.position[ends]
     digits = marks.digits[ends]
     integer = _run_values(four, stop, digits)
-    if int(width.max()) == 1 and int(digits.max()) <= 15:
+    if int(width.max()) == 1 and int(digits.max()) <= _SAFE_DIGITS:
         return integer.astype(np.float64)
-    decimals = np.zeros(len(ends), dtype=np.int64)
-    negative = np.zeros(len(ends), dtype=np.bool_)
-    dotted = np.flatnonzero((width >= 2) & (marks.kind[ends - 1] == _DOT))
-    before = ends[dotted] - 1
-    decimals[dotted] = digits[dotted]
-    scale = _TENS[np.minimum(decimals[dotted], _MOST_DIGITS)]
-    integer[dotted] += scale * _run_values(four, marks.position[before], marks.digits[before])
-    digits[dotted] += marks.digits[before]
-    rest = width - 1
-    rest[dotted] -= 1
+    rest = width - 1  # marks besides the terminator: a point, a sign, or others
+    decimals: _Ints | None = None
+    if (marks.kind == _DOT).any():
+        before = np.maximum(ends - 1, 0)
+        dotted = (width >= 2) & (marks.kind[before] == _DOT)
+        decimals = digits * dotted
+        whole_digits = marks.digits[before] * dotted
+        whole = _run_values(four, marks.position[before], whole_digits)
+        integer += _TENS[np.minimum(decimals, _MOST_DIGITS)] * whole
+        digits = digits + whole_digits
+        rest -= dotted
     signed = np.flatnonzero(rest == 1)
     first = ends[signed] - width[signed] + 1
     signed = signed[(marks.kind[first] == _MINUS) & (marks.digits[first] == 0)]
-    negative[signed] = True
-    rest[signed] -= 1
+    rest[signed] = 0
     plain = (rest == 0) & (digits > 0) & (digits <= _MOST_DIGITS)
-    values, exact = _quotients(integer, np.where(plain, decimals, 0))
-    np.negative(values, where=negative, out=values)
+    values, exact = _quotients(integer, None if decimals is None else decimals * plain)
+    values[signed] = -values[signed]
     odd = np.flatnonzero(~(plain & exact))
-    starts = np.concatenate([[0], marks.position + 1])[ends - width + 1]
-    return values if _convert(joined, starts[odd], stop[odd], values, odd) else None
+    if len(odd) == 0:
+        return values
+    starts = np.concatenate([[0], marks.position + 1])[ends[odd] - width[odd] + 1]
+    return values if _convert(joined, starts, stop[odd], values, odd) else None
 
 
 def _run_values(four: npt.NDArray[np.uint16], stop: _Ints, digits: _Ints) -> _Ints:
@@ -317,13 +337,15 @@ def _run_values(four: npt.NDArray[np.uint16], stop: _Ints, digits: _Ints) -> _In
     return values
 
 
-def _quotients(integer: _Ints, decimals: _Ints) -> tuple[FloatArray, _Mask]:
+def _quotients(integer: _Ints, decimals: _Ints | None) -> tuple[FloatArray, _Mask]:
     """``integer / 10**decimals`` and whether it is the nearest double.
 
     Both operands exact means one rounding. With an 80-bit intermediate the result is rounded twice, which differs
     from rounding once only where the first result lies exactly between two doubles.
     """
     exact = integer <= _EXACT_INTEGER
+    if decimals is None:
+        return integer.astype(np.float64), exact
     if not _EXTENDED or exact.all():
         return integer / _POWERS[decimals], exact
     extended = integer.astype(np.longdouble) / _POWERS.astype(np.longdouble)[decimals]
@@ -341,24 +363,18 @@ def _convert(joined: bytes, starts: _Ints, stops: _Ints, values: FloatArray, whe
     return True
 
 
-def _rows_per_text(texts: cabc.Sequence[bytes], marks: _Marks) -> _Ints:
-    """Number of line ends up to the end of each file."""
-    newlines = marks.position[marks.byte == _NEWLINE]
-    return np.searchsorted(newlines, np.cumsum([len(text) for text in texts]))
-
-
-def _split(values: FloatArray, row_stops: _Ints, rows: _Ints) -> list[FloatArray] | None:
+def _split(values: FloatArray, rows: _Rows, text_ends: _Ints) -> list[FloatArray] | None:
     """One table per file; None where rows of a file differ in length."""
-    columns = np.diff(row_stops, prepend=0)
+    columns = _steps(rows.stops - 1)
     tables: list[FloatArray] = []
     first = 0
     begin = 0
-    for last in rows.tolist():
+    for last in np.searchsorted(rows.line_ends, text_ends).tolist():
         if last == first:
             tables.append(np.zeros((0, 0)))
             continue
         width = int(columns[first])
-        end = int(row_stops[last - 1])
+        end = int(rows.stops[last - 1])
         if (columns[first:last] != width).any():
             return None
         tables.append(values[begin:end].reshape(last - first, width))
