@@ -46,7 +46,7 @@ def make_sprite(kind: str, phase: float = 0.0) -> Sprite:
     """The sprite of a kind.
 
     Args:
-        kind: "cat", "cup", "portrait", "car", "car-blue", "walker", "walker-green", ...
+        kind: "cat", "cup", "portrait", "car", "car-blue", "car-maroon", "walker", "walker-grey".
         phase: Of the walker's step, in cycles; others ignore it.
     """
     name, _, variant = kind.partition("-")
@@ -124,7 +124,6 @@ def _car(variant: str) -> Sprite:
 
 _WALKER_COLORS: dict[str, tuple[Color, Color]] = {  # shirt, trousers
     "orange": ((40, 110, 225), (95, 60, 45)),
-    "green": ((70, 140, 60), (95, 60, 45)),
     "grey": ((78, 86, 84), (66, 76, 74)),
 }
 _WALKER_WH = (68, 112)
