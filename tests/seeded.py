@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from trackers.common.build import definition, finish  # noqa: E402
 from trackers.common.torch_tracker import Engine  # noqa: E402
 from trackers.common.weights import Weights, assign  # noqa: E402
 
-torch.set_num_threads(min(2, torch.get_num_threads()))
+# workers that run side by side take one core each
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 MAPS = 2e-5
 PIXELS = 1e-2

@@ -1,0 +1,229 @@
+"""SwinTrack (Lin et al., arXiv 2112.00995v1): Swin backbone for both crops, joint encoder, decoder, MLP head."""
+
+import collections.abc as cabc
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from evalkit.boxes import Boxes, FloatArray, from_corners, to_corners
+from evalkit.sequences import Frame
+from evalkit.tracking.interface import Predictions, TrackerInfo
+from trackers.common.build import Definition, Resize, keep_config, make_factory
+from trackers.common.center_tracker import failures
+from trackers.common.crops import Window, draw_window, window_around
+from trackers.common.postprocess import symmetric_hann
+from trackers.common.torch_tracker import Engine, Runner, TorchTracker
+from trackers.layers.fusion import Decoder, Encoder, Grids
+from trackers.layers.heads import MlpHead
+from trackers.layers.swin import SwinBackbone, SwinConfig
+
+STRIDE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SwinTrackConfig:
+    """The network.
+
+    Attributes:
+        template_size: Side of the template crop in pixels.
+        search_size: Side of the search crop.
+        swin: Backbone; its output width is that of the fusion.
+        heads: Heads of encoder and decoder.
+        encoder_depth: Layers.
+        decoder_depth: Layers.
+    """
+
+    template_size: int = 112
+    search_size: int = 224
+    swin: SwinConfig = field(default_factory=SwinConfig)
+    heads: int = 8
+    encoder_depth: int = 4
+    decoder_depth: int = 1
+
+
+class PositionalTerms(NamedTuple):
+    """What encoder and decoder add to their logits; the same for every frame."""
+
+    encoder: Tensor
+    decoder: Tensor
+
+
+class SwinTrack(nn.Module):
+    """The network in two steps: :meth:`embed` once per template, :meth:`forward` for every search crop."""
+
+    def __init__(self, config: SwinTrackConfig) -> None:
+        super().__init__()
+        width = config.swin.output_width
+        grids = Grids(config.template_size // STRIDE, config.search_size // STRIDE)
+        self.config = config
+        self.backbone = SwinBackbone(config.swin, (config.template_size, config.search_size))
+        self.encoder = Encoder(width, config.heads, config.encoder_depth, grids)
+        self.decoder = Decoder(width, config.heads, config.decoder_depth, grids)
+        self.out_norm = nn.LayerNorm(width)
+        self.head = MlpHead(width)
+
+    def embed(self, image: Tensor) -> Tensor:
+        """Tokens (B, (S / 16)^2, width) of a template or search crop (B, 3, S, S)."""
+        tokens: Tensor = self.backbone(image)
+        return tokens
+
+    def positional_terms(self) -> PositionalTerms:
+        """Terms that depend on the weights alone, to be computed once."""
+        return PositionalTerms(self.encoder.positional_term(), self.decoder.positional_term())
+
+    def forward(
+        self, template_tokens: Tensor, search: Tensor, terms: PositionalTerms | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Class scores (B, 1, f, f) and boxes (B, f, f, 4) of a search crop.
+
+        Args:
+            template_tokens: (B, Lz, width) from :meth:`embed`.
+            search: (B, 3, S, S), normalized.
+            terms: From :meth:`positional_terms`; computed here if None.
+        """
+        terms = terms or self.positional_terms()
+        tokens = torch.cat([template_tokens, self.embed(search)], dim=1)
+        tokens = self.encoder(tokens, terms.encoder)
+        decoded = self.decoder(tokens[:, template_tokens.shape[1] :], tokens, terms.decoder)
+        score, boxes = self.head(self.out_norm(decoded))
+        return score, boxes
+
+
+@dataclass(frozen=True, slots=True)
+class SwinTrackLoop:
+    """Settings of crops and loop.
+
+    Attributes:
+        template_size: Side of the template crop in pixels.
+        search_size: Side of the search crop.
+        template_area: Area factor of the template crop.
+        search_area: Area factor of the search crop.
+        smallest: Width and height are raised to this before a search crop is cut.
+        window_share: Share of the Hann window in the score.
+    """
+
+    template_size: int = 112
+    search_size: int = 224
+    template_area: float = 2.0
+    search_area: float = 4.0
+    smallest: float = 10.0
+    window_share: float = 0.49
+
+
+@dataclass(slots=True, eq=False)
+class SwinTrackState:
+    """One stream.
+
+    Attributes:
+        corners: (4,) x1, y1, x2, y2 of the box around which the next crop is cut.
+        template: (Lz, width) tokens on the device.
+        fill: (3,) mean color of the first frame in [0, 1], for what lies outside of the image.
+    """
+
+    corners: FloatArray
+    template: Tensor
+    fill: npt.NDArray[np.float32]
+
+
+class SwinTrackInputs(NamedTuple):
+    """The search crop of one stream and the way back to the image."""
+
+    pixels: npt.NDArray[np.float32]
+    window: Window
+    image_wh: tuple[int, int]
+
+
+class SwinTrackTracker(TorchTracker):
+    """SwinTrack as a batched tracker; boxes are not clipped, only the place of the next crop is."""
+
+    def __init__(self, model: nn.Module, info: TrackerInfo, loop: SwinTrackLoop, engine: Engine) -> None:
+        assert isinstance(model, SwinTrack)
+        super().__init__(info, Runner(model, engine))
+        self.loop = loop
+        self._model = model
+        self._answer = self._runner.compiled(self._forward)
+        with engine.running():
+            self._terms = model.positional_terms()
+        window = symmetric_hann(loop.search_size // STRIDE).reshape(1, -1)
+        self._window = torch.from_numpy(window).to(self._runner.device)
+
+    def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[SwinTrackState]:
+        """Compute and keep the templates' tokens."""
+        corners = to_corners(boxes)
+        fills = [(frame.rgb.mean(axis=(0, 1)) / 255.0).astype(np.float32) for frame in frames]
+        crops = []
+        for frame, box, fill in zip(frames, corners, fills, strict=True):
+            window = window_around(box, self.loop.template_area, self.loop.template_size)
+            crops.append(draw_window(frame.rgb, window, fill))
+        with self._runner.engine.running():
+            tokens = self._model.embed(self._runner.upload(crops))
+        return [SwinTrackState(*items) for items in zip(corners, (row.clone() for row in tokens), fills, strict=True)]
+
+    def prepare(self, state: SwinTrackState, frame: Frame) -> SwinTrackInputs:
+        """Draw the search crop around the last box."""
+        window = window_around(state.corners, self.loop.search_area, self.loop.search_size, self.loop.smallest)
+        height, width = frame.rgb.shape[:2]
+        return SwinTrackInputs(draw_window(frame.rgb, window, state.fill), window, (width, height))
+
+    def track(self, states: cabc.Sequence[SwinTrackState], inputs: cabc.Sequence[SwinTrackInputs]) -> Predictions:
+        """One forward pass for all streams."""
+        with self._runner.engine.running():
+            search = self._runner.upload([item.pixels for item in inputs])
+            template = torch.stack([state.template for state in states])
+            answers = self._runner.answer(self._answer, template, search).astype(np.float64)
+        unit, confidence = answers[:, :4] * self.loop.search_size, answers[:, 4]
+        half = unit[:, 2:] / 2
+        in_crop = np.concatenate([unit[:, :2] - half, unit[:, :2] + half], axis=1)
+        corners = np.stack([item.window.to_image(box) for item, box in zip(inputs, in_crop, strict=True)])
+        errors = failures(corners)
+        for index, (state, item) in enumerate(zip(states, inputs, strict=True)):
+            if index not in errors:
+                state.corners = next_corners(state.corners, corners[index], item.image_wh)
+        return Predictions(from_corners(corners), confidence, errors)
+
+    def _forward(self, template: Tensor, search: Tensor) -> Tensor:
+        score, boxes = self._model(template, search, self._terms)
+        share = self.loop.window_share
+        best, index = (score.flatten(1) * (1 - share) + self._window * share).max(dim=1)
+        box = boxes.flatten(1, 2).gather(1, index.view(-1, 1, 1).expand(-1, 1, 4)).squeeze(1)
+        return torch.cat([box, best[:, None]], dim=1)  # (B, 5)
+
+
+def next_corners(last: FloatArray, predicted: FloatArray, image_wh: tuple[int, int]) -> FloatArray:
+    """Where the next crop is cut: the prediction limited to the image, or the last place if nothing remains.
+
+    Example:
+        >>> next_corners(np.array([5.0, 5, 9, 9]), np.array([-3.0, 2, 20, 30]), (16, 16))
+        array([ 0.5,  2. , 15.5, 15.5])
+        >>> next_corners(np.array([5.0, 5, 9, 9]), np.array([20.0, 2, 30, 9]), (16, 16))
+        array([5., 5., 9., 9.])
+    """
+    width, height = image_wh
+    low = np.maximum(predicted[:2], 0.5)
+    high = np.minimum(predicted[2:], [width - 0.5, height - 0.5])
+    return np.concatenate([low, high]) if (low < high).all() else last
+
+
+def swintrack_definition(name: str, config: SwinTrackConfig, resized: Resize = keep_config) -> Definition:
+    """A tracker on this network."""
+    loop = SwinTrackLoop(config.template_size, config.search_size)
+    return Definition(name, "swintrack", config, loop, SwinTrack, SwinTrackTracker, resized)
+
+
+_BASE = SwinConfig(width=128, depths=(2, 2, 18), heads=(4, 8, 16))
+TINY = SwinTrackConfig()
+BASE = SwinTrackConfig(swin=_BASE, encoder_depth=8)
+BASE_384 = SwinTrackConfig(192, 384, SwinConfig(128, (2, 2, 18), (4, 8, 16), window=12), encoder_depth=8)
+
+DEFINITIONS = {
+    "swintrack-tiny": swintrack_definition("swintrack-tiny", TINY),
+    "swintrack-base": swintrack_definition("swintrack-base", BASE),
+    "swintrack-base-384": swintrack_definition("swintrack-base-384", BASE_384),
+}
+swintrack_tiny = make_factory(DEFINITIONS["swintrack-tiny"])
+swintrack_base = make_factory(DEFINITIONS["swintrack-base"])
+swintrack_base_384 = make_factory(DEFINITIONS["swintrack-base-384"])
