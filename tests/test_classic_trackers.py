@@ -181,6 +181,21 @@ def test_the_depth_gate_follows_a_target_that_comes_nearer():
     assert median_depth(frames[2], nearer) == 2500  # an occluder jumps in front of it
 
 
+@pytest.mark.parametrize("name", MOVING)
+def test_behind_an_occluder_the_tracker_waits_where_the_target_was_seen(name):
+    video = smooth(draw_video(seed=3, frame_count=12, frame_wh=(320, 240), second=Modality.DEPTH, speed=(2.0, 0.0)))
+    near = np.full((240, 320), 700, np.uint16)
+    wall = np.full((240, 320, 3), 128, np.uint8)
+    hidden = [Frame(wall, near)] * 4
+    path = track_together(
+        load(name), [Video(video.frames[:6] + hidden + video.frames[6:8], np.zeros((12, 4)) + video.boxes[0])]
+    )[0]
+    waiting, before = path.boxes[5:9], path.boxes[4]
+    np.testing.assert_array_equal(waiting, np.tile(before, (4, 1)))
+    assert path.confidence[5:9].max() < 0.2
+    assert overlap(path.boxes[-1:], video.boxes[7:8])[0] > 0.8
+
+
 def test_depth_without_measurements_says_nothing():
     frame = Frame(np.zeros((60, 80, 3), np.uint8), np.zeros((60, 80), np.uint16))
     assert target_of(frame, np.array([20.0, 20, 20, 20])).depth == 0

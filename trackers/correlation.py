@@ -10,7 +10,18 @@ import numpy.typing as npt
 
 from evalkit.boxes import Boxes, FloatArray
 from evalkit.sequences import Frame
-from trackers.patches import Maps, Size, Target, keep_inside, median_depth, read_patches, same_sensors, target_of
+from trackers.patches import (
+    LEAST_SHARE,
+    Maps,
+    Size,
+    Target,
+    keep_inside,
+    median_depth,
+    read_patches,
+    same_sensors,
+    share_at_depth,
+    target_of,
+)
 from trackers.peaks import peak_to_sidelobe, subpixel
 from trackers.stepping import Step, SteppingTracker
 
@@ -34,7 +45,6 @@ class Settings:
         rate: Weight of the newest frame in the filter.
         scales: Tried sizes of the target, relative to the last; 1 is among them.
         scale_penalty: Factor on the response of sizes other than 1.
-        least_psr: The filter learns from a frame only if its peak stands out that much.
     """
 
     padding: float
@@ -43,7 +53,6 @@ class Settings:
     rate: float
     scales: tuple[float, ...] = (1.0,)
     scale_penalty: float = 1.0
-    least_psr: float = 0.0
 
 
 class Geometry(NamedTuple):
@@ -107,14 +116,17 @@ class CorrelationFilterTracker(SteppingTracker[Memory]):
         scale, response = settings.scales[best], response[best]
         row, column = (int(index) for index in np.unravel_index(int(response.argmax()), response.shape))
         psr = peak_to_sidelobe(response, row, column)
-        target = self._move(target, geometry, scale, signed_shift(response, row, column))
-        target = _bounded(keep_inside(target, frame), memory.first_size_wh, frame)
-        if psr < settings.least_psr:
-            return Step(replace(memory, target=target), target.box, confidence_of(psr))
+        moved = self._move(target, geometry, scale, signed_shift(response, row, column))
+        moved = _bounded(keep_inside(moved, frame), memory.first_size_wh, frame)
+        share = share_at_depth(frame, moved)
+        confidence = confidence_of(psr) * share
+        if share < LEAST_SHARE:  # an occluder, or what was behind the target: wait where it was seen
+            return Step(memory, target.box, confidence)
+        target = moved
         target = target._replace(depth=median_depth(frame, target))
         fresh = self.train(self._features(frame, target, geometry, (1.0,))[0], geometry.label)
         model = (_blend(memory.model[0], fresh[0], settings.rate), _blend(memory.model[1], fresh[1], settings.rate))
-        return Step(replace(memory, target=target, model=model), target.box, confidence_of(psr))
+        return Step(replace(memory, target=target, model=model), target.box, confidence)
 
     def _geometry(self, size_wh: FloatArray) -> Geometry:
         settings = self.settings

@@ -9,7 +9,7 @@ import numpy as np
 
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
 from trackers.correlation import CorrelationFilterTracker, Model, Settings, Spectra, backward, forward, unit_variance
-from trackers.patches import SENSORS, Maps
+from trackers.patches import DEPTH_SETTINGS, SENSORS, Maps
 
 SETTINGS = Settings(
     padding=2.5,
@@ -35,6 +35,7 @@ class KcfTracker(CorrelationFilterTracker):
             "scales": list(SETTINGS.scales),
             "kernel_sigma": KERNEL_SIGMA,
             "regularization": REGULARIZATION,
+            **DEPTH_SETTINGS,
         },
     )
 

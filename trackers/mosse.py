@@ -9,9 +9,9 @@ import numpy as np
 
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
 from trackers.correlation import CorrelationFilterTracker, Model, Settings, Spectra, backward, forward, unit_variance
-from trackers.patches import SENSORS, Maps
+from trackers.patches import DEPTH_SETTINGS, SENSORS, Maps
 
-SETTINGS = Settings(padding=2.0, largest_side=96, label_sigma=0.1, rate=0.125, least_psr=0.0)
+SETTINGS = Settings(padding=2.0, largest_side=96, label_sigma=0.1, rate=0.125)
 REGULARIZATION = 1e-2
 """Added to the denominator, relative to its mean."""
 
@@ -23,7 +23,12 @@ class MosseTracker(CorrelationFilterTracker):
     info = TrackerInfo(
         name="mosse",
         modalities=SENSORS,
-        config={**dataclasses.asdict(SETTINGS), "scales": list(SETTINGS.scales), "regularization": REGULARIZATION},
+        config={
+            **dataclasses.asdict(SETTINGS),
+            "scales": list(SETTINGS.scales),
+            "regularization": REGULARIZATION,
+            **DEPTH_SETTINGS,
+        },
     )
 
     def normalize(self, patches: Maps) -> Maps:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from evalkit.boxes import Boxes, FloatArray
+from evalkit.boxes import Boxes
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
 from trackers.patches import (
+    DEPTH_SETTINGS,
+    LEAST_SHARE,
     SENSORS,
     Maps,
     Size,
@@ -17,6 +19,7 @@ from trackers.patches import (
     median_depth,
     read_patches,
     same_sensors,
+    share_at_depth,
     target_of,
 )
 from trackers.peaks import subpixel
@@ -28,6 +31,8 @@ TEMPLATE_AREA = 40.0**2
 """Larger templates are shrunk to this number of pixels."""
 CENTER_PREFERENCE = 1e-3
 """Taken from the score at the window's edge: decides between equal scores, e.g. on a constant image."""
+DEPTH_WEIGHT = 0.25
+"""Weight of depth against the color image: much of a scene is at the target's depth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,13 +46,20 @@ class Memory:
 class NccTracker(SteppingTracker[Memory]):
     """Finds the window of the first frame again; size and template stay as they were.
 
-    With a second image, the scores of both are averaged; that of depth is how well the target's depth fills the box.
+    With a second image, the scores of both are averaged. That of depth is how well the target's depth fills the
+    box, and a place at another depth is not the target.
     """
 
     info = TrackerInfo(
         name="ncc",
         modalities=SENSORS,
-        config={"window": WINDOW, "template_area": TEMPLATE_AREA, "center_preference": CENTER_PREFERENCE},
+        config={
+            "window": WINDOW,
+            "template_area": TEMPLATE_AREA,
+            "center_preference": CENTER_PREFERENCE,
+            "depth_weight": DEPTH_WEIGHT,
+            **DEPTH_SETTINGS,
+        },
     )
 
     def begin(self, frame: Frame, box: Boxes) -> Memory:
@@ -65,20 +77,25 @@ class NccTracker(SteppingTracker[Memory]):
         same_sensors(frame, len(template))
         height, width = template.shape[1:]
         window = read_patches(frame, target, [target.size_wh * WINDOW], (width * WINDOW, height * WINDOW))[0]
-        scores = [_match(template[0], window[0])]
-        if frame.aux is not None:
-            by_depth = frame.aux.dtype == np.uint16
-            scores.append(_fill(window[1], (width, height)) if by_depth else _match(template[1], window[1]))
-        score = np.mean(scores, axis=0)
-        score -= CENTER_PREFERENCE * _distance(score.shape)
-        row, column = np.unravel_index(int(score.argmax()), score.shape)
-        place = np.array(subpixel(score, int(row), int(column)))[::-1] + 0.5
-        middle = (np.array(score.shape[::-1])) / 2
-        center = target.center + (place - middle) * target.size_wh / (width, height)
-        target = keep_inside(target._replace(center=center), frame)
-        target = target._replace(depth=median_depth(frame, target))
-        confidence = float(np.clip(score[row, column], 0, 1))
+        score = self._score(template, window, frame)
+        row, column = (int(index) for index in np.unravel_index(int(score.argmax()), score.shape))
+        place = np.array(subpixel(score, row, column)[::-1]) + 0.5 - np.array(score.shape[::-1]) / 2
+        center = target.center + place * target.size_wh / (width, height)
+        moved = keep_inside(target._replace(center=center), frame)
+        share = share_at_depth(frame, moved)
+        if share >= LEAST_SHARE:  # else an occluder, or what was behind the target
+            target = moved._replace(depth=median_depth(frame, moved))
+        confidence = float(np.clip(score[row, column], 0, 1)) * share
         return Step(replace(memory, target=target), target.box, confidence)
+
+    def _score(self, template: Maps, window: Maps, frame: Frame) -> Maps:
+        score = _match(template[0], window[0])
+        if frame.aux is not None and frame.aux.dtype == np.uint16:
+            fill = _fill(window[1], (template.shape[2], template.shape[1]))
+            score = np.float32(1 - DEPTH_WEIGHT) * score + np.float32(DEPTH_WEIGHT) * fill
+        elif frame.aux is not None:
+            score = (score + _match(template[1], window[1])) / np.float32(2)
+        return score - np.float32(CENTER_PREFERENCE) * _distance(score.shape)
 
 
 def _match(template: Maps, window: Maps) -> Maps:
@@ -100,10 +117,10 @@ def _fill(gate: Maps, size_wh: Size) -> Maps:
     return (fitting / 255).astype(np.float32)
 
 
-def _distance(shape: tuple[int, ...]) -> FloatArray:
+def _distance(shape: tuple[int, ...]) -> Maps:
     """Squared distance from the middle, 1 at the middle of an edge."""
     rows, columns = (np.linspace(-1, 1, side) ** 2 for side in shape)
-    return np.add.outer(rows, columns)
+    return np.add.outer(rows, columns).astype(np.float32)
 
 
 def build(options: TrackerOptions) -> NccTracker:  # noqa: ARG001 - nothing to choose

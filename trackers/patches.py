@@ -21,6 +21,10 @@ GATE_WIDTH = 0.15
 """Standard deviation of the depth gate, relative to the target's depth."""
 GATE_JUMP = 0.25
 """Relative change of the median depth from frame to frame that still belongs to the target, not to an occluder."""
+LEAST_SHARE = 0.3
+"""Where fewer of the measured depths fit the target's, there is something else."""
+DEPTH_SETTINGS = {"gate_width": GATE_WIDTH, "gate_jump": GATE_JUMP, "least_share": LEAST_SHARE}
+"""For a tracker's ``config``."""
 
 
 class Target(NamedTuple):
@@ -145,14 +149,28 @@ def median_depth(frame: Frame, target: Target) -> float:
     """
     if frame.aux is None or frame.aux.dtype != np.uint16:
         return 0.0
-    values = crop(frame.aux, target.center, target.size_wh / 2, (16, 16))
-    values = values[values > 0]
+    values = _middle_depths(frame.aux, target)
     if values.size == 0:
         return target.depth
     median = float(np.median(values))
     if target.depth > 0 and abs(median - target.depth) > GATE_JUMP * target.depth:
         return target.depth
     return median
+
+
+def share_at_depth(frame: Frame, target: Target) -> float:
+    """Share of the measured depths in the middle half of a place that fit the target's; 1 where nothing is known."""
+    if frame.aux is None or frame.aux.dtype != np.uint16 or target.depth <= 0:
+        return 1.0
+    values = _middle_depths(frame.aux, target)
+    if values.size == 0:
+        return 1.0
+    return float((np.abs(values / target.depth - 1) < GATE_JUMP).mean())
+
+
+def _middle_depths(depth: AnyImage, target: Target) -> AnyImage:
+    values = crop(depth, target.center, target.size_wh / 2, (16, 16))
+    return values[values > 0]
 
 
 def same_sensors(frame: Frame, sensors: int) -> None:
