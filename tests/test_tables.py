@@ -227,8 +227,26 @@ def test_overview_has_the_first_headline_metric_of_each_benchmark() -> None:
         ("lasher.precision_20", "LasHeR", "PR"),
     ]
     assert [[cell.text for cell in line] for line in table.cells] == [["17.8", "50.0"], ["61.3", "-"]]
-    assert table.cells[1][0].notes == ("scored with 100% care",)
+    assert table.rows[1].notes == ("scored with 100% care",)
     assert "LaSOT: pytracking; LasHeR: pytracking" in table.caption
+
+
+def test_overview_says_once_what_a_row_a_column_or_all_share() -> None:
+    def scored(tracker: str, benchmark: str, *notes: str) -> object:
+        keys = SPECS[benchmark].headline
+        return make_scores(tracker, dict.fromkeys(keys, 0.5), benchmark, notes=("everywhere", *notes))
+
+    scores = [
+        scored("a", "lasot", "of lasot", "of a"),
+        scored("b", "lasot", "of lasot"),
+        scored("a", "lasher", "of a", "of one cell"),
+        scored("b", "lasher"),
+        scored("b", "got10k"),
+    ]
+    table = overview_table(scores, SPECS)
+    assert table.notes == ("everywhere", "LaSOT: of lasot")
+    assert [row.notes for row in table.rows] == [("of a",), ()]
+    assert [cell.notes for line in table.cells for cell in line if cell.notes] == [("of one cell",)]
 
 
 def test_overview_refuses_two_scores_of_a_tracker() -> None:

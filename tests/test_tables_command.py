@@ -190,13 +190,15 @@ def test_no_run_at_all_says_how_to_get_one(place: list[str]) -> None:
 
 def test_plots_and_their_report(place: list[str], tmp_path: Path, results: Path) -> None:
     output = tmp_path / "reports"
-    code, out, _ = evalkit("make-plots", "lasot", "--format", "png,svg", "--format", "pdf", "--output", output, *place)
+    formats = ["--format", "png,svg", "--format", "pdf"]
+    code, out, err = evalkit("make-plots", "lasot", *formats, "--output", output, "--verbose", *place)
     assert code == 0
     folder = output / "lasot"
     stems = ["success", "precision", "normalized_precision"]
     expected = {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg", "pdf")} | {"report.json"}
     assert {path.name for path in folder.iterdir()} == expected
-    assert sorted(Path(line).name for line in out.splitlines()) == sorted(expected)
+    assert out.splitlines() == [str(folder)]
+    assert sorted(Path(line).name for line in err.splitlines()) == sorted(expected)
     report = json.loads((folder / "report.json").read_text())
     assert [entry["tracker"] for entry in report["inputs"]] == ["kcf", "ncc"]
     stored = ResultStore(results).find(benchmark="lasot", tracker="kcf")[0]

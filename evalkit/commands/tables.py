@@ -149,8 +149,8 @@ def make_table(  # noqa: PLR0917 - one parameter per option
 def make_plots(app: App, /, benchmarks: tuple[str, ...], formats: tuple[str, ...], output: Path, **asked: Any) -> None:
     r"""Draw success, precision and normalized precision; for DepthTrack precision-recall and F-score.
 
-    The files go to OUTPUT/BENCHMARK/, with a report.json that names every input by run id, hashes and protocol. Their
-    paths are printed.
+    The files go to OUTPUT/BENCHMARK/, with a report.json that names every input by run id, hashes and protocol. The
+    folders are printed; with --verbose every file.
 
     \b
     Examples:
@@ -164,8 +164,9 @@ def make_plots(app: App, /, benchmarks: tuple[str, ...], formats: tuple[str, ...
         spec = get_benchmark(name, layout=request.layout)
         found = _score(app, spec, request)
         title = f"{spec.title} {found.scores[0].split}"
-        for path in write_plots(found.scores, title, output / spec.name, formats, found.origins):
-            click.echo(path)
+        files = write_plots(found.scores, title, output / spec.name, formats, found.origins)
+        app.detail("\n".join(map(str, files)))
+        click.echo(output / spec.name)
 
 
 @dataclass(frozen=True, slots=True)

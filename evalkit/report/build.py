@@ -1,8 +1,8 @@
 """From scores to tables: one table per benchmark, and an overview over benchmarks."""
 
 import collections.abc as cabc
-import itertools
 import math
+from dataclasses import dataclass
 
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import ScoringError
@@ -41,23 +41,28 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
         ScoringError: Scores of the sample and of real data, or several scores of a tracker on a benchmark.
     """
     trackers = list(dict.fromkeys(score.tracker for score in scores))
-    groups = {name: list(group) for name, group in itertools.groupby(_by_benchmark(scores), lambda s: s.benchmark)}
-    columns = []
-    cells: dict[str, list[Cell]] = {tracker: [] for tracker in trackers}
-    for name, group in groups.items():
-        metric = get_metric(_leading(headline(group, specs[name])), name)
-        columns.append(Column(f"{name}.{metric.key}", metric.label, specs[name].title))
-        found = _one_each(group)
-        for tracker, line in cells.items():
-            score = found.get(tracker)
-            line.append(_cell(score, metric.key, tuple(remarks(score))) if score else missing_cell(metric))
-    used = [f"{specs[name].title}: {_joined({s.protocol for s in group})}" for name, group in groups.items()]
+    groups = {name: _one_each(scores, name) for name in dict.fromkeys(score.benchmark for score in scores)}
+    metrics = {
+        name: get_metric(_leading(headline(list(group.values()), specs[name])), name) for name, group in groups.items()
+    }
+    notes = _Notes({(tracker, name): remarks(one) for name, group in groups.items() for tracker, one in group.items()})
+    cells = []
+    for tracker in trackers:
+        found = {name: group.get(tracker) for name, group in groups.items()}
+        cells.append(
+            tuple(
+                _cell(score, metrics[name].key, notes.of_cell(tracker, name)) if score else missing_cell(metrics[name])
+                for name, score in found.items()
+            )
+        )
+    used = [f"{specs[name].title}: {_joined({s.protocol for s in group.values()})}" for name, group in groups.items()]
     return Table(
         title="Overview" + _sample_suffix(scores),
-        rows=tuple(Row(tracker) for tracker in trackers),
-        columns=tuple(columns),
-        cells=tuple(tuple(line) for line in cells.values()),
+        rows=tuple(Row(tracker, notes.of_row(tracker)) for tracker in trackers),
+        columns=tuple(Column(f"{name}.{m.key}", m.label, specs[name].title) for name, m in metrics.items()),
+        cells=tuple(cells),
         caption=f"The leading metric of each benchmark, times 100. Protocols: {'; '.join(used)}.",
+        notes=(*notes.of_all(), *(f"{specs[name].title}: {n}" for name in groups for n in notes.of_column(name))),
     )
 
 
@@ -150,9 +155,11 @@ def _size_remark(score: Scores, largest: Scores) -> list[str]:
     return [f"scored on other sequences than {largest.tracker}: {len(score.sequence_names)} of them"]
 
 
-def _one_each(group: list[Scores]) -> dict[str, Scores]:
+def _one_each(scores: cabc.Sequence[Scores], benchmark: str) -> dict[str, Scores]:
     found: dict[str, Scores] = {}
-    for score in group:
+    for score in scores:
+        if score.benchmark != benchmark:
+            continue
         if score.tracker in found:
             raise ScoringError(
                 f"an overview has one number per tracker and benchmark, but {score.tracker} on {score.benchmark} has "
@@ -163,9 +170,31 @@ def _one_each(group: list[Scores]) -> dict[str, Scores]:
     return found
 
 
-def _by_benchmark(scores: cabc.Sequence[Scores]) -> list[Scores]:
-    order = list(dict.fromkeys(score.benchmark for score in scores))
-    return sorted(scores, key=lambda score: order.index(score.benchmark))
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """Notes by row and column; what a whole row, column or table shares is said once."""
+
+    by_cell: cabc.Mapping[tuple[str, str], list[str]]
+
+    def of_all(self) -> tuple[str, ...]:
+        return self._shared(list(self.by_cell))
+
+    def of_column(self, column: str) -> tuple[str, ...]:
+        found = self._shared([cell for cell in self.by_cell if cell[1] == column])
+        return tuple(note for note in found if note not in self.of_all())
+
+    def of_row(self, row: str) -> tuple[str, ...]:
+        cells = [cell for cell in self.by_cell if cell[0] == row]
+        said = {*self.of_all(), *(note for cell in cells for note in self.of_column(cell[1]))}
+        return tuple(note for note in self._shared(cells) if note not in said)
+
+    def of_cell(self, row: str, column: str) -> tuple[str, ...]:
+        said = {*self.of_all(), *self.of_column(column), *self.of_row(row)}
+        return tuple(note for note in self.by_cell[row, column] if note not in said)
+
+    def _shared(self, cells: list[tuple[str, str]]) -> tuple[str, ...]:
+        first = self.by_cell[cells[0]] if cells else []
+        return tuple(note for note in first if all(note in self.by_cell[cell] for cell in cells))
 
 
 def _shortened(names: cabc.Sequence[str], limit: int = 3) -> str:

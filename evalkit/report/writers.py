@@ -223,7 +223,7 @@ def _body(table: Table, decorate: cabc.Callable[[str, Place, str], str]) -> list
 
 
 def _marks(notes: tuple[str, ...], marks: dict[str, str]) -> str:
-    return ",".join(marks[note] for note in dict.fromkeys(notes))
+    return ",".join(sorted((marks[note] for note in dict.fromkeys(notes)), key=lambda sign: (len(sign), sign)))
 
 
 def _remarks(table: Table) -> list[tuple[str, str]]:
