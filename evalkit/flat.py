@@ -63,6 +63,36 @@ class FlatTracks:
         """Flat index of frame 0 of every track that has frames."""
         return self.offsets[:-1][self.lengths > 0]
 
+    def parts(self, frames: int) -> list[tuple[int, int]]:
+        """Ranges of tracks that hold about ``frames`` frames each; a longer track is a part of its own.
+
+        Example:
+            >>> zeros = np.zeros((4, 6))
+            >>> tracks = FlatTracks(zeros, zeros, np.zeros(6, bool), offsets_of([2, 1, 3]), np.arange(3), 3)
+            >>> tracks.parts(3)
+            [(0, 2), (2, 3)]
+        """
+        ranges: list[tuple[int, int]] = []
+        start = 0
+        while start < len(self.sequence):
+            stop = int(np.searchsorted(self.offsets, self.offsets[start] + frames, side="right")) - 1
+            ranges.append((start, max(stop, start + 1)))
+            start = ranges[-1][1]
+        return ranges
+
+    def part(self, start: int, stop: int) -> "FlatTracks":
+        """Tracks ``start`` to ``stop`` alone; sequences are counted from the first one of them."""
+        frames = slice(int(self.offsets[start]), int(self.offsets[stop]))
+        first = int(self.sequence[start:stop].min())
+        return FlatTracks(
+            predictions=self.predictions[:, frames],
+            ground_truth=self.ground_truth[:, frames],
+            absent=self.absent[frames],
+            offsets=self.offsets[start : stop + 1] - self.offsets[start],
+            sequence=self.sequence[start:stop] - first,
+            sequence_count=int(self.sequence[start:stop].max()) - first + 1,
+        )
+
     def owners(self) -> IntArray:
         """(F,) index of the sequence of every frame."""
         return np.repeat(self.sequence, self.lengths)
