@@ -60,15 +60,14 @@ def demo(ctx: click.Context, sample: Path, results: Path, output: Path) -> int:
 
 
 def _steps(sample: str, results: str, output: Path) -> list[list[str]]:
-    names = [name for name in BENCHMARKS if name not in {"custom", "rgbt234"}]
+    names = ",".join(BENCHMARKS)
+    trackers = ["--tracker", ",".join(TRACKERS)]
     place = ["--data-root", sample, "--results", results]
     truth = [*place, "--local-truth"]  # the sample brings the ground truth that servers keep
-    benchmarks = [part for name in names for part in ("--benchmark", name)]
-    trackers = [part for name in TRACKERS for part in ("--tracker", name)]
     files = ["--format", "png", "--format", "pdf", "--output", str(output)]
     return [
         ["make-sample", sample],
-        *(["run-benchmark", ",".join(names), "--tracker", name, *place] for name in TRACKERS),
-        ["make-table", *benchmarks, *trackers, *truth, "--output", str(output / "tables.md")],
-        *(["make-plots", name, *trackers, *truth, *files] for name in names),
+        *(["run-benchmark", names, "--tracker", name, *place] for name in TRACKERS),
+        ["make-table", "--benchmark", names, *trackers, *truth, "--output", str(output / "tables.md")],
+        ["make-plots", names, *trackers, *truth, *files],
     ]
