@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from evalkit.errors import EvalkitError, ResultFormatError
 
@@ -227,7 +227,7 @@ def _members(source: _Source, error: type[EvalkitError]) -> dict[str, zipfile.Zi
 
 def _safe_name(entry: zipfile.ZipInfo, source: _Source, error: type[EvalkitError]) -> str:
     name = entry.filename.replace("\\", "/")
-    parts = PurePosixPath(name).parts
+    parts = [part for part in name.split("/") if part not in {"", "."}]
     if ".." in parts or name.startswith("/") or _DRIVE.match(name):
         raise error(
             f"{source.where} holds the unsafe name {entry.filename!r}, which leads out of the archive; refused."

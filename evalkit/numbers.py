@@ -341,7 +341,7 @@ def _quotients(integer: _Ints, decimals: _Ints | None) -> tuple[FloatArray, _Mas
     """``integer / 10**decimals`` and whether it is the nearest double.
 
     Both operands exact means one rounding. With an 80-bit intermediate the result is rounded twice, which differs
-    from rounding once only where the first result lies exactly between two doubles.
+    from rounding once only where the first result lies exactly between two doubles: its last 11 bits are 10000000000.
     """
     exact = integer <= _EXACT_INTEGER
     if decimals is None:
@@ -350,7 +350,7 @@ def _quotients(integer: _Ints, decimals: _Ints | None) -> tuple[FloatArray, _Mas
         return integer / _POWERS[decimals], exact
     extended = integer.astype(np.longdouble) / _POWERS.astype(np.longdouble)[decimals]
     mantissa = extended.view(np.uint64)[::2]
-    return extended.astype(np.float64), exact | ((mantissa & np.uint64(0x7FF)) != 0x400)
+    return extended.astype(np.float64), (mantissa & np.uint64(0x7FF)) != 0x400
 
 
 def _convert(joined: bytes, starts: _Ints, stops: _Ints, values: FloatArray, where: _Ints) -> bool:

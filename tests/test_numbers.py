@@ -175,6 +175,18 @@ def test_numbers_next_to_the_middle_of_two_doubles_round_correctly(integer, wigg
     assert bits(parse_numbers(spelled + b",1", where="f")) == bits([float(spelled), 1.0])
 
 
+@pytest.mark.parametrize("digits", range(13, 20))
+@pytest.mark.parametrize("places", [2, 14])
+def test_many_numbers_of_many_digits_round_correctly(digits, places):
+    # one number in 2,000 lies so near the middle of two doubles that a second rounding would be seen
+    generator = np.random.default_rng(digits)
+    text = generator.integers(0, 10, (20_000, digits)).astype("U1")
+    fields = ["".join(row[: digits - places % digits]) + "." + "".join(row[digits - places % digits :]) for row in text]
+    fields[0] = "44.68624967130879"  # few digits among many: once rounded twice
+    array = parse_numbers("\n".join(fields).encode(), where="f")
+    assert bits(array) == bits([float(field) for field in fields])
+
+
 def draw_sign(integer):
     return (integer % 3) - 1
 
