@@ -4,8 +4,8 @@ Usage:
     python benchmarks/parsing.py [--files N] [--rows N] [--repeat N]
 
 The files are made here and lie in memory: integers with commas (as most annotations), two decimals with tabs (as many
-result files), and 14 decimals (as results of transformer trackers). All programs should give the same numbers, bit for bit;
-the last column says whether they do.
+result files), and 14 decimals (as results of transformer trackers). All programs should give the same numbers, bit for
+bit; the last column says whether they do.
 """
 
 import argparse
