@@ -75,7 +75,7 @@ def network_images(frame: Frame, second: Modality | None, order: ChannelOrder) -
     aux = frame.aux
     if aux is None:
         raise TrackerError(
-            f"this tracker needs a {second} image beside the color image, and the frame has none; "
+            f"this tracker needs a second image ({second}), and the frame has none; "
             "choose a benchmark with that modality or a tracker that reads color alone"
         )
     if aux.shape[:2] != frame.rgb.shape[:2]:

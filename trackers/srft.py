@@ -1,0 +1,123 @@
+"""SRFT (program: SRTrack): one transformer per modality, joined by four fusion blocks, on OSTrack's center head.
+
+The second modality is called ``event`` in the entry names, also for depth and thermal, as in the authors' files.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from evalkit.sequences import Modality
+from trackers.common.build import Definition, make_factory
+from trackers.common.center_tracker import CenterLoop, CenterTracker
+from trackers.layers.heads import CenterHead, CenterMaps
+from trackers.layers.vit import LAYER_NORM_EPS, Block, PatchEmbed, VitConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SRTrackConfig:
+    """The network.
+
+    Attributes:
+        template_size: Side of the template crop in pixels.
+        search_size: Side of the search crop.
+        vit: Size of each stream.
+        fusion_after: Blocks, counted from 0, after which both streams are joined.
+        temporal: Separate embeddings tell template from search (the DropMAE variant).
+        head_channels: Width of the head's first convolution.
+    """
+
+    template_size: int = 128
+    search_size: int = 256
+    vit: VitConfig = field(default_factory=VitConfig)
+    fusion_after: tuple[int, ...] = (2, 5, 8, 11)
+    temporal: bool = False
+    head_channels: int = 256
+
+
+class SRTrackBackbone(nn.Module):
+    """Two streams and their fusion. ``cls_token`` is in the authors' files but takes no part."""
+
+    def __init__(self, config: SRTrackConfig) -> None:
+        super().__init__()
+        vit, width = config.vit, config.vit.width
+        self.config = config
+        self.template_tokens = (config.template_size // vit.patch) ** 2
+        search_tokens = (config.search_size // vit.patch) ** 2
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed_z = nn.Parameter(torch.zeros(1, self.template_tokens, width))
+        self.pos_embed_x = nn.Parameter(torch.zeros(1, search_tokens, width))
+        if config.temporal:
+            self.temporal_pos_embed_z = nn.Parameter(torch.zeros(1, 1, width))
+            self.temporal_pos_embed_x = nn.Parameter(torch.zeros(1, 1, width))
+        self.patch_embed_rgb = PatchEmbed(vit.patch, width)
+        self.patch_embed_event = PatchEmbed(vit.patch, width)
+        self.blocks_rgb = nn.ModuleList([Block(vit) for _ in range(vit.depth)])
+        self.norm_rgb = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
+        self.blocks_event = nn.ModuleList([Block(vit) for _ in range(vit.depth)])
+        self.norm_event = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
+        self.blocks_cross = nn.ModuleList([Block(vit) for _ in config.fusion_after])
+
+    def _embed(self, patch_embed: nn.Module, template: Tensor, search: Tensor) -> Tensor:
+        template, search = patch_embed(template) + self.pos_embed_z, patch_embed(search) + self.pos_embed_x
+        if self.config.temporal:
+            template, search = template + self.temporal_pos_embed_z, search + self.temporal_pos_embed_x
+        return torch.cat([template, search], dim=1)
+
+    def forward(self, template: Tensor, search: Tensor) -> Tensor:
+        """Map six-channel crops (B, 6, T, T) and (B, 6, S, S) to tokens (B, Lz + Lx, width)."""
+        rgb = self._embed(self.patch_embed_rgb, template[:, :3], search[:, :3])
+        event = self._embed(self.patch_embed_event, template[:, 3:], search[:, 3:])
+        length = rgb.shape[1]
+        fusion = iter(self.blocks_cross)
+        for index, (block_rgb, block_event) in enumerate(zip(self.blocks_rgb, self.blocks_event, strict=True)):
+            rgb, event = block_rgb(rgb), block_event(event)
+            if index in self.config.fusion_after:
+                joined = next(fusion)(torch.cat([rgb, event], dim=1))
+                rgb, event = joined[:, :length], joined[:, length:]
+        output: Tensor = (self.norm_rgb(rgb) + self.norm_event(event)) / 2
+        return output
+
+
+class SRTrack(nn.Module):
+    """Backbone and center head."""
+
+    def __init__(self, config: SRTrackConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = SRTrackBackbone(config)
+        self.box_head = CenterHead(config.vit.width, config.head_channels)
+
+    def forward(self, template: Tensor, search: Tensor) -> CenterMaps:
+        """Maps over the search region, from crops (B, 6, T, T) and (B, 6, S, S)."""
+        features = self.backbone(template, search)
+        maps: CenterMaps = self.box_head(features[:, self.backbone.template_tokens :])
+        return maps
+
+
+SRTRACK_256 = SRTrackConfig()
+SRTRACK_384 = SRTrackConfig(template_size=192, search_size=384)
+SRTRACK_DROPMAE_384 = replace(SRTRACK_384, temporal=True)
+
+_PAIRS = {"rgbe": Modality.EVENT, "rgbd": Modality.DEPTH, "rgbt": Modality.THERMAL}
+_VARIANTS = {"256": (SRTRACK_256, 4.0), "384": (SRTRACK_DROPMAE_384, 5.0), "ostrack-384": (SRTRACK_384, 4.0)}
+
+
+def _definition(pair: str, variant: str) -> Definition:
+    config, factor = _VARIANTS[variant]
+    second = _PAIRS[pair]
+    loop = CenterLoop(config.template_size, config.search_size, search_factor=factor, second=second, float32_start=True)
+    return Definition(f"srft-{pair}-{variant}", "srtrack", config, loop, SRTrack, CenterTracker, second=second)
+
+
+DEFINITIONS = {made.name: made for made in (_definition(pair, variant) for pair in _PAIRS for variant in _VARIANTS)}
+srft_rgbe_256 = make_factory(DEFINITIONS["srft-rgbe-256"])
+srft_rgbd_256 = make_factory(DEFINITIONS["srft-rgbd-256"])
+srft_rgbt_256 = make_factory(DEFINITIONS["srft-rgbt-256"])
+srft_rgbe_384 = make_factory(DEFINITIONS["srft-rgbe-384"])
+srft_rgbd_384 = make_factory(DEFINITIONS["srft-rgbd-384"])
+srft_rgbt_384 = make_factory(DEFINITIONS["srft-rgbt-384"])
+srft_rgbe_ostrack_384 = make_factory(DEFINITIONS["srft-rgbe-ostrack-384"])
+srft_rgbd_ostrack_384 = make_factory(DEFINITIONS["srft-rgbd-ostrack-384"])
+srft_rgbt_ostrack_384 = make_factory(DEFINITIONS["srft-rgbt-ostrack-384"])

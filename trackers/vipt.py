@@ -1,0 +1,109 @@
+"""ViPT, deep prompts (Zhu et al., CVPR 2023): OSTrack-256 with a prompt from the second modality before every block."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from evalkit.sequences import Modality
+from trackers.common.build import Definition, make_factory
+from trackers.common.center_tracker import CenterLoop, CenterTracker
+from trackers.common.multimodal import ChannelOrder
+from trackers.layers.candidate_elimination import eliminate, restore
+from trackers.layers.heads import CenterHead, CenterMaps
+from trackers.layers.prompts import PromptBlock
+from trackers.layers.vit import LAYER_NORM_EPS, Block, PatchEmbed
+from trackers.ostrack import OSTrackBackbone, OSTrackConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ViPTConfig:
+    """The network: OSTrack's, and a prompt block before each of its blocks."""
+
+    base: OSTrackConfig = field(default_factory=OSTrackConfig)
+
+
+class ViPTBackbone(OSTrackBackbone):
+    """OSTrack's backbone with prompts; template and search pass through a prompt block separately."""
+
+    def __init__(self, config: OSTrackConfig) -> None:
+        super().__init__(config)
+        width, depth = config.vit.width, config.vit.depth
+        self.patch_embed_prompt = PatchEmbed(config.vit.patch, width)
+        self.prompt_blocks = nn.ModuleList([PromptBlock(width) for _ in range(depth)])
+        self.prompt_norms = nn.ModuleList([nn.LayerNorm(width, eps=LAYER_NORM_EPS) for _ in range(depth)])
+
+    def forward(
+        self, template: Tensor, search: Tensor, keep_ratio: float | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As OSTrack's, from six-channel crops (B, 6, T, T) and (B, 6, S, S)."""
+        ratio = self.config.keep_ratio if keep_ratio is None else keep_ratio
+        split, length = self.config.template_tokens, self.config.search_tokens
+        color = torch.cat([self.patch_embed(template[:, :3]), self.patch_embed(search[:, :3])], dim=1)
+        other = torch.cat([self.patch_embed_prompt(template[:, 3:]), self.patch_embed_prompt(search[:, 3:])], dim=1)
+        norm = self.prompt_norms[0]
+        prompt = self._prompt(0, norm(color), norm(other))
+        tokens = color + prompt + torch.cat([self.pos_embed_z, self.pos_embed_x], dim=1)
+        positions = torch.arange(length, device=tokens.device).expand(tokens.shape[0], -1)
+        kept: list[Tensor] = []
+        for index, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            if index:
+                tokens, prompt = self._add_prompt(index, tokens, prompt, positions)
+            if index in self.config.elimination_layers and ratio < 1:
+                tokens, weights = block.attend_with_rows(tokens, self.rows)
+                tokens, positions = eliminate(tokens, weights, positions, ratio)
+                kept.append(positions)
+            else:
+                tokens = block.attend(tokens)
+            tokens = block.feed(tokens)
+        tokens = self.norm(tokens)
+        return restore(tokens[:, split:], positions, length), tuple(kept)
+
+    def _prompt(self, index: int, main: Tensor, prompt: Tensor) -> Tensor:
+        """Prompt block ``index`` on full-length sequences (B, Lz + Lx, width), template and search apart."""
+        split, block = self.config.template_tokens, self.prompt_blocks[index]
+        return torch.cat([block(main[:, :split], prompt[:, :split]), block(main[:, split:], prompt[:, split:])], dim=1)
+
+    def _add_prompt(self, index: int, tokens: Tensor, prompt: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """The next prompt, computed at full length, and tokens with those of its entries that are still present.
+
+        Removed search tokens enter as zeros; the norm turns them into its bias, as in the authors' program.
+        """
+        split, width = self.config.template_tokens, tokens.shape[2]
+        full = torch.cat([tokens[:, :split], restore(tokens[:, split:], positions, self.config.search_tokens)], dim=1)
+        prompt = self._prompt(index, self.prompt_norms[index - 1](full), self.prompt_norms[index](prompt))
+        present = prompt[:, split:].gather(1, positions.unsqueeze(-1).expand(-1, -1, width))
+        return tokens + torch.cat([prompt[:, :split], present], dim=1), prompt
+
+
+class ViPT(nn.Module):
+    """Backbone and center head."""
+
+    def __init__(self, config: ViPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = ViPTBackbone(config.base)
+        self.box_head = CenterHead(config.base.vit.width, config.base.head_channels)
+
+    def forward(self, template: Tensor, search: Tensor, keep_ratio: float | None = None) -> CenterMaps:
+        """Maps over the search region, from crops (B, 6, T, T) and (B, 6, S, S)."""
+        features, kept = self.backbone(template, search, keep_ratio)
+        maps: CenterMaps = self.box_head(features, kept)
+        return maps
+
+
+def _definition(name: str, second: Modality) -> Definition:
+    # ViPT reads depth color maps in OpenCV's own order beside RGB images
+    loop = CenterLoop(second=second, depth_channel_order=ChannelOrder.BGR, float32_start=True)
+    return Definition(name, "vipt", ViPTConfig(), loop, ViPT, CenterTracker, second=second)
+
+
+DEFINITIONS = {
+    "vipt-rgbe": _definition("vipt-rgbe", Modality.EVENT),
+    "vipt-rgbd": _definition("vipt-rgbd", Modality.DEPTH),
+    "vipt-rgbt": _definition("vipt-rgbt", Modality.THERMAL),
+}
+vipt_rgbe = make_factory(DEFINITIONS["vipt-rgbe"])
+vipt_rgbd = make_factory(DEFINITIONS["vipt-rgbd"])
+vipt_rgbt = make_factory(DEFINITIONS["vipt-rgbt"])
