@@ -7,7 +7,7 @@ import click
 from evalkit.commands import inputs
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.listing import columns
-from evalkit.commands.options import SEED, input_options, load
+from evalkit.commands.options import SEED, Asked, input_options
 from evalkit.errors import EvalkitError
 from evalkit.scoring.score import Evaluation, evaluate_results
 
@@ -51,7 +51,9 @@ def compare(
     """
     from evalkit.scoring.statistics import compare_metric
 
-    truth, candidates = load(benchmark, **asked)
+    given = Asked(**asked)
+    truth = given.truth(benchmark)
+    candidates = given.candidates(truth)
     if len(candidates) != 2:
         raise EvalkitError(
             f"compare needs two trackers, found {len(candidates)}: "

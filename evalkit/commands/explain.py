@@ -8,7 +8,7 @@ import click
 from evalkit.commands import inputs
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.listing import columns
-from evalkit.commands.options import input_options, load
+from evalkit.commands.options import Asked, input_options
 from evalkit.errors import EvalkitError, unknown_name
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def explain(
     """
     from evalkit.scoring.explain import explain as explained
 
-    truth, candidates = load(benchmark, **asked)
+    given = Asked(**asked)
+    truth = given.truth(benchmark)
+    candidates = given.candidates(truth)
     reference = _single(inputs.protocols_of(truth.spec, protocol))
     key = metric or _default_metric(truth.spec.headline, [one.key for one in reference.reported])
     if key not in {one.key for one in reference.reported}:

@@ -10,6 +10,7 @@ import numpy as np
 
 from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
+from evalkit.commands.parallel import fork_map
 from evalkit.commands.roots import find_root
 from evalkit.errors import DatasetLayoutError, ScoringError, StoreError, unknown_name
 from evalkit.sample import sample_origin
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROLES = ("papers", "official")
 ALL = "all"
 _READERS = 4
+_WORTH_FORKING = 500_000  # frames times trackers; below, starting processes costs more than it saves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -325,31 +327,92 @@ def compute_scores(
         ScoringError: Something is missing or wrong; every problem of every candidate is listed.
         UnknownNameError: Unknown protocol.
     """
+    options = ScoreOptions(protocol, allow_missing, attributes, interval, seed)
+    return _united([_scores_of(truth, candidate, options) for candidate in candidates])
+
+
+def score_files(
+    truth: Truth,
+    path: Path,
+    options: "ScoreOptions",
+    *,
+    trackers: cabc.Sequence[str] = (),
+    format: str | None = None,
+) -> list[Scores]:
+    """Read and score raw result files, several trackers on several cores.
+
+    Args:
+        truth: The sequences.
+        path: Folder or zip.
+        options: How to score.
+        trackers: As for :func:`from_files`.
+        format: As for :func:`from_files`.
+
+    Raises:
+        ResultFormatError: As :func:`from_files`.
+        ScoringError: As :func:`compute_scores`.
+    """
+    frames = sum(one.frame_count for one in truth.annotations)
+    names = trackers or (trackers_in(truth, path) if format is None else ())
+    if len(names) < 2 or len(names) * frames < _WORTH_FORKING:
+        return _united(
+            [_scores_of(truth, one, options) for one in from_files(truth, path, trackers=trackers, format=format)]
+        )
+
+    def of_tracker(name: str) -> tuple[list[Scores], list[str]]:
+        done = [_scores_of(truth, one, options) for one in from_files(truth, path, trackers=(name,), format=format)]
+        return [score for scores, _ in done for score in scores], [text for _, texts in done for text in texts]
+
+    return _united(fork_map(of_tracker, names))
+
+
+def trackers_in(truth: Truth, path: Path) -> tuple[str, ...]:
+    """Names of the trackers in a folder or zip of raw results, by file names alone."""
+    from evalkit.archive import open_tree
+    from evalkit.store.layouts import Recognizer, Role, tracker_labels
+
+    recognizer = Recognizer(frozenset(truth.known), truth.spec.name)
+    files = [recognizer.classify(name) for name in open_tree(path).names]
+    found = [file.tracker for file in files if file.sequence and file.role is Role.BOXES]
+    return tuple(sorted(tracker_labels(found, path.stem).values()))
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions:
+    """How results are scored; see :func:`compute_scores`."""
+
+    protocol: str = "papers"
+    allow_missing: bool = False
+    attributes: bool = False
+    interval: float | None = None
+    seed: int = 0
+
+
+def _scores_of(truth: Truth, candidate: Candidate, options: ScoreOptions) -> tuple[list[Scores], list[str]]:
+    """Scores of one candidate under every protocol asked for, and what went wrong."""
     scores: list[Scores] = []
     problems: list[str] = []
-    for candidate in candidates:
-        for rules in protocols_of(truth.spec, protocol):
-            try:
-                scores.append(
-                    _score(truth, candidate, rules, allow_missing, attributes=attributes, interval=interval, seed=seed)
-                )
-            except ScoringError as problem:
-                problems.append(str(problem))
-    if problems and (protocol != ALL or not scores):
+    for rules in protocols_of(truth.spec, options.protocol):
+        try:
+            scores.append(_score(truth, candidate, rules, options))
+        except ScoringError as problem:
+            problems.append(str(problem))
+    return scores, problems if options.protocol != ALL or not scores else []
+
+
+def _united(done: cabc.Iterable[tuple[list[Scores], list[str]]]) -> list[Scores]:
+    """All scores, or one error with all problems."""
+    scores: list[Scores] = []
+    problems: list[str] = []
+    for found, texts in done:
+        scores += found
+        problems += texts
+    if problems:
         raise ScoringError("\n".join(dict.fromkeys(problems)))
     return scores
 
 
-def _score(
-    truth: Truth,
-    candidate: Candidate,
-    rules: Protocol,
-    allow_missing: bool,
-    *,
-    attributes: bool,
-    interval: float | None,
-    seed: int,
-) -> Scores:
+def _score(truth: Truth, candidate: Candidate, rules: Protocol, options: ScoreOptions) -> Scores:
     annotations, notes = limited(truth, candidate)
     unreadable = tuple(f"unreadable: {text}" for text in candidate.unreadable)
     try:
@@ -361,17 +424,17 @@ def _score(
             split=truth.split.name,
             tracker=candidate.tracker,
             run=candidate.run,
-            allow_missing=allow_missing,
-            attributes=attributes,
-            interval=interval,
-            seed=seed,
+            allow_missing=options.allow_missing,
+            attributes=options.attributes,
+            interval=options.interval,
+            seed=options.seed,
             notes=(*truth.notes, *notes, *unreadable),
             sample=truth.is_sample,
         )
     except ScoringError as problem:
         text = f"{candidate.tracker} on {truth.spec.title} {truth.split.name}: {problem}"
         lines = [text, *(f"  {line}" for line in unreadable)]
-        if candidate.how_to_continue and not allow_missing:
+        if candidate.how_to_continue and not options.allow_missing:
             lines.append(f"What is missing is computed by `{candidate.how_to_continue}`.")
         raise ScoringError("\n".join(lines)) from problem
 

@@ -1,6 +1,7 @@
 """Options that scoring commands share: which results, against which truth."""
 
 import collections.abc as cabc
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 
 
 def input_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
-    """Options that say what is scored against which truth; passed on as ``**asked`` to :func:`load`."""
+    """Options that say what is scored against which truth; passed on as ``**asked`` to :class:`Asked`."""
     for decorate in reversed(
         (
             click.option("--tracker", "trackers", multiple=True, callback=_names, help="Repeatable; default: all."),
@@ -42,34 +43,53 @@ def input_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
     return command
 
 
-def load(
-    benchmark: str,
-    *,
-    trackers: tuple[str, ...],
-    run_ids: tuple[str, ...],
-    predictions: Path | None,
-    form: str | None,
-    annotations: Path | None,
-    split: str | None,
-    sequences: str | None,
-    local_truth: bool,
-    layout: Path | None,
-    data_root: Path | None,
-    results: Path,
-) -> tuple[inputs.Truth, list[inputs.Candidate]]:
-    """Read the truth and the results that the input options name."""
-    truth = inputs.load_truth(
-        benchmark,
-        split=split,
-        annotations=annotations,
-        data_root=data_root,
-        local_truth=local_truth,
-        sequences=sequence_list(sequences),
-        layout=layout,
-    )
-    if predictions is not None:
-        return truth, inputs.from_files(truth, predictions, trackers=trackers, format=form)
-    return truth, inputs.from_store(truth, results, trackers=trackers, run_ids=run_ids)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Values of the input options.
+
+    Attributes:
+        trackers: ``--tracker``.
+        run_ids: ``--run``.
+        predictions: ``--predictions``.
+        form: ``--format``.
+        annotations: ``--annotations``.
+        split: ``--split``.
+        sequences: ``--sequences``.
+        local_truth: ``--local-truth``.
+        layout: ``--layout``.
+        data_root: ``--data-root``.
+        results: ``--results``.
+    """
+
+    trackers: tuple[str, ...]
+    run_ids: tuple[str, ...]
+    predictions: Path | None
+    form: str | None
+    annotations: Path | None
+    split: str | None
+    sequences: str | None
+    local_truth: bool
+    layout: Path | None
+    data_root: Path | None
+    results: Path
+
+    def truth(self, benchmark: str) -> inputs.Truth:
+        """Read the ground truth."""
+        return inputs.load_truth(
+            benchmark,
+            split=self.split,
+            annotations=self.annotations,
+            data_root=self.data_root,
+            local_truth=self.local_truth,
+            sequences=sequence_list(self.sequences),
+            layout=self.layout,
+        )
+
+    def candidates(self, truth: inputs.Truth) -> list[inputs.Candidate]:
+        """Read the results."""
+        if self.predictions is not None:
+            return inputs.from_files(truth, self.predictions, trackers=self.trackers, format=self.form)
+        return inputs.from_store(truth, self.results, trackers=self.trackers, run_ids=self.run_ids)
 
 
 def sequence_list(text: str | None) -> list[str] | None:

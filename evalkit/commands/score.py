@@ -1,6 +1,7 @@
 """``evalkit score``: results under a protocol, as text or JSON."""
 
 import collections.abc as cabc
+import dataclasses
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.compare import compare
 from evalkit.commands.explain import explain
 from evalkit.commands.listing import columns
-from evalkit.commands.options import SEED, input_options, load
+from evalkit.commands.options import SEED, Asked, input_options
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.scores import Scores
 
@@ -55,23 +56,21 @@ def score(
       evalkit score uav123 --predictions SiamFC/ --annotations anno/ --protocol all --interval 0.95 --json
       evalkit score visevent --predictions all.zip --tracker SynA --annotations kit/ --sequences @list.txt
     """
-    scores: list[Scores] = []
-    for name in _names_of(benchmarks):
-        truth, candidates = load(name, **asked)
-        scores += inputs.compute_scores(
-            truth,
-            candidates,
-            protocol,
-            allow_missing=allow_missing,
-            attributes=attributes,
-            interval=interval,
-            seed=seed,
-        )
+    given = Asked(**asked)
+    options = inputs.ScoreOptions(protocol, allow_missing, attributes, interval, seed)
+    scores = [one for name in _names_of(benchmarks) for one in _scores(given, name, options)]
     if as_json:
         documents = [document(one, per_sequence=per_sequence) for one in scores]
         print_json(documents[0] if len(documents) == 1 else documents)
         return
     _print(app, scores, per_sequence=per_sequence)
+
+
+def _scores(given: Asked, benchmark: str, options: inputs.ScoreOptions) -> list[Scores]:
+    truth = given.truth(benchmark)
+    if given.predictions is not None:
+        return inputs.score_files(truth, given.predictions, options, trackers=given.trackers, format=given.form)
+    return inputs.compute_scores(truth, given.candidates(truth), **dataclasses.asdict(options))
 
 
 def _names_of(benchmarks: str) -> list[str]:

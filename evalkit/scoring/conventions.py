@@ -129,6 +129,13 @@ class ZeroOverlap(enum.Enum):
     MISS = "never a hit"
 
 
+class OverlapRange(enum.Enum):
+    """What happens to overlaps that rounding puts just above 1; equal boxes with fractions can."""
+
+    PLAIN = "kept, and above the threshold 1"
+    CLIPPED = "clipped to [0, 1]"
+
+
 class Center(enum.Enum):
     """Center of a box; the constant cancels in exact arithmetic."""
 
@@ -292,11 +299,13 @@ class OverlapRule:
     Attributes:
         arithmetic: Order of the operations.
         epsilon: Added to the area of the union.
+        range: Whether values are clipped.
         zero: Whether overlap 0 may pass the threshold 0.
     """
 
     arithmetic: OverlapArithmetic
     epsilon: float
+    range: OverlapRange
     zero: ZeroOverlap
 
 

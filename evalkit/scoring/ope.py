@@ -18,6 +18,7 @@ from evalkit.scoring.conventions import (
     FirstFrame,
     GroundTruths,
     OpeProtocol,
+    OverlapRange,
     Passes,
     Scorable,
     Unscorable,
@@ -244,7 +245,8 @@ def _left_out(data: OpeInput, protocol: OpeProtocol) -> Flags:
 
 def _overlap(frames: _Frames, truth: FloatArray, protocol: OpeProtocol) -> FloatArray:
     rule = protocol.overlap
-    return geometry.overlap(frames.predictions, truth, rule.arithmetic, rule.epsilon)
+    values = geometry.overlap(frames.predictions, truth, rule.arithmetic, rule.epsilon)
+    return np.clip(values, 0.0, 1.0, out=values) if rule.range is OverlapRange.CLIPPED else values
 
 
 def _best(frames: _Frames, better: np.ufunc, quantity: cabc.Callable[[FloatArray], FloatArray]) -> FloatArray:

@@ -29,6 +29,7 @@ from evalkit.scoring.conventions import (
     Normalization,
     OpeProtocol,
     OverlapArithmetic,
+    OverlapRange,
     OverlapRule,
     Passes,
     Protocol,
@@ -61,6 +62,7 @@ _NP_AUC = Reported("normalized_precision_auc", "P_Norm (mean)", "normalized_prec
 _CUT_LONG_REFUSE_SHORT = LengthRules(
     long=LongResult.CUT, always_cut=_NONE, short=ShortResult.REFUSE, missing=MissingResult.LEFT_OUT
 )
+_INCLUSIVE = OverlapRule(OverlapArithmetic.INCLUSIVE, epsilon=0.0, range=OverlapRange.PLAIN, zero=ZeroOverlap.COUNTED)
 _MEAN_OVERLAP = Reported("average_overlap", "AO", "", Readout.MEAN_OVERLAP, -1, 2)
 
 PYTRACKING = OpeProtocol(
@@ -82,7 +84,7 @@ PYTRACKING = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_TORCH, Passes.ABOVE, Scorable.ALL_POSITIVE, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.ALL_POSITIVE, Unscorable.MISS),
@@ -112,7 +114,7 @@ OSTRACK = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_TORCH, Passes.ABOVE, Scorable.POSITIVE_SIZE, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.POSITIVE_SIZE, Unscorable.MISS),
@@ -140,7 +142,7 @@ OTB = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_TWO_ENDED, Passes.ABOVE, Scorable.ALL_POSITIVE, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.ALL_POSITIVE, Unscorable.HIT),
@@ -168,7 +170,7 @@ LASOT_KIT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_PLAIN, Passes.ABOVE, Scorable.ALL_POSITIVE, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.ALL_POSITIVE, Unscorable.HIT),
@@ -196,7 +198,7 @@ TNL2K_KIT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_PLAIN, Passes.ABOVE, Scorable.ALL_POSITIVE, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.ALL_POSITIVE, Unscorable.HIT),
@@ -224,7 +226,7 @@ VISEVENT_KIT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_TWO_ENDED, Passes.ABOVE, Scorable.ALL_POSITIVE, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.ALL_POSITIVE, Unscorable.HIT),
@@ -252,7 +254,7 @@ LASHER_KIT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_TWO_ENDED, Passes.ABOVE, Scorable.ALL_POSITIVE, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.ALL_POSITIVE, Unscorable.HIT),
@@ -285,7 +287,9 @@ PYSOT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.CONTINUOUS, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=OverlapRule(
+        OverlapArithmetic.CONTINUOUS, epsilon=0.0, range=OverlapRange.CLIPPED, zero=ZeroOverlap.COUNTED
+    ),
     errors=ErrorRule(
         center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.PLUS_TINY
     ),
@@ -320,7 +324,10 @@ GOT10K_TOOLKIT = OpeProtocol(
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.FRAMES_SCORED,
     overlap=OverlapRule(
-        arithmetic=OverlapArithmetic.CONTINUOUS, epsilon=2.220446049250313e-16, zero=ZeroOverlap.COUNTED
+        OverlapArithmetic.CONTINUOUS,
+        epsilon=2.220446049250313e-16,
+        range=OverlapRange.CLIPPED,
+        zero=ZeroOverlap.COUNTED,
     ),
     errors=ErrorRule(
         center=Center.HALF_SIZE_LESS_ONE, order=Normalization.SUBTRACT_THEN_DIVIDE, floor=SizeFloor.AT_LEAST_ONE
@@ -373,7 +380,7 @@ TRACKINGNET_DEVKIT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_PLUS_ONE, order=Normalization.SUBTRACT_THEN_DIVIDE, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_PLAIN, Passes.AT_LEAST, Scorable.NO_NAN, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS_TRACKINGNET, Passes.AT_MOST, Scorable.NO_NAN, Unscorable.MISS),
@@ -406,7 +413,7 @@ SWINTRACK = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.FRAMES_SCORED,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.CORNERS, epsilon=0.0, zero=ZeroOverlap.MISS),
+    overlap=OverlapRule(OverlapArithmetic.CORNERS, epsilon=0.0, range=OverlapRange.PLAIN, zero=ZeroOverlap.MISS),
     errors=ErrorRule(center=Center.HALF_SIZE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_PLAIN, Passes.AT_LEAST, Scorable.POSITIVE_SIZE, Unscorable.LEFT_OUT),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.POSITIVE_SIZE, Unscorable.LEFT_OUT),
@@ -434,7 +441,7 @@ RGBT_TOOLKIT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.BETTER_OF_BOTH,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(arithmetic=OverlapArithmetic.INCLUSIVE, epsilon=0.0, zero=ZeroOverlap.COUNTED),
+    overlap=_INCLUSIVE,
     errors=ErrorRule(center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_TWO_ENDED, Passes.ABOVE, Scorable.NO_NAN, Unscorable.MISS),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.NO_NAN, Unscorable.MISS),

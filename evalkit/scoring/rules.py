@@ -203,6 +203,7 @@ OPE_RULES: tuple[Rule, ...] = (
     _UNSCORABLE,
     _field("order of arithmetic of overlap", "overlap.arithmetic"),
     _field("added to the union", "overlap.epsilon"),
+    _field("overlaps just above 1 are", "overlap.range"),
     _field("an overlap of 0 is counted", "overlap.zero"),
     _field("center", "errors.center"),
     _field("normalized error", "errors.order"),
