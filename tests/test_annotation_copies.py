@@ -1,14 +1,17 @@
 """Annotations-only copies: official trees, kit folders and zips give what the benchmark's reader gives."""
 
+import dataclasses
 import json
 import zipfile
 
 import numpy as np
 import pytest
 
+import cli
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.annotations import read_annotations, read_sequence_list
 from evalkit.benchmarks.copies import LAYOUTS
+from evalkit.commands.common import run
 from evalkit.errors import AnnotationError, DatasetLayoutError, UnknownNameError
 
 BOXES = b"10,20,30,40\n11,21,30,40\n0,0,0,0\n"
@@ -266,6 +269,23 @@ class TestWrongContent:
             read_annotations(get_benchmark("lasot"), "tset", tmp_path)
         with pytest.raises(DatasetLayoutError, match="use --data-root"):
             read_annotations(get_benchmark("custom"), None, tmp_path)
+
+
+def test_the_rendered_sample_is_read_alike_with_and_without_its_images(tmp_path, capsys):
+    assert run(cli.make_app(), ["make-sample", str(tmp_path / "sample"), "--tiny", "--quiet"]) == 0
+    capsys.readouterr()
+    for spec in BENCHMARKS.values():
+        root = tmp_path / "sample" / spec.title
+        split = spec.splits[SPLITS.get(spec.name, "test")]
+        expected = [spec.read_annotation(root, split, name) for name in spec.list_sequences(root, split)]
+        _, found = read_annotations(spec, split.name, root)
+        for one, other in zip(found, expected, strict=True):
+            rows = len(one.ground_truth)  # only the images tell how long a sequence with one row is
+            assert_same(one, dataclasses.replace(other, frame_count=rows) if rows == 1 else other)
+    for name in ("got10k", "trackingnet"):
+        spec = get_benchmark(name)
+        _, truth = read_annotations(spec, "test", tmp_path / "sample" / ".truth" / spec.title)
+        assert all(len(annotation.ground_truth) == annotation.frame_count > 1 for annotation in truth)
 
 
 # split, sequences, frames, absent frames, attribute flags: facts of the protocol pages

@@ -179,6 +179,8 @@ def _read(
             continue
         return found, names
     assert problem is not None
+    if known[0].initial_boxes is None:
+        raise ResultFormatError(f"{problem}\nFor sequences of other names pass --annotations or --data-root.")
     raise problem
 
 
