@@ -209,10 +209,12 @@ def _unfit(model: OpenCVModel, problem: str, found: cabc.Sequence[Path]) -> Trac
 
 
 def _checked_onnx(model: OpenCVModel, path: Path) -> Path:
-    size = path.stat().st_size
-    if size < 1024:  # an empty file, or the pointer that git-lfs leaves
-        hint = "a git-lfs pointer: fetch the file itself" if b"git-lfs" in path.read_bytes() else "no network"
-        raise _unfit(model, f"{path} has {size} bytes and is {hint}", [path])
+    with path.open("rb") as stream:
+        start = stream.read(64)
+    if not start:
+        raise _unfit(model, f"{path} is empty", [path])
+    if start.startswith(b"version https://git-lfs"):
+        raise _unfit(model, f"{path} is a git-lfs pointer: fetch the file itself", [path])
     return path
 
 
