@@ -59,10 +59,8 @@ _P_AUC = Reported("precision_auc", "P (mean 0-50 px)", "precision", Readout.MEAN
 _NP20 = Reported("normalized_precision_20", "P_Norm", "normalized_precision", Readout.AT_THRESHOLD, 20, 2)
 _NPR = Reported("normalized_precision_20", "NPR", "normalized_precision", Readout.AT_THRESHOLD, 20, 1)
 _NP_AUC = Reported("normalized_precision_auc", "P_Norm (mean)", "normalized_precision", Readout.MEAN, -1, 2)
-_CUT_LONG_REFUSE_SHORT = LengthRules(
-    long=LongResult.CUT, always_cut=_NONE, short=ShortResult.REFUSE, missing=MissingResult.LEFT_OUT
-)
-_INCLUSIVE = OverlapRule(OverlapArithmetic.INCLUSIVE, epsilon=0.0, range=OverlapRange.PLAIN, zero=ZeroOverlap.COUNTED)
+_CUT_LONG_REFUSE_SHORT = LengthRules(LongResult.CUT, _NONE, ShortResult.REFUSE, MissingResult.LEFT_OUT)
+_INCLUSIVE = OverlapRule(OverlapArithmetic.INCLUSIVE, 0.0, OverlapRange.PLAIN, ZeroOverlap.COUNTED)
 _MEAN_OVERLAP = Reported("average_overlap", "AO", "", Readout.MEAN_OVERLAP, -1, 2)
 
 PYTRACKING = OpeProtocol(
@@ -74,9 +72,7 @@ PYTRACKING = OpeProtocol(
     prediction_rounding=Rounding.NONE,
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
-    lengths=LengthRules(
-        long=LongResult.CUT, always_cut=_NONE, short=ShortResult.PAD_WITH_ZEROS, missing=MissingResult.LEFT_OUT
-    ),
+    lengths=LengthRules(LongResult.CUT, _NONE, ShortResult.PAD_WITH_ZEROS, MissingResult.LEFT_OUT),
     rows=RowRules(nan_or_negative=BadBox.REFUSE, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
     nan_ground_truth=NanGroundTruth.REFUSE,
     absent_flags=AbsentFlags.IGNORED,
@@ -104,9 +100,7 @@ OSTRACK = OpeProtocol(
     prediction_rounding=Rounding.NONE,
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
-    lengths=LengthRules(
-        long=LongResult.CUT, always_cut=_NONE, short=ShortResult.PAD_WITH_ZEROS, missing=MissingResult.LEFT_OUT
-    ),
+    lengths=LengthRules(LongResult.CUT, _NONE, ShortResult.PAD_WITH_ZEROS, MissingResult.LEFT_OUT),
     rows=RowRules(nan_or_negative=BadBox.REFUSE, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
     nan_ground_truth=NanGroundTruth.REFUSE,
     absent_flags=AbsentFlags.IGNORED,
@@ -274,12 +268,7 @@ PYSOT = OpeProtocol(
     prediction_rounding=Rounding.NONE,
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
-    lengths=LengthRules(
-        long=LongResult.REFUSE,
-        always_cut=frozenset({"monkey-17"}),
-        short=ShortResult.REFUSE,
-        missing=MissingResult.LEFT_OUT,
-    ),
+    lengths=LengthRules(LongResult.REFUSE, frozenset({"monkey-17"}), ShortResult.REFUSE, MissingResult.LEFT_OUT),
     rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.AS_PREDICTED),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
@@ -287,9 +276,7 @@ PYSOT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.ALL_FRAMES,
-    overlap=OverlapRule(
-        OverlapArithmetic.CONTINUOUS, epsilon=0.0, range=OverlapRange.CLIPPED, zero=ZeroOverlap.COUNTED
-    ),
+    overlap=OverlapRule(OverlapArithmetic.CONTINUOUS, 0.0, OverlapRange.CLIPPED, ZeroOverlap.COUNTED),
     errors=ErrorRule(
         center=Center.HALF_SIZE_LESS_ONE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.PLUS_TINY
     ),
@@ -313,9 +300,7 @@ GOT10K_TOOLKIT = OpeProtocol(
     prediction_rounding=Rounding.NONE,
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
-    lengths=LengthRules(
-        long=LongResult.CUT, always_cut=_NONE, short=ShortResult.CUT_BOTH, missing=MissingResult.LEFT_OUT
-    ),
+    lengths=LengthRules(LongResult.CUT, _NONE, ShortResult.CUT_BOTH, MissingResult.LEFT_OUT),
     rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.REPLACED),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
@@ -323,12 +308,7 @@ GOT10K_TOOLKIT = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.FRAMES_SCORED,
-    overlap=OverlapRule(
-        OverlapArithmetic.CONTINUOUS,
-        epsilon=2.220446049250313e-16,
-        range=OverlapRange.CLIPPED,
-        zero=ZeroOverlap.COUNTED,
-    ),
+    overlap=OverlapRule(OverlapArithmetic.CONTINUOUS, 2.220446049250313e-16, OverlapRange.CLIPPED, ZeroOverlap.COUNTED),
     errors=ErrorRule(
         center=Center.HALF_SIZE_LESS_ONE, order=Normalization.SUBTRACT_THEN_DIVIDE, floor=SizeFloor.AT_LEAST_ONE
     ),
@@ -344,9 +324,7 @@ GOT10K_TOOLKIT = OpeProtocol(
 GOT10K_TOOLKIT_ON_GOT10K = replace(
     GOT10K_TOOLKIT,
     title="GOT-10k toolkit: overlap of all visible frames together, clipped to the image, frame 0 excluded",
-    lengths=LengthRules(
-        long=LongResult.REFUSE, always_cut=_NONE, short=ShortResult.REFUSE, missing=MissingResult.LEFT_OUT
-    ),
+    lengths=LengthRules(LongResult.REFUSE, _NONE, ShortResult.REFUSE, MissingResult.LEFT_OUT),
     rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.EXCLUDED),
     visibility=Visibility.LEFT_OUT_AT_ZERO,
     bounds=Bounds.MOVED_INSIDE,
@@ -370,9 +348,7 @@ TRACKINGNET_DEVKIT = OpeProtocol(
     prediction_rounding=Rounding.NEAREST,
     ground_truth_rounding=Rounding.NEAREST,
     coordinate_shift=0.0,
-    lengths=LengthRules(
-        long=LongResult.CUT, always_cut=_NONE, short=ShortResult.PAD_WITH_MISSES, missing=MissingResult.ALL_ZEROS
-    ),
+    lengths=LengthRules(LongResult.CUT, _NONE, ShortResult.PAD_WITH_MISSES, MissingResult.ALL_ZEROS),
     rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.REPLACED),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
@@ -413,7 +389,7 @@ SWINTRACK = OpeProtocol(
     bounds=Bounds.NONE,
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.FRAMES_SCORED,
-    overlap=OverlapRule(OverlapArithmetic.CORNERS, epsilon=0.0, range=OverlapRange.PLAIN, zero=ZeroOverlap.MISS),
+    overlap=OverlapRule(OverlapArithmetic.CORNERS, 0.0, OverlapRange.PLAIN, ZeroOverlap.MISS),
     errors=ErrorRule(center=Center.HALF_SIZE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_PLAIN, Passes.AT_LEAST, Scorable.POSITIVE_SIZE, Unscorable.LEFT_OUT),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.POSITIVE_SIZE, Unscorable.LEFT_OUT),
