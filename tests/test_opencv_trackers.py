@@ -54,7 +54,8 @@ def test_mil_says_that_it_is_not_deterministic_and_ignores_a_second_image():
     info = load("opencv-mil").info
     assert not info.deterministic
     assert info.weights_sha256 is None
-    assert "a second image is ignored" in info.notes
+    assert info.modalities == {Modality.RGB}
+    assert any("whole pixels" in note for note in info.notes)
     assert info.config["opencv"] == cv2.__version__
 
 

@@ -82,7 +82,7 @@ def test_the_got10k_package_s_own_tracker_runs():
     tracker = load("got10k.trackers:IdentityTracker")
     assert tracker.info.name == "IdentityTracker"
     assert tracker.info.deterministic
-    assert tracker.info.notes == ("a second image is ignored",)
+    assert tracker.info.modalities == {Modality.RGB}
     assert last_box(tracker).tolist() == [0, 0, 0, 0]
     assert check_tracker(tracker).passed
 

@@ -15,7 +15,6 @@ from evalkit.tracking.interface import Image, SimpleTracker, Tracker, TrackerInf
 from evalkit.tracking.per_stream import per_stream
 
 NOTES = (
-    "a second image is ignored",
     "OpenCV takes whole pixels: the first box is rounded and cut to the frame",
     "a frame in which OpenCV reports the target as lost repeats the last box with confidence 0",
 )

@@ -101,7 +101,6 @@ def describe(tracker: Any, source_sha256: str, weights_sha256: str | None = None
         config={**_config(tracker, name), "source_sha256": source_sha256},
         weights_sha256=weights_sha256,
         deterministic=bool(getattr(tracker, "deterministic", known)),
-        notes=() if seconds else ("a second image is ignored",),
         required=seconds,
     )
 
