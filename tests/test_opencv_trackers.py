@@ -8,7 +8,7 @@ import tiny_onnx
 import trackers
 import trackers.opencv as adapters
 from evalkit.errors import TrackerError
-from evalkit.sequences import Frame
+from evalkit.sequences import Frame, Modality
 from evalkit.testing import Video, check_tracker, draw_video, track_together
 from evalkit.tracking.catalog import hash_files, load_tracker
 from evalkit.tracking.interface import TrackerOptions
