@@ -60,6 +60,23 @@ def test_contents_of_many_large_members_keep_their_order(tmp_path):
     assert tree.read_many(names) == [content[name] for name in names]
 
 
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 200])
+def test_batches_are_all_contents_in_order(tmp_path, count):
+    content = {f"{index:03d}.txt": str(index).encode() for index in range(count)}
+    (tmp_path / "a.zip").write_bytes(pack(content | {"other.txt": b""}))
+    batches = list(open_tree(tmp_path / "a.zip").batches(list(content)))
+    assert [data for batch in batches for data in batch] == list(content.values())
+    assert len(batches) <= 8
+
+
+def test_an_error_while_reading_ahead_reaches_the_caller(tmp_path):
+    top = write_folder(tmp_path, {f"{index:03d}.txt": b"1" for index in range(40)})
+    tree = open_tree(top)
+    (top / "039.txt").unlink()
+    with pytest.raises(ResultFormatError, match=r"cannot read .*039\.txt"):
+        list(tree.batches(tree.names))
+
+
 def test_a_path_leads_into_an_archive(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(pack({f"top/{name}": data for name, data in CONTENT.items()}))

@@ -90,11 +90,14 @@ class _Content:
         self.agreements = 0
         tables = [path for name in copy.boxes for path in (copy.boxes[name], *self._table_files(name))]
         texts = [path for name in copy.boxes for path in self._text_files(name)]
-        blobs = copy.tree.read_many([*tables, *texts])
-        parsed = parse_tables(blobs[: len(tables)], [copy.tree.location(path) for path in tables])
-        self.problems += parsed.problems
-        self.tables = dict(zip(tables, parsed.arrays, strict=True))
-        self.texts = dict(zip(texts, blobs[len(tables) :], strict=True))
+        arrays: list[FloatArray | None] = []
+        for blobs in copy.tree.batches(tables):
+            part = tables[len(arrays) : len(arrays) + len(blobs)]
+            parsed = parse_tables(blobs, [copy.tree.location(path) for path in part])
+            arrays += parsed.arrays
+            self.problems += parsed.problems
+        self.tables = dict(zip(tables, arrays, strict=True))
+        self.texts = dict(zip(texts, copy.tree.read_many(texts), strict=True))
         self.attributes = _attributes_of_copy(copy, spec)
 
     def _table_files(self, name: str) -> list[str]:

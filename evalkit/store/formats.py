@@ -182,18 +182,12 @@ class _Reading:
     ) -> tuple[list[tuple[ResultFile, Boxes]], str]:
         """Content of the box files as left, top, width, height; and the format."""
         kind = self.wanted or files[0].format
-        blobs = self.tree.read_many([file.path for file in files])
-        where = [self.tree.location(file.path) for file in files]
-        if kind == "otb-mat":
-            tables = _each(parse_otb_mat, blobs, where, unreadable)
-        else:
-            tables, problems = parse_tables(blobs, where)
-            if kind == "vot":
-                for index, table in enumerate(tables):
-                    if table is None or table.shape[1] != 4:
-                        tables[index] = _each(parse_regions, [blobs[index]], [where[index]], unreadable)[0]
-            else:
-                unreadable += problems
+        paths = [file.path for file in files]
+        where = [self.tree.location(path) for path in paths]
+        tables: list[FloatArray | None] = []
+        for blobs in self.tree.batches(paths):
+            places = where[len(tables) : len(tables) + len(blobs)]
+            tables += _tables(blobs, places, kind, unreadable)
         polygons = kind == "polygons" or (self.wanted is None and _all_of_width(tables, 8))
         columns = 8 if polygons else 4
         found: list[tuple[ResultFile, FloatArray]] = []
@@ -310,6 +304,22 @@ class _Reading:
         return notes + ([f"Fewer than {most} repetitions: {listed(fewer)}."] if fewer else [])
 
 
+def _tables(
+    blobs: cabc.Sequence[bytes], where: cabc.Sequence[str], kind: str, unreadable: list[str]
+) -> list[FloatArray | None]:
+    """Numbers of box files; what cannot be read goes to ``unreadable``."""
+    if kind == "otb-mat":
+        return _each(parse_otb_mat, blobs, where, unreadable)
+    tables, problems = parse_tables(blobs, where)
+    if kind != "vot":
+        unreadable += problems
+        return tables
+    return [
+        table if table is not None and table.shape[1] == 4 else _each(parse_regions, [blob], [place], unreadable)[0]
+        for table, blob, place in zip(tables, blobs, where, strict=True)
+    ]
+
+
 def _as_vot(file: ResultFile) -> ResultFile:
     return ResultFile(file.path, file.role, "vot", file.tracker, file.sequence, file.repetition)
 
@@ -335,10 +345,15 @@ def _all_of_width(tables: cabc.Sequence[FloatArray | None], width: int) -> bool:
 
 def _rows_without_box(sequences: cabc.Mapping[str, list[Trajectory]]) -> dict[str, int]:
     counts = {
-        name: sum(int((~np.isfinite(trajectory.boxes)).any(axis=1).sum()) for trajectory in trajectories)
+        name: sum(_rows_not_finite(trajectory.boxes) for trajectory in trajectories)
         for name, trajectories in sequences.items()
     }
     return {name: count for name, count in counts.items() if count}
+
+
+def _rows_not_finite(boxes: Boxes) -> int:
+    finite = np.isfinite(boxes)
+    return 0 if finite.all() else int((~finite).any(axis=1).sum())
 
 
 def _is_beside(path: str, folders: cabc.Container[str]) -> bool:
