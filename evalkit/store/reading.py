@@ -1,0 +1,232 @@
+"""Content of one tracker's raw result files: boxes, confidences and times, and what is wrong with them."""
+
+import collections
+import collections.abc as cabc
+import itertools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from evalkit.archive import Tree
+from evalkit.boxes import Boxes, FloatArray, enclosing_boxes, from_corners
+from evalkit.errors import ResultFormatError
+from evalkit.numbers import parse_tables
+from evalkit.store.imported import listed
+from evalkit.store.layouts import DESCRIPTIONS, ResultFile, Role
+from evalkit.store.matlab import parse_otb_mat
+from evalkit.store.regions import parse_regions, parse_values
+
+Place = tuple[str, tuple[int, int]]
+"""Sequence name and repetition of a file."""
+
+Tables = list[tuple[ResultFile, FloatArray]]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What turns up while reading.
+
+    Attributes:
+        unreadable: One text per file that cannot be used.
+        notes: What a reader of the numbers must know.
+    """
+
+    unreadable: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def place(file: ResultFile) -> Place:
+    """Where in the results a file belongs."""
+    return file.sequence, file.repetition
+
+
+def box_files(files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], *, who: str) -> list[ResultFile]:
+    """The box files in the order of sequences and repetitions.
+
+    Args:
+        files: All files of a tracker.
+        names: Sequences in order.
+        who: Tree and tracker, for error texts.
+
+    Raises:
+        ResultFormatError: Two files for one place, or files of several formats.
+    """
+    chosen = [file for file in files if file.role is Role.BOXES]
+    if any(file.role is Role.CONFIDENCE for file in files) and {file.format for file in chosen} == {"got10k"}:
+        # VOT's layout without the experiment's folder
+        chosen = [ResultFile(one.path, one.role, "vot", one.tracker, one.sequence, one.repetition) for one in chosen]
+    order = {name: index for index, name in enumerate(names)}
+    chosen.sort(key=lambda file: (order[file.sequence], file.repetition, file.path))
+    clashes = [
+        f"{one.path} and {other.path}"
+        for one, other in itertools.pairwise(chosen)
+        if _numbered(one) == _numbered(other)
+    ]
+    kinds = sorted({file.format for file in chosen})
+    if clashes or len(kinds) > 1:
+        what = f"two files for one sequence ({listed(clashes)})" if clashes else "files of several layouts"
+        raise ResultFormatError(
+            f"{who} has {what}. Say which is meant with --format "
+            f"({', '.join(kinds if len(kinds) > 1 else DESCRIPTIONS)}), or pass a folder that holds one set only."
+        )
+    return chosen
+
+
+def _numbered(file: ResultFile) -> tuple[str, int, int]:
+    """A file without a number is the first repetition."""
+    run, number = file.repetition
+    return file.sequence, run, max(number, 1)
+
+
+def read_boxes(
+    tree: Tree,
+    files: cabc.Sequence[ResultFile],
+    wanted: str | None,
+    initial_boxes: cabc.Mapping[str, Boxes] | None,
+    findings: Findings,
+    *,
+    who: str,
+) -> tuple[Tables, str]:
+    """Read box files.
+
+    Args:
+        tree: Where they are.
+        files: As :func:`box_files` returns them.
+        wanted: The format that the user names, None to recognise it.
+        initial_boxes: Sequence name -> first box of the annotation, to tell corners from sizes.
+        findings: Files that cannot be read are added.
+        who: Tree and tracker, for error texts.
+
+    Returns:
+        Files with (F, 4) left, top, width, height; and the format.
+
+    Raises:
+        ResultFormatError: The rows may be corners as well as boxes.
+    """
+    kind = wanted or files[0].format
+    where = [tree.location(file.path) for file in files]
+    tables: list[FloatArray | None] = []
+    for blobs in tree.batches([file.path for file in files]):
+        tables += _parse(blobs, where[len(tables) :][: len(blobs)], kind, findings)
+    if wanted is None and {table.shape[1] for table in tables if table is not None and len(table)} == {8}:
+        kind = "polygons"
+    found = _of_width(8 if kind == "polygons" else 4, files, tables, where, findings)
+    if kind == "plain" and wanted is None and _are_corners(found, initial_boxes, who):
+        kind = "corners"
+    if kind == "polygons":
+        findings.notes.append("Corner polygons were read as their enclosing boxes.")
+        return [(file, enclosing_boxes(table)) for file, table in found], kind
+    if kind in {"corners", "swintrack"}:
+        findings.notes.append("Corners x1,y1,x2,y2 were converted with width = x2 - x1.")
+        return [(file, from_corners(table)) for file, table in found], kind
+    return found, kind
+
+
+def _parse(
+    blobs: cabc.Sequence[bytes], where: cabc.Sequence[str], kind: str, findings: Findings
+) -> list[FloatArray | None]:
+    if kind == "otb-mat":
+        return [_attempt(parse_otb_mat, blob, name, findings) for blob, name in zip(blobs, where, strict=True)]
+    tables, problems = parse_tables(blobs, where)
+    if kind != "vot":
+        findings.unreadable += problems
+        return tables
+    return [
+        table if table is not None and table.shape[1] == 4 else _attempt(parse_regions, blob, name, findings)
+        for table, blob, name in zip(tables, blobs, where, strict=True)
+    ]
+
+
+def _attempt(parse: cabc.Callable[..., FloatArray], blob: bytes, where: str, findings: Findings) -> FloatArray | None:
+    try:
+        return parse(blob, where=where)
+    except ResultFormatError as problem:
+        findings.unreadable.append(str(problem))
+        return None
+
+
+def _of_width(
+    columns: int,
+    files: cabc.Sequence[ResultFile],
+    tables: cabc.Sequence[FloatArray | None],
+    where: cabc.Sequence[str],
+    findings: Findings,
+) -> Tables:
+    found: Tables = []
+    for file, table, name in zip(files, tables, where, strict=True):
+        if table is not None and table.shape[1] == columns:
+            found.append((file, table))
+        elif table is not None:
+            what = f"{table.shape[1]} columns, expected {columns}" if len(table) else "an empty file"
+            findings.unreadable.append(f"{name}: {what}.")
+    return found
+
+
+def _are_corners(found: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, who: str) -> bool:
+    """Whether rows are x1,y1,x2,y2: their first rows against the annotation, or a refusal to guess.
+
+    Rows of boxes of a whole benchmark never have all widths above the lefts and all heights above the tops.
+    """
+    if not found or not all((table[:, :2] <= table[:, 2:]).all() for _, table in found):
+        return False
+    if initial_boxes is None:
+        raise ResultFormatError(
+            f"{who}: the rows can be read as left,top,width,height and as x1,y1,x2,y2. "
+            "Say which with --format plain or --format corners."
+        )
+    pairs = [(table[0], initial_boxes[file.sequence]) for file, table in found if file.sequence in initial_boxes]
+    if not pairs:
+        return False
+    first, truth = (np.array(column) for column in zip(*pairs, strict=True))
+    as_boxes = np.abs(first - truth)[:, 2:].sum(axis=1)
+    as_corners = np.abs(from_corners(first) - truth)[:, 2:].sum(axis=1)
+    return bool(np.count_nonzero(as_corners < as_boxes) * 2 > len(pairs))
+
+
+def read_confidences(
+    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Findings
+) -> dict[Place, FloatArray]:
+    """Read the VOT toolkit's confidence files of the places in ``rows``, which gives their lengths."""
+    wanted = [file for file in files if file.role is Role.CONFIDENCE and place(file) in rows]
+    found: dict[Place, FloatArray] = {}
+    for file, blob in zip(wanted, tree.read_many([file.path for file in wanted]), strict=True):
+        try:
+            found[place(file)] = parse_values(blob, rows=rows[place(file)], blank=0.0, where=tree.location(file.path))
+        except ResultFormatError as problem:
+            findings.unreadable.append(str(problem))
+    return found
+
+
+def read_times(
+    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Findings
+) -> dict[Place, FloatArray]:
+    """Read times: a file per repetition, or one with a column per repetition. Times that do not fit are left out."""
+    wanted = [file for file in files if file.role is Role.SECONDS]
+    repetitions: dict[tuple[str, int], list[Place]] = collections.defaultdict(list)
+    for sequence, (run, number) in sorted(rows):
+        repetitions[sequence, run].append((sequence, (run, number)))
+    found: dict[Place, FloatArray] = {}
+    left_out = 0
+    tables, _ = parse_tables(tree.read_many([file.path for file in wanted]), [file.path for file in wanted])
+    for file, table in zip(wanted, tables, strict=True):
+        targets = [place(file)] if place(file) in rows else repetitions[file.sequence, file.repetition[0]]
+        columns = 0 if table is None else table.shape[1]
+        if table is None or columns not in {1, len(targets)}:
+            left_out += 1
+            continue
+        for column, target in enumerate(targets[:columns]):
+            seconds = _fitted(table[:, column], rows[target])
+            if seconds is None:
+                left_out += 1
+            else:
+                found[target] = seconds
+    if left_out:
+        findings.notes.append(f"{left_out} time files do not fit the boxes and were left out.")
+    return found
+
+
+def _fitted(seconds: FloatArray, rows: int) -> FloatArray | None:
+    """Times for all frames; some programs time the frames after the first only."""
+    if len(seconds) == rows:
+        return np.ascontiguousarray(seconds)
+    return np.concatenate([[np.nan], seconds]) if len(seconds) == rows - 1 else None
