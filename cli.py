@@ -20,6 +20,8 @@ COMMANDS = {
     "make-table": ("tables:make_table", "A table of scores: markdown, CSV, LaTeX, JSON."),
     "make-plots": ("tables:make_plots", "Success and precision plots: PDF, PNG, SVG."),
     "render": ("render:render", "Truth and predictions drawn on the frames of a sequence."),
+    "package-submission": ("submission:package_submission", "A run as the zip that a server wants."),
+    "check-submission": ("submission:check", "Every defect of anyone's submission, before the upload."),
     "check-tracker": ("trackers:check_tracker", "The conformance suite for a tracker."),
     "config": ("config:config", "Show or change the user's settings."),
 }

@@ -44,6 +44,10 @@ class SampleError(EvalkitError):
     """The rendered sample benchmark could not be made, or its record is damaged."""
 
 
+class SubmissionError(EvalkitError):
+    """A submission cannot be packaged, or the one to check is not there."""
+
+
 class InterruptedRunError(EvalkitError):
     """The user or the batch system asked the run to stop; finished sequences are stored."""
 

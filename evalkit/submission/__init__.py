@@ -1,0 +1,1 @@
+"""What result servers and the VOT toolkit take: packaging runs, checking anyone's files."""
