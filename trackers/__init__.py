@@ -5,6 +5,7 @@ One tuple of entries per family; a new family adds its tuple to ``CATALOG``.
 
 from evalkit.sequences import Modality
 from evalkit.tracking.catalog import TrackerEntry
+from trackers.learned import LEARNED
 
 _RGB = frozenset({Modality.RGB})
 _ALL = frozenset(Modality)
@@ -79,4 +80,4 @@ OPENCV = (
     ),
 )
 
-CATALOG: dict[str, TrackerEntry] = {entry.name: entry for entry in (*CLASSIC, *OPENCV)}
+CATALOG: dict[str, TrackerEntry] = {entry.name: entry for entry in (*CLASSIC, *OPENCV)} | LEARNED

@@ -5,6 +5,7 @@ opcode by opcode and read with a restricted unpickler that knows tensors and pla
 training program become inert placeholders; names that could run something are refused.
 """
 
+import _compat_pickle
 import collections
 import collections.abc as cabc
 import io
@@ -55,15 +56,9 @@ _HARMLESS = frozenset(
         "__builtin__.set",
     }
 )
-_GUARDED = frozenset(sys.stdlib_module_names) | {
-    "torch",
-    "numpy",
-    "__builtin__",
-    "nt",
-    "copy_reg",
-    "dill",
-    "cloudpickle",
-}
+# protocol 2 writes some names as Python 2 had them ("commands" for subprocess)
+_OLD_NAMES = frozenset(name.split(".", maxsplit=1)[0] for name in _compat_pickle.IMPORT_MAPPING)
+_GUARDED = frozenset(sys.stdlib_module_names) | _OLD_NAMES | {"torch", "numpy", "nt", "dill", "cloudpickle"}
 
 
 class WeightsError(TrackerError):
@@ -168,13 +163,15 @@ def _load_weights_only(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the format's age; not our user's business
             return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
     except Exception as problem:  # torch raises RuntimeError, UnpicklingError, ValueError, KeyError, ... for bad files
-        first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start == b"PK":
+            raise _damaged(path, "its zip archive has no end") from problem
+        # torch's own text advises to switch the protection off, so it is not passed on
         raise WeightsError(
-            f"{path}: not a weight file that can be read safely ({first}). Expected a file written by torch.save with "
-            "nothing but tensors and plain containers, or safetensors."
+            f"{path}: not a weight file that can be read safely ({type(problem).__name__}). Expected a file written by "
+            "torch.save with nothing but tensors and plain containers, or safetensors."
         ) from problem
 
 
