@@ -114,7 +114,7 @@ def load_truth(
     """
     spec = get_benchmark(benchmark, layout=layout)
     if annotations is not None:
-        truth = _from_copy(spec, split, annotations, sample_origin(annotations))
+        truth = _from_copy(spec, split, annotations, sample_origin(annotations), sequences)
     else:
         part = get_split(spec, split)
         root = find_root(spec, data_root)
@@ -127,10 +127,21 @@ def load_truth(
     return truth if sequences is None else _selected(truth, sequences)
 
 
-def _from_copy(spec: BenchmarkSpec, split: str | None, path: Path, origin: str | None) -> Truth:
+def _from_copy(
+    spec: BenchmarkSpec,
+    split: str | None,
+    path: Path,
+    origin: str | None,
+    sequences: cabc.Sequence[str] | None = None,
+) -> Truth:
     from evalkit.benchmarks.annotations import read_annotations
 
-    name, found = read_annotations(spec, split, path)
+    try:
+        name, found = read_annotations(spec, split, path)
+    except DatasetLayoutError:
+        if sequences is None:
+            raise
+        name, found = read_annotations(spec, split, path, names=sequences)  # a copy of these sequences alone
     return Truth(spec, spec.splits[name], tuple(found), tuple(one.name for one in found), origin)
 
 

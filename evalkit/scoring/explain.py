@@ -141,7 +141,7 @@ def explain(
         found: dict[str, dict[str, float]] = {}
         _try(partial(summary, changed), name, found, refused)
         if name in found:
-            users = tuple(one.id for one in protocols if type(one) is type(reference) and rule.get(one) == value)
+            users = tuple(one.id for one in protocols if _changed(rule, reference, one) == changed)
             change = {key: found[name][key] - start[key] for key in start}
             before = text_of(rule.get(reference))
             effects.append(Effect(rule.name, before, text_of(value), users, found[name], change))
@@ -173,15 +173,18 @@ def variations(reference: Protocol, protocols: cabc.Sequence[Protocol]) -> list[
     """
     found: list[tuple[Rule, object, Protocol]] = []
     for rule in rules_for(reference):
-        present = rule.get(reference)
-        values = [rule.get(one) for one in protocols if type(one) is type(reference)]
-        for value in dict.fromkeys([*values, *rule.extra]):
-            if value is None or present is None or value == present:
-                continue
-            changed = rule.put(reference, value)
-            if changed is not None and changed != reference:
-                found.append((rule, value, changed))
+        candidates = [_changed(rule, reference, one) for one in protocols]
+        candidates += [rule.put(reference, value) for value in rule.extra if rule.get(reference) is not None]
+        different = dict.fromkeys(one for one in candidates if one is not None and one != reference)
+        found += [(rule, rule.get(one), one) for one in different]
     return found
+
+
+def _changed(rule: Rule, reference: Protocol, other: Protocol) -> Protocol | None:
+    """The reference with one rule as another protocol has it; None where one of them has no such rule."""
+    if type(other) is not type(reference) or rule.get(reference) is None or rule.get(other) is None:
+        return None
+    return rule.put(reference, rule.get(other))
 
 
 def parse_published(text: str) -> tuple[float, float]:

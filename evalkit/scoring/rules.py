@@ -198,6 +198,7 @@ OPE_RULES: tuple[Rule, ...] = (
     _field("absent flags", "absent_flags"),
     _field("frames with visible share 0", "visibility"),
     _field("boxes over the border are", "bounds"),
+    _field("ground truth", "ground_truths"),
     _divisor(),
     _of_curves("a frame can be scored if its annotation has", "scorable"),
     _UNSCORABLE,

@@ -1,0 +1,219 @@
+"""Intervals, paired comparison, single rules: worked by hand or against a second computation."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+
+from evalkit.commands.parallel import fork_map
+from evalkit.errors import EvalkitError, ScoringError
+from evalkit.scoring.aggregate import MeanMetric
+from evalkit.scoring.conventions import Divisor, OpeProtocol, Rounding, Unscorable
+from evalkit.scoring.explain import explain, parse_published, variations
+from evalkit.scoring.lookup import flat_rules, get_protocol, protocols_for
+from evalkit.scoring.rules import rules_for
+from evalkit.scoring.score import evaluate_results
+from evalkit.scoring.statistics import bootstrap_intervals, compare_metric
+from evalkit.sequences import Annotation, Trajectory
+
+
+def metric(values, weights=None):
+    values = np.array(values, dtype=float)
+    return MeanMetric(values, np.ones(len(values)) if weights is None else np.array(weights, dtype=float))
+
+
+def test_the_interval_is_that_of_resampled_means():
+    values = np.random.default_rng(0).uniform(0, 1, 60)
+    low, high = bootstrap_intervals({"m": metric(values)}, 60, level=0.95, seed=1)["m"]
+    rng = np.random.default_rng(99)
+    means = [values[rng.integers(0, 60, 60)].mean() for _ in range(4000)]
+    assert low == pytest.approx(np.quantile(means, 0.025), abs=0.01)
+    assert high == pytest.approx(np.quantile(means, 0.975), abs=0.01)
+
+
+def test_intervals_are_seeded_and_grow_with_the_level():
+    metrics = {"m": metric(np.linspace(0, 1, 30))}
+    first = bootstrap_intervals(metrics, 30, level=0.95, seed=4)
+    assert first == bootstrap_intervals(metrics, 30, level=0.95, seed=4)
+    assert first != bootstrap_intervals(metrics, 30, level=0.95, seed=5)
+    wide = bootstrap_intervals(metrics, 30, level=0.99, seed=4)["m"]
+    assert wide[0] < first["m"][0] < first["m"][1] < wide[1]
+
+
+def test_one_sequence_has_no_spread():
+    assert bootstrap_intervals({"m": metric([0.4])}, 1, level=0.95, seed=0) == {"m": (0.4, 0.4)}
+
+
+def test_pooled_metrics_resample_with_their_frames():
+    weighted = metric([0.0, 1.0], [1, 3])
+    assert weighted.over(np.array([0, 1])) == 0.75
+    assert weighted.over(np.array([[0, 0], [1, 1]])).tolist() == [0.0, 1.0]
+
+
+def test_comparison_by_hand():
+    names = ["a", "b", "c", "d"]
+    found = compare_metric("m", metric([0.5, 0.9, 0.4, 0.2]), metric([0.4, 0.3, 0.4, 0.5]), names, listed=2)
+    assert found.difference == pytest.approx(0.5 - 0.4)
+    assert (found.wins, found.ties, found.losses) == (2, 1, 1)
+    assert [row.name for row in found.most_different] == ["b", "d"]
+    assert found.interval[0] < found.difference < found.interval[1]
+    assert found.p_value == pytest.approx(0.75)  # signed ranks 1, 3 against 2 of three: 6 of 8 orders are as far
+
+
+def test_a_tracker_equals_itself():
+    found = compare_metric("m", metric([0.5, 0.9]), metric([0.5, 0.9]), ["a", "b"])
+    assert (found.difference, found.p_value, found.ties) == (0.0, 1.0, 2)
+    assert found.most_different == ()
+
+
+def test_swapping_the_trackers_mirrors_the_comparison():
+    rng = np.random.default_rng(8)
+    first, second = metric(rng.uniform(0, 1, 25)), metric(rng.uniform(0, 1, 25))
+    names = [str(number) for number in range(25)]
+    there, back = compare_metric("m", first, second, names), compare_metric("m", second, first, names)
+    assert there.difference == -back.difference
+    assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]))
+    assert (there.wins, there.losses, there.p_value) == (back.losses, back.wins, back.p_value)
+
+
+# --- single rules ----------------------------------------------------------------------------------------------------
+
+REFERENCES = ["uav123", "got10k", "lasot", "tnl2k", "visevent", "lasher", "depthtrack", "trackingnet", "custom"]
+
+
+@pytest.mark.parametrize("benchmark", REFERENCES)
+def test_every_variation_changes_the_protocol_where_it_says(benchmark):
+    protocols = protocols_for(benchmark)
+    reference = protocols[0]
+    found = variations(reference, protocols)
+    assert found
+    for rule, value, changed in found:
+        assert changed != reference
+        assert rule.get(changed) == value
+        different = [key for key, rules in flat_rules(changed).items() if rules != flat_rules(reference)[key]]
+        assert 1 <= len(different) <= 4  # one field, or one field of each curve
+
+
+def test_rules_cover_every_field_that_moves_a_number():
+    # not rules of arithmetic: who and where, and what is refused
+    known = {"id", "version", "title", "source", "benchmarks", "lengths", "attribute_minimum", "reported"}
+    fields = {field.name for field in dataclasses.fields(OpeProtocol)} - known
+    touched = set()
+    for benchmark in ("uav123", "got10k", "lasot", "trackingnet", "rgbt234", "lasher", "custom"):
+        for protocol in protocols_for(benchmark):
+            for other in (one for name in REFERENCES for one in protocols_for(name)):
+                for rule, _, changed in variations(protocol, [other]) if isinstance(protocol, OpeProtocol) else []:
+                    assert rule in rules_for(protocol)
+                    touched |= {field for field in fields if getattr(changed, field) != getattr(protocol, field)}
+    assert fields - touched == set()
+
+
+def still(shift):
+    truth = np.array([[20.5, 30.5, 20, 10]] * 8)
+    absent = np.array([False] * 6 + [True] * 2)
+    return [Annotation("s", truth, absent, 8)], {"s": [Trajectory.of_boxes(truth + np.array([shift, 0, 0, 0]))]}
+
+
+def test_truncation_is_reported_in_points():
+    annotations, results = still(0.0)
+    reference = get_protocol("pytracking", "lasot")
+    found = explain(annotations, results, protocols_for("lasot"), reference, metric="success_auc")
+    (effect,) = [one for one in found.effects if one.after == Rounding.TRUNCATE.value]
+    truncated = dataclasses.replace(reference, prediction_rounding=Rounding.TRUNCATE)
+    expected = evaluate_results(annotations, results, truncated).summary()
+    assert effect.scores == expected
+    assert effect.change["success_auc"] < 0
+    assert effect.used_by == ()
+
+
+def test_the_visible_only_divisor_leaves_out_what_cannot_be_scored():
+    annotations, results = still(0.0)
+    reference = get_protocol("pytracking", "lasot")
+    found = explain(annotations, results, protocols_for("lasot"), reference, metric="success_auc")
+    (effect,) = [one for one in found.effects if one.after == Divisor.FRAMES_SCORED.value]
+    assert effect.scores["precision_20"] == 1.0
+    assert effect.change["precision_20"] == pytest.approx(0.25)
+    assert "swintrack" in effect.used_by
+
+
+def test_precision_is_also_read_as_the_mean_of_its_curve():
+    annotations, results = still(10.0)
+    reference = get_protocol("visevent-kit", "visevent")
+    found = explain(annotations, results, protocols_for("visevent"), reference, metric="precision_20")
+    (effect,) = [one for one in found.effects if one.rule.startswith("precision is read off")]
+    assert effect.change["precision_20"] == pytest.approx(5 / 8 * (41 / 51 - 1))  # frame 0 is exact
+
+
+def test_a_protocol_that_refuses_the_results_is_listed_with_its_reason():
+    annotations, results = still(0.0)
+    boxes = results["s"][0].boxes.copy()
+    boxes[3] = np.nan
+    found = explain(
+        annotations,
+        {"s": [Trajectory.of_boxes(boxes)]},
+        protocols_for("lasot"),
+        get_protocol("lasot-kit", "lasot"),
+        metric="success_auc",
+    )
+    assert "NaN or negative size" in found.refused["pytracking"]
+    assert "swintrack" in found.protocols
+
+
+def test_explain_refuses_a_metric_that_is_not_reported():
+    annotations, results = still(0.0)
+    with pytest.raises(ScoringError, match="does not report longterm_f"):
+        explain(annotations, results, [], get_protocol("pysot"), metric="longterm_f")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "half"),
+    [("0.691", 0.691, 0.0005), ("69.1", 0.691, 0.0005), ("69.12", 0.6912, 0.00005), ("1.0", 1.0, 0.05), ("0", 0, 0.5)],
+)
+def test_published_values_carry_their_precision(text, value, half):
+    found = parse_published(text)
+    assert found == pytest.approx((value, half))
+
+
+def test_published_values_are_numbers():
+    with pytest.raises(EvalkitError, match="expected a number"):
+        parse_published("n/a")
+    with pytest.raises(EvalkitError, match="0 to 100"):
+        parse_published("101")
+
+
+def test_the_divisor_rule_keeps_hits_of_unscorable_frames_out():
+    reference = get_protocol("lasher-kit", "lasher")
+    for rule, value, changed in variations(reference, protocols_for("lasher")):
+        if value is Divisor.FRAMES_SCORED:
+            assert {curve.unscorable for curve in changed.curves().values()} == {Unscorable.LEFT_OUT}
+            assert rule.name == "hits are divided by"
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+def test_forked_work_gives_the_same_in_order():
+    assert fork_map(lambda number: number**2, list(range(7)), workers=3) == [number**2 for number in range(7)]
+
+
+def fail_at_three(number):
+    if number == 3:
+        raise ScoringError("three")
+    return number
+
+
+def test_an_error_in_a_process_reaches_the_caller():
+    with pytest.raises(ScoringError, match="three"):
+        fork_map(fail_at_three, [1, 2, 3, 4], workers=2)
+
+
+def test_a_killed_process_is_replaced_by_this_one():
+    parent = os.getpid()
+
+    def die_in_child(number):
+        if os.getpid() != parent:
+            os._exit(1)
+        return number
+
+    assert fork_map(die_in_child, [1, 2, 3], workers=2) == [1, 2, 3]

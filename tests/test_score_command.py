@@ -1,0 +1,259 @@
+"""``score``, ``explain`` and ``compare`` as a user meets them: files, text, JSON, errors, exit codes."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from cli import make_app
+from evalkit.commands.common import run
+
+TRUTH = {"airplane-1": 40, "book-3": 25, "cat-1": 30}
+
+
+def boxes(name):
+    steps = np.arange(TRUTH[name], dtype=float)
+    return np.stack([50 + 2 * steps, 40 + steps, np.full_like(steps, 40), np.full_like(steps, 30)], axis=1)
+
+
+def write(path, rows, pattern="%g", delimiter=","):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savetxt(path, rows, fmt=pattern, delimiter=delimiter)
+
+
+@pytest.fixture
+def kit(tmp_path):
+    """An annotations-only copy of three LaSOT sequences, and two trackers' files; airplane-1 is absent for 4 frames."""
+    folder = tmp_path / "kit"
+    for name, rows in TRUTH.items():
+        write(folder / "lasot" / name / "groundtruth.txt", boxes(name), "%d")
+        absent = np.zeros((rows, 1))
+        absent[20:24] = name == "airplane-1"
+        write(folder / "lasot" / name / "absent.txt", absent, "%d")
+    (folder / "lasot" / "testing_set.txt").write_text("\n".join(TRUTH) + "\n")
+    rng = np.random.default_rng(5)
+    for name in TRUTH:
+        write(tmp_path / "results" / "near" / f"{name}.txt", boxes(name) + rng.normal(0, 1.5, (TRUTH[name], 4)), "%.2f")
+        lost = boxes(name)
+        lost[len(lost) // 3 :, :2] += 90
+        write(tmp_path / "results" / "lost" / f"{name}.txt", lost, "%d", "\t")
+    return tmp_path
+
+
+@pytest.fixture
+def evalkit(kit, capsys, monkeypatch):
+    monkeypatch.chdir(kit)
+
+    def call(*arguments):
+        code = run(make_app(), [*arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+FILES = ("--predictions", "results", "--annotations", "kit")
+
+
+def test_one_score_is_one_json_object_with_the_contracts_keys(evalkit):
+    code, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert list(document)[:7] == ["benchmark", "split", "protocol", "tracker", "run", "sequences", "frames"]
+    assert {"scores", "intervals", "per_sequence", "missing"} <= set(document)
+    assert (document["benchmark"], document["split"], document["tracker"]) == ("lasot", "test", "near")
+    assert (document["protocol"], document["sequences"], document["frames"]) == ("pytracking", 3, 95)
+    assert document["run"].startswith("files:")
+    assert 0 < document["scores"]["success_auc"] < 1
+    assert document["per_sequence"] == document["intervals"] == {}
+    assert document["missing"] == []
+
+
+def test_several_scores_are_a_list(evalkit):
+    _, out, _ = evalkit("score", "lasot", *FILES, "--json")
+    assert [one["tracker"] for one in json.loads(out)] == ["lost", "near"]
+    _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--protocol", "all", "--json")
+    found = {one["protocol"] for one in json.loads(out)}
+    assert found == {"pytracking", "ostrack", "lasot-kit", "pysot", "got10k-toolkit", "swintrack"}
+
+
+def test_roles_and_ids_choose_the_protocol(evalkit):
+    for asked, found in (("official", "lasot-kit"), ("papers", "pytracking"), ("swintrack", "swintrack")):
+        _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--protocol", asked, "--json")
+        assert json.loads(out)["protocol"] == found
+    code, _, err = evalkit("score", "lasot", *FILES, "--protocol", "swintrak")
+    assert (code, "did you mean 'swintrack'" in err) == (2, True)
+
+
+def test_text_has_one_table_with_printed_scores(evalkit):
+    code, out, err = evalkit("score", "lasot", *FILES)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "lasot test, pytracking/1, 3 sequences, 95 frames"
+    assert lines[1].split() == ["tracker", "AUC", "OP50", "OP75", "P", "P_Norm", "AO"]
+    assert [line.split()[0] for line in lines[2:]] == ["lost", "near"]
+    assert err == ""
+
+
+def test_per_sequence_attributes_and_intervals(evalkit):
+    options = ("--per-sequence", "--attributes", "--interval", "0.95")
+    code, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", *options, "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert set(document["per_sequence"]) == set(TRUTH)
+    mean = np.mean([row["success_auc"] for row in document["per_sequence"].values()])
+    assert document["scores"]["success_auc"] == pytest.approx(mean)
+    low, high = document["intervals"]["success_auc"]
+    assert low <= document["scores"]["success_auc"] <= high
+    _, again, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", *options, "--json")
+    assert json.loads(again)["intervals"] == document["intervals"]  # seeded
+    code, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", *options)
+    assert code == 0
+    assert "airplane-1" in out
+    assert "[" in out
+
+
+def test_a_zip_scores_as_its_folder(evalkit, kit):
+    with zipfile.ZipFile(kit / "results.zip", "w") as archive:
+        for path in (kit / "results").rglob("*.txt"):
+            archive.write(path, path.relative_to(kit))
+    _, folder, _ = evalkit("score", "lasot", *FILES, "--json")
+    _, packed, _ = evalkit("score", "lasot", "--predictions", "results.zip", "--annotations", "kit", "--json")
+    for one, other in zip(json.loads(folder), json.loads(packed), strict=True):
+        assert one["scores"] == other["scores"]
+
+
+def test_a_missing_result_is_an_error_that_names_it_and_the_way_out(evalkit, kit):
+    (kit / "results" / "near" / "cat-1.txt").unlink()
+    code, out, err = evalkit("score", "lasot", *FILES, "--tracker", "near")
+    assert (code, out) == (1, "")
+    assert "no result, 1: cat-1" in err
+    assert "--allow-missing" in err
+    code, out, err = evalkit("score", "lasot", *FILES, "--tracker", "near", "--allow-missing", "--json")
+    assert code == 0
+    assert json.loads(out)["missing"] == ["cat-1"]
+    _, out, err = evalkit("score", "lasot", *FILES, "--tracker", "near", "--allow-missing")
+    assert "note: lasot, pytracking, near: 1 sequences without a complete result, left out: cat-1" in err
+
+
+def test_an_unreadable_file_is_named_with_its_line(evalkit, kit):
+    path = kit / "results" / "near" / "book-3.txt"
+    path.write_text(path.read_text().replace("\n", "\nhello\n", 1))
+    code, _, err = evalkit("score", "lasot", *FILES, "--tracker", "near")
+    assert code == 1
+    assert "book-3.txt" in err
+    assert "line 2" in err
+
+
+def test_problems_of_all_trackers_are_told_at_once(evalkit, kit):
+    (kit / "results" / "near" / "cat-1.txt").unlink()
+    (kit / "results" / "lost" / "book-3.txt").unlink()
+    code, _, err = evalkit("score", "lasot", *FILES)
+    assert code == 1
+    assert "no result, 1: cat-1" in err
+    assert "no result, 1: book-3" in err
+
+
+def test_a_list_of_sequences_is_scored_and_told(evalkit, kit):
+    (kit / "list.txt").write_text("cat-1\nbook-3\n")
+    for choice in ("cat-1,book-3", "@list.txt"):
+        _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--sequences", choice, "--json")
+        document = json.loads(out)
+        assert document["sequences"] == 2
+        assert "scored on a list of 2 of 3 sequences" in document["notes"]
+    code, _, err = evalkit("score", "lasot", *FILES, "--sequences", "cat-2")
+    assert (code, "did you mean 'cat-1'" in err) == (2, True)
+
+
+def test_a_split_that_a_server_scores_says_where_to_submit(evalkit, kit):
+    folder = kit / "TrackingNet" / "TEST"
+    write(folder / "anno" / "video_1.txt", np.array([[1.0, 2, 3, 4]]))
+    (folder / "frames" / "video_1").mkdir(parents=True)
+    code, _, err = evalkit("score", "trackingnet", "--data-root", ".", "--predictions", "results")
+    assert code == 1
+    assert "server" in err
+    assert "--local-truth" in err
+
+
+def test_no_data_and_no_run_are_clear_errors(evalkit, monkeypatch, kit):
+    monkeypatch.delenv("EVALKIT_DATA_ROOT", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(kit / "config"))
+    code, _, err = evalkit("score", "lasot")
+    assert (code, "--data-root" in err) == (1, True)
+    code, _, err = evalkit("score", "lasot", "--annotations", "kit", "--results", "nowhere")
+    assert (code, "evalkit run-benchmark lasot" in err) == (1, True)
+
+
+def test_explain_shows_all_protocols_and_single_rules(evalkit):
+    code, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["reference"] == "pytracking"
+    assert set(document["protocols"]) >= {"pytracking", "ostrack", "lasot-kit", "pysot", "swintrack"}
+    rules = {(rule["rule"], rule["to"]): rule for rule in document["rules"]}
+    truncated = rules["predicted coordinates are", "truncated to integers"]
+    assert truncated["change"]["success_auc"] != 0
+    assert truncated["protocols"] == []
+    visible = rules["hits are divided by", "frames that are not left out"]
+    # 36 of 40 frames of one of three sequences are visible
+    assert visible["change"]["precision_20"] == pytest.approx((1 - 36 / 40) / 3)
+    reference = document["protocols"]["pytracking"]
+    for rule in document["rules"]:
+        for key, change in rule["change"].items():
+            assert rule["scores"][key] - reference[key] == pytest.approx(change)
+
+
+def test_explain_finds_the_rule_behind_a_published_value(evalkit):
+    _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--protocol", "swintrack", "--json")
+    value = json.loads(out)["scores"]["success_auc"]
+    code, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{value:.3f}", "--json")
+    found = json.loads(out)["published"]
+    assert code == 0
+    assert found["explained"] is True
+    assert found["nearest"]["protocol"] == "swintrack"
+    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
+    assert json.loads(out)["published"]["explained"] is False
+    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{100 * value:.1f}")
+    assert "explained, swintrack gives" in out
+
+
+def test_explain_refuses_a_published_value_that_is_none(evalkit):
+    for value in ("abc", "-3", "4711"):
+        code, _, err = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", value)
+        assert (code, "published value" in err) == (1, True)
+
+
+def test_explain_needs_a_metric_that_the_protocol_reports(evalkit):
+    code, _, err = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--metric", "precison_20")
+    assert (code, "did you mean 'precision_20'" in err) == (2, True)
+
+
+def test_compare_two_trackers(evalkit):
+    code, out, _ = evalkit("compare", "lasot", *FILES, "--tracker", "near", "--tracker", "lost", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["trackers"] == ["near", "lost"]
+    auc = document["metrics"]["success_auc"]
+    assert auc["difference"] == pytest.approx(auc["values"][0] - auc["values"][1])
+    assert auc["wins"] + auc["ties"] + auc["losses"] == 3
+    assert auc["wins"] == 3
+    low, high = auc["interval"]
+    assert 0 < low <= auc["difference"] <= high
+    assert len(auc["most_different"]) == 3
+    code, out, _ = evalkit("compare", "lasot", *FILES, "--tracker", "near,lost")
+    assert code == 0
+    assert "3/0/0" in out
+
+
+def test_compare_needs_exactly_two(evalkit):
+    code, _, err = evalkit("compare", "lasot", *FILES, "--tracker", "near")
+    assert (code, "needs two trackers, found 1" in err) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["score", "explain", "compare"])
+def test_help_has_examples(evalkit, command):
+    code, out, _ = evalkit(command, "--help")
+    assert code == 0
+    assert "Examples:" in out
+    assert f"evalkit {command} " in out
