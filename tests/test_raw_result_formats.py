@@ -2,12 +2,15 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 
+from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS
 from evalkit.errors import ResultFormatError, UnknownNameError
+from evalkit.store.exporters import EXPORT_FORMATS
 from evalkit.store.formats import FORMATS, read_results
 
 NAMES = ["car-1", "boy`s+head", "GOT_000001"]
@@ -419,3 +422,11 @@ def test_a_missing_file_of_a_nested_real_archive_is_named(shared_data):
     assert not results.missing
     with pytest.raises(ResultFormatError, match="holds archives only"):
         read_results(heads, names=names, benchmark="trackingnet")
+
+
+def test_the_page_about_result_files_names_every_format():
+    page = (Path(__file__).resolve().parents[1] / "docs" / "result-files.md").read_text(encoding="utf-8")
+    for name in (*FORMATS, *EXPORT_FORMATS):
+        assert f"`{name}`" in page, name
+    for title in (spec.title for spec in (*BENCHMARKS.values(), *EXTRA_BENCHMARKS.values())):
+        assert f"| {title} |" in page
