@@ -1,24 +1,32 @@
 """Running a tracker over benchmarks: from names to stored results, resuming what is missing."""
 
 import collections.abc as cabc
+import contextlib
 import datetime as dt
-import traceback
+import itertools
+import os
+import platform
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from evalkit.benchmarks.frames import ImageFrames
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.errors import DatasetLayoutError, EvalkitError, StoreError, unknown_name
-from evalkit.sequences import Sequence, Trajectory
-from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
+from evalkit.sequences import Sequence
+from evalkit.store.locks import Shard
+from evalkit.store.manifest import RunEnvironment, RunIdentity, names_sha256
 from evalkit.store.runs import ResultStore, Run
 from evalkit.tracking.catalog import check_modalities
-from evalkit.tracking.interface import Tracker, TrackerInfo
-from evalkit.tracking.loop import Job, LoopSettings, LoopTiming, run_jobs
+from evalkit.tracking.dispatch import Reports
+from evalkit.tracking.executor import Executor
+from evalkit.tracking.interface import TrackerInfo
+from evalkit.tracking.messages import Task
+from evalkit.tracking.shards import shard_names
+from evalkit.tracking.source import Job
+from evalkit.tracking.storing import store_failure
+from evalkit.tracking.timing import LoopTiming
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ class Plan:
         jobs: Sequences to track.
         failed: Sequence -> error, so far.
         finished_before: Sequences found in the store.
+        shard: The part of the target that this process is to do, None = all of it.
+        names: Sequences of that part, in the benchmark's order.
         total_frames: Frames of the jobs.
     """
 
@@ -60,6 +70,8 @@ class Plan:
     jobs: list[Job] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     finished_before: int = 0
+    shard: Shard | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def total_frames(self) -> int:
@@ -125,7 +137,9 @@ def set_aside(run: Run) -> None:
     """Move a run's folder out of the way for ``--fresh``; nothing is deleted."""
     if run.path.is_dir():
         stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")
-        aside = run.path.parent / ".replaced" / f"{run.run_id}-{stamp}"
+        names = (f"{run.run_id}-{stamp}" + (f"-{number}" if number else "") for number in itertools.count())
+        # a clock that was set back gives an old name again
+        aside = next(path for name in names if not (path := run.path.parent / ".replaced" / name).exists())
         aside.parent.mkdir(parents=True, exist_ok=True)
         run.path.rename(aside)
 
@@ -145,7 +159,7 @@ def check_environment(run: Run, environment: RunEnvironment, *, allow_mixed: boo
         )
 
 
-def make_plan(target: Target, run: Run, *, aux: bool, threads: int = 4) -> Plan:
+def make_plan(target: Target, run: Run, *, aux: bool, shard: Shard | None = None, threads: int = 4) -> Plan:
     """Read the annotations of a target and find out what is left to do.
 
     Sequences whose copy is damaged become failures; they do not stop the others.
@@ -154,16 +168,24 @@ def make_plan(target: Target, run: Run, *, aux: bool, threads: int = 4) -> Plan:
         target: What is run.
         run: Where results go.
         aux: The tracker reads the second modality.
+        shard: Only this part.
         threads: Readers.
 
     Raises:
         StoreError: A finished result was changed, or belongs to other data of the same name.
     """
-    plan = Plan(target, run)
     missing = set(run.missing())
     with ThreadPoolExecutor(threads) as pool:
         opened = list(pool.map(lambda name: _open_sequence(target, name), target.names))
+    lengths = {
+        name: _length(sequence, target.frame_limit) if isinstance(sequence, Sequence) else 0
+        for name, sequence in zip(target.names, opened, strict=True)
+    }
+    chosen = set(target.names) if shard is None else shard_names(lengths, shard)
+    plan = Plan(target, run, shard=shard, names=tuple(name for name in target.names if name in chosen))
     for name, sequence in zip(target.names, opened, strict=True):
+        if name not in chosen:
+            continue
         if name not in missing:
             plan.finished_before += 1
             _check_finished(run, name, sequence, target.frame_limit)
@@ -209,85 +231,68 @@ def _check_finished(run: Run, name: str, sequence: Sequence | Exception, frame_l
 
 
 def _note_failure(plan: Plan, name: str, error: Exception) -> None:
-    text = _one_line(error)
-    plan.failed[name] = text
-    details = "".join(traceback.format_exception(error))
-    plan.run.write_failure(name, text, details)
-
-
-def _one_line(error: Exception) -> str:
-    text = str(error) if isinstance(error, EvalkitError) else f"{type(error).__name__}: {error}"
-    notes = "; ".join(note for note in getattr(error, "__notes__", ()) if note not in text)
-    return f"{text} ({notes})" if notes else text
-
-
-@dataclass(slots=True)
-class _PlanSink:
-    """Writes what the loop finishes; jobs of several plans share one queue, so it looks up each job's plan."""
-
-    plans: cabc.Mapping[int, Plan]
-    device: str
-    capacity: int
-    environment: RunEnvironment
-    on_failure: cabc.Callable[[str, str], None]
-
-    def finished(self, job: Job, trajectory: Trajectory) -> None:
-        record = SequenceRecord(
-            name=job.name,
-            frames=len(trajectory),
-            initial_box=tuple(np.asarray(job.initial_box).tolist()),
-            predictions_sha256="",
-            file_sha256="",
-            seconds=float(np.nansum(trajectory.seconds)),
-            device=self.device,
-            capacity=self.capacity,
-            rank=0,
-            finished_utc=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            environment_sha256=self.environment.sha256,
-        )
-        self.plans[id(job)].run.write(record, trajectory)
-
-    def failed(self, job: Job, error: Exception) -> None:
-        plan = self.plans[id(job)]
-        _note_failure(plan, job.name, error)
-        self.on_failure(f"{plan.target.spec.name}/{job.name}", plan.failed[job.name])
+    plan.failed[name] = store_failure(plan.run, name, error)
 
 
 def execute(
-    tracker: Tracker[Any, Any],
+    executor: Executor,
     plans: cabc.Sequence[Plan],
-    settings: LoopSettings,
     *,
-    device: str,
-    environment: RunEnvironment,
     on_frames: cabc.Callable[[int], None] = lambda _: None,
     on_failure: cabc.Callable[[str, str], None] = lambda _name, _error: None,
+    on_note: cabc.Callable[[str], None] = lambda _: None,
 ) -> LoopTiming:
-    """Track the jobs of all plans in one queue and store what finishes.
+    """Track the jobs of all plans in one queue and store what finishes, and where the time went.
 
     Args:
-        tracker: The tracker.
+        executor: Does the tracking.
         plans: Several benchmarks and repeats.
-        settings: Capacity, threads, limits.
-        device: For the records.
-        environment: For the records.
         on_frames: Progress.
         on_failure: Called with "benchmark/sequence" and its error.
+        on_note: Called with what the user should know.
 
     Returns:
         Where the time went.
     """
-    owner = {id(job): plan for plan in plans for job in plan.jobs}
+    tasks: list[Task] = []
+    owner: dict[int, Plan] = {}
     for plan in plans:
-        if plan.jobs:
-            plan.run.add_environment(environment)
-    sink = _PlanSink(owner, device, settings.capacity, environment, on_failure)
-    jobs = [job for plan in plans for job in plan.jobs]
-    return run_jobs(tracker, jobs, sink, settings, on_frames)
+        for job in plan.jobs:
+            owner[len(tasks)] = plan
+            tasks.append(Task(len(tasks), plan.run, job.name, job.frames, job.initial_box, job.length))
+
+    def failed(task: Task, error: str) -> None:
+        plan = owner[task.number]
+        plan.failed[task.name] = error
+        on_failure(f"{plan.target.spec.name}/{task.name}", error)
+
+    if not tasks:
+        return executor.timing
+    begin = time.perf_counter()
+    try:
+        executor.run(tasks, Reports(on_frames, failed, on_note))
+    finally:
+        _keep_timing(plans, executor.timing, time.perf_counter() - begin)
+    return executor.timing
+
+
+def _keep_timing(plans: cabc.Sequence[Plan], timing: LoopTiming, seconds: float) -> None:
+    worked = [plan for plan in plans if plan.jobs]
+    document = {
+        "utc": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "cores": os.cpu_count(),
+        "seconds": seconds,
+        "runs": [plan.run.run_id for plan in worked],
+        **timing.as_json(),
+    }
+    with contextlib.suppress(StoreError):  # the disk is full, which another error says already
+        for plan in worked:
+            plan.run.add_timing(document)
 
 
 def outcome(plan: Plan) -> dict[str, object]:
-    """The JSON document of a run, see the command line's contract."""
+    """The JSON document of a run, see the command line's contract; of a shard, with what that part lacks."""
     run = plan.run
     missing = run.missing()
     finished = [name for name in run.names if name not in set(missing)]
@@ -309,7 +314,15 @@ def outcome(plan: Plan) -> dict[str, object]:
         "notes": list(run.notes),
         "environments": len(run.environments()),
         "path": str(run.path),
+        **_shard_outcome(plan, missing),
     }
+
+
+def _shard_outcome(plan: Plan, missing: cabc.Sequence[str]) -> dict[str, object]:
+    if plan.shard is None:
+        return {}
+    number, count = plan.shard
+    return {"shard": f"{number}/{count}", "shard_missing": [name for name in plan.names if name in set(missing)]}
 
 
 def no_sequences(target: Target) -> DatasetLayoutError:

@@ -2,7 +2,7 @@
 
 import collections.abc as cabc
 import contextlib
-import os
+import dataclasses
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,25 +11,22 @@ from typing import Any
 
 import click
 
-import evalkit
 from evalkit import running
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json, results_option
+from evalkit.commands.executors import CODE, ExecutorOptions, open_executor
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.roots import find_root
 from evalkit.errors import EvalkitError
 from evalkit.sample import sample_origin
 from evalkit.sequences import Modality
+from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run, RunStatus
-from evalkit.tracking.catalog import load_tracker
-from evalkit.tracking.interface import Tracker, TrackerOptions
-from evalkit.tracking.loop import LoopSettings
+from evalkit.tracking.executor import Executor
+from evalkit.tracking.interface import TrackerOptions
+from evalkit.tracking.shards import parse_shard
 from evalkit.tracking.timing import details, summary
-
-GPU_CAPACITY = 32
-PACKAGE = Path(evalkit.__file__).parent
-CODE = (PACKAGE / "tracking", PACKAGE / "images.py")  # what decides boxes, besides the trackers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +39,18 @@ class RunOptions:
     sequences: str | None
     limit_sequences: int | None
     limit_frames: int | None
-    capacity: str
-    decoders: int
     repeat: int
-    seed: int
-    precision: str
-    timeout: float
     fresh: bool
-    allow_mixed: bool
+    shard: Shard | None
+
+
+def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Shard | None:
+    if value is None:
+        return None
+    try:
+        return parse_shard(value)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
 
 
 @click.command()
@@ -63,7 +64,9 @@ class RunOptions:
 @click.option("--limit-sequences", type=click.IntRange(min=1), help="Only the first N sequences.")
 @click.option("--limit-frames", type=click.IntRange(min=1), help="Only the first N frames of each sequence.")
 @click.option("--capacity", default="auto", show_default=True, help="Streams tracked together, or `auto`.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
+@click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, or cuda:0,1 for one worker on each."
+)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
@@ -71,8 +74,30 @@ class RunOptions:
     show_default=True,
     help="Numbers.",
 )
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one per device.")
 @click.option(
-    "--decoders", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores", help="Threads."
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Workers on this machine, or on the machines of a Ray cluster.",
+)
+@click.option("--ray-address", help="Of a running cluster, or `auto`; default: start Ray on this machine.")
+@click.option("--shard", callback=_shard, help="i/n: only this part of the sequences, for batch systems.")
+@click.option("--decoders", type=click.IntRange(min=1), help="Threads per worker; default: its share of the cores.")
+@click.option(
+    "--waves",
+    type=click.Choice(["auto", "1", "2"]),
+    default="auto",
+    show_default=True,
+    help="2: prepare one half of the streams while the device works on the other; `auto` measures.",
+)
+@click.option(
+    "--frame-memory",
+    type=click.IntRange(min=16),
+    default=1024,
+    show_default=True,
+    help="MiB for decoded frames that wait.",
 )
 @click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Runs of the same thing.")
 @click.option("--seed", type=int, default=0, show_default=True, help="For trackers with random parts.")
@@ -87,11 +112,12 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     app: App,
     /,
     benchmarks: str,
-    tracker: str,
-    weights: str | None,
-    device: str,
     results: Path,
     as_json: bool,
+    tracker: str,
+    weights: str | None,
+    precision: str,
+    seed: int,
     **options: Any,
 ) -> int:
     r"""Run a tracker over one or more benchmarks.
@@ -105,28 +131,32 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
       evalkit run-benchmark lasot --tracker mine.py:Correlation --limit-sequences 10
       evalkit run-benchmark custom --tracker ncc --data-root videos --layout layout.toml
       evalkit run-benchmark got10k --split val --tracker ncc --repeat 3 --json
+      evalkit run-benchmark lasot --tracker ostrack-256 --weights W --device cuda:0,1,2,3
+      evalkit run-benchmark lasot --tracker ostrack-256 --weights W --executor ray --ray-address auto
+      evalkit run-benchmark lasot --tracker kcf --shard 3/16
     """
-    asked = RunOptions(**options)
-    chosen = TrackerOptions(
-        weights=weights, device=_device(app, tracker, device), precision=asked.precision, seed=asked.seed
+    names = RunOptions.__dataclass_fields__
+    asked = RunOptions(**{name: value for name, value in options.items() if name in names})
+    if asked.fresh and asked.shard:
+        raise click.BadParameter("sets all shards aside; use it without --shard.", param_hint="--fresh")
+    how = ExecutorOptions(
+        tracker=tracker,
+        options=TrackerOptions(weights=weights, precision=precision, seed=seed),
+        **{name: value for name, value in options.items() if name not in names},
     )
-    built = load_tracker(app.catalog, tracker, chosen, timeout=asked.timeout)
-    targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
-    session = _Session(
-        app=app,
-        asked=asked,
-        tracker=built,
-        store=ResultStore(results),
-        device=chosen.device,
-        environment=current_environment([*CODE, *app.code]),
-        batched=_is_network(app, tracker),
-    )
-    with contextlib.ExitStack() as locks:
-        plans = [session.plan(target, repeat, locks) for target in targets for repeat in range(asked.repeat)]
+    with _stop_on_sigterm(), contextlib.ExitStack() as stack:
+        executor = stack.enter_context(open_executor(app, how))
+        targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
+        if how.executor == "ray":  # workers on other machines have other working folders
+            results = results.absolute()
+            targets = [dataclasses.replace(target, root=target.root.absolute()) for target in targets]
+        environment = current_environment([*CODE, *app.code])
+        session = _Session(app, asked, how, executor, ResultStore(results), environment)
+        plans = [session.plan(target, repeat, stack) for target in targets for repeat in range(asked.repeat)]
         stopped = session.execute(plans)
         documents = [running.outcome(plan) for plan in plans]
     _report(app, documents, as_json=as_json, stopped=stopped)
-    return 0 if all(document["status"] == RunStatus.COMPLETE.value for document in documents) else 1
+    return 0 if all(map(_done, documents)) else 1
 
 
 def _target(name: str, asked: RunOptions) -> running.Target:
@@ -156,47 +186,16 @@ def _wanted(text: str | None) -> list[str] | None:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _device(app: App, tracker: str, device: str) -> str:
-    if tracker in app.catalog and not _is_network(app, tracker):
-        return "cpu"  # nothing of it runs on a device
-    if device != "auto":
-        return device
-    if tracker not in app.catalog:
-        return "cpu"
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _is_network(app: App, tracker: str) -> bool:
-    entry = app.catalog.get(tracker)
-    return entry is not None and entry.parameters is not None
-
-
-def _capacity(asked: RunOptions, device: str) -> int:
-    if asked.capacity == "auto":
-        return GPU_CAPACITY if device.startswith("cuda") else max(2, os.cpu_count() or 1)
-    if not asked.capacity.isdigit() or int(asked.capacity) < 1:
-        raise click.BadParameter(
-            f"{asked.capacity!r} is neither a positive number nor `auto`.", param_hint="--capacity"
-        )
-    return int(asked.capacity)
-
-
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """One call of the command.
-
-    ``batched``: a network from the catalogue. Simple trackers have their own time limit for each stream.
-    """
+    """One call of the command."""
 
     app: App
     asked: RunOptions
-    tracker: Tracker[Any, Any]
+    how: ExecutorOptions
+    executor: Executor
     store: ResultStore
-    device: str
     environment: RunEnvironment
-    batched: bool
 
     def plan(self, target: running.Target, repeat: int, locks: contextlib.ExitStack) -> running.Plan:
         """Open the run, hold its lock as long as the command runs, and see what is missing."""
@@ -205,16 +204,19 @@ class _Session:
             with run.lock():
                 running.set_aside(run)
             run = self._open(target, repeat)
-        locks.enter_context(run.lock())
-        running.check_environment(run, self.environment, allow_mixed=self.asked.allow_mixed)
-        plan = running.make_plan(target, run, aux=bool(self.tracker.info.modalities - {Modality.RGB}))
+        remark = locks.enter_context(run.lock(self.asked.shard))
+        if remark is not None:
+            self.app.say(f"note: {remark}")
+        running.check_environment(run, self.environment, allow_mixed=self.how.allow_mixed)
+        aux = bool(self.executor.info.modalities - {Modality.RGB})
+        plan = running.make_plan(target, run, aux=aux, shard=self.asked.shard)
         self._announce(plan)
         return plan
 
     def _open(self, target: running.Target, repeat: int) -> Run:
-        asked = self.asked
+        options = self.how.options
         return running.open_run(
-            self.store, target, self.tracker.info, precision=asked.precision, seed=asked.seed, repeat=repeat
+            self.store, target, self.executor.info, precision=options.precision, seed=options.seed, repeat=repeat
         )
 
     def _announce(self, plan: running.Plan) -> None:
@@ -224,32 +226,24 @@ class _Session:
         for name, error in plan.failed.items():
             self.app.say(f"failed: {title}/{name}: {error}")
         if plan.finished_before:
-            self.app.say(f"{title}: {plan.finished_before} of {len(plan.run.names)} sequences were finished before")
+            self.app.say(f"{title}: {plan.finished_before} of {len(plan.names)} sequences were finished before")
 
     def execute(self, plans: list[running.Plan]) -> bool:
         """Track what is missing; return whether it was stopped from outside."""
-        settings = LoopSettings(
-            capacity=_capacity(self.asked, self.device),
-            decoders=self.asked.decoders,
-            workers=os.cpu_count() or 1,
-            timeout=self.asked.timeout if self.batched else None,
-            read_timeout=self.asked.timeout,
-        )
         sequences, frames = sum(len(plan.jobs) for plan in plans), sum(plan.total_frames for plan in plans)
-        with frame_progress(self.app, sequences=sequences, frames=frames) as progress, _stop_on_sigterm():
+        with frame_progress(self.app, sequences=sequences, frames=frames) as progress:
             try:
                 timing = running.execute(
-                    self.tracker,
+                    self.executor,
                     plans,
-                    settings,
-                    device=self.device,
-                    environment=self.environment,
                     on_frames=progress.advance,
                     on_failure=progress.failure,
+                    on_note=self.app.say,
                 )
             except KeyboardInterrupt:
                 return True
-        self.app.say(summary(timing))
+        if timing.frames:
+            self.app.say(summary(timing))
         for line in details(timing):
             self.app.detail(line)
         return False
@@ -277,16 +271,26 @@ def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped
             click.echo(_summary(document))
         for name, error in document["failed"].items():
             app.detail(f"  failed: {name}: {error}")
-    unfinished = [document for document in documents if document["status"] != RunStatus.COMPLETE.value]
+    unfinished = [document for document in documents if not _done(document)]
+    parts = [document for document in documents if document["status"] != RunStatus.COMPLETE.value]
     if unfinished:
         why = "stopped" if stopped else "incomplete"
         failed = [f"{document['benchmark']}/{name}" for document in unfinished for name in document["failed"]]
         if failed:
             app.say(f"failed: {', '.join(failed)}")
         app.say(f"{why}: finished sequences are stored; the same command runs only what is missing.")
+    elif parts:
+        app.say(f"shard {parts[0]['shard']} is finished; the run is complete when the other shards are.")
     else:
         names = ",".join(dict.fromkeys(str(document["benchmark"]) for document in documents))
         app.say(f"next: evalkit make-table --benchmark {names} --tracker {documents[0]['tracker']}")
+
+
+def _done(document: cabc.Mapping[str, Any]) -> bool:
+    """Whether what was asked for is finished: the run, or this shard of it."""
+    if "shard" in document:
+        return not document["shard_missing"]
+    return bool(document["status"] == RunStatus.COMPLETE.value)
 
 
 def _summary(document: dict[str, Any]) -> str:

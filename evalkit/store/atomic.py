@@ -1,12 +1,16 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import errno
 import os
 import tempfile
 import urllib.parse
+import uuid
 from pathlib import Path
 
 from evalkit.errors import StoreError
+
+_NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -28,7 +32,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def _write_and_rename(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    handle, name = _temporary(path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -41,6 +45,17 @@ def _write_and_rename(path: Path, data: bytes) -> None:
             Path(name).unlink()
         raise
     _sync_folder(path.parent)
+
+
+def _temporary(folder: Path) -> tuple[int, str]:
+    """Open a new file; without the exclusive flag where the file system does not know it."""
+    try:
+        return tempfile.mkstemp(prefix=".writing-", dir=folder)
+    except OSError as problem:
+        if problem.errno not in _NOT_SUPPORTED:
+            raise
+    name = str(folder / f".writing-{uuid.uuid4().hex}")
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), name
 
 
 def _sync_folder(folder: Path) -> None:

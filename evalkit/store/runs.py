@@ -6,11 +6,12 @@ import dataclasses
 import datetime as dt
 import enum
 import hashlib
+import itertools
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import numpy as np
 
 from evalkit.boxes import Boxes, FloatArray
@@ -18,6 +19,7 @@ from evalkit.errors import StoreError
 from evalkit.numbers import parse_numbers
 from evalkit.sequences import Trajectory
 from evalkit.store.atomic import file_name, write_whole
+from evalkit.store.locks import Shard, hold_run
 from evalkit.store.manifest import (
     RunEnvironment,
     RunIdentity,
@@ -61,27 +63,16 @@ class Run:
         """Name of the folder: hash of the identity."""
         return self.path.name
 
-    @contextlib.contextmanager
-    def lock(self) -> cabc.Iterator[None]:
-        """Hold the run for writing; the system frees it when the process dies.
+    def lock(self, shard: Shard | None = None) -> contextlib.AbstractContextManager[str | None]:
+        """Hold the run, or a shard of it, for writing; the system frees it when the process dies.
+
+        Returns:
+            A context whose value is a remark for the user where the file system cannot lock, else None.
 
         Raises:
-            StoreError: Another process is writing this run.
+            StoreError: On entering: another process is writing this run.
         """
-        guard = filelock.FileLock(self.path / "run.lock", timeout=0)
-        try:
-            guard.acquire()
-        except filelock.Timeout:
-            raise StoreError(
-                f"run {self.run_id} in {self.path} is being written by another process. Wait until that one has "
-                "finished, or choose another --results folder."
-            ) from None
-        except OSError as problem:
-            raise StoreError(f"cannot lock {self.path}: {problem.strerror or problem}.") from problem
-        try:
-            yield
-        finally:
-            guard.release()
+        return hold_run(self.path, shard)
 
     def record(self, name: str) -> SequenceRecord | None:
         """The record of a finished sequence, None if it is not finished."""
@@ -172,6 +163,19 @@ class Run:
         path = self.path / "environments" / f"{environment.sha256[:12]}.json"
         if not path.is_file():
             write_whole(path, to_json(environment))
+
+    def add_timing(self, document: cabc.Mapping[str, object]) -> Path:
+        """Keep where the time of one call went: ``timings/<utc>.json``; no part of the run's identity."""
+        stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+        names = (f"{stamp}-{os.getpid()}" + (f"-{number}" if number else "") for number in itertools.count())
+        # a clock that was set back gives an old name again, which must not replace the old file
+        path = next(path for name in names if not (path := self.path / "timings" / f"{name}.json").exists())
+        write_whole(path, json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+        return path
+
+    def timings(self) -> list[dict[str, object]]:
+        """Everything that :meth:`add_timing` kept."""
+        return [dict(read_json(path)) for path in sorted((self.path / "timings").glob("*.json"))]
 
     def _boxes_path(self, name: str) -> Path:
         return self.path / "sequences" / f"{file_name(name)}.csv"

@@ -69,11 +69,9 @@ def load_tracker(
         UnknownNameError: No such name; the text offers the nearest one.
         TrackerError: The own file cannot be used, or weights are missing, unfit or not wanted.
     """
+    check_name(catalog, name)
     if name in catalog:
         return _build(catalog[name], options)
-    if ":" not in name and not name.endswith(".py"):
-        hint = "An own tracker is given as FILE.py:CLASS."
-        raise unknown_name("tracker", name, catalog, hint)
     from evalkit.tracking.own import load_own
 
     tracker = load_own(name, options, timeout=timeout)
@@ -83,6 +81,16 @@ def load_tracker(
             f"results would be mixed up. Rename the class."
         )
     return tracker
+
+
+def check_name(catalog: cabc.Mapping[str, TrackerEntry], name: str) -> None:
+    """Refuse what is neither a name of the catalogue nor of the form of an own tracker.
+
+    Raises:
+        UnknownNameError: The text offers the nearest name.
+    """
+    if name not in catalog and ":" not in name and not name.endswith(".py"):
+        raise unknown_name("tracker", name, catalog, "An own tracker is given as FILE.py:CLASS.")
 
 
 def check_modalities(info: TrackerInfo, available: cabc.Set[Modality], where: str) -> None:

@@ -1,0 +1,423 @@
+"""Sharing sequences among workers: longest first, to whoever has room; what a dead worker held goes back.
+
+The main process hands tasks out and takes events in; results do not pass through it, each worker writes its own into
+the store. How messages travel is the business of a :class:`Transport`.
+"""
+
+import collections.abc as cabc
+import enum
+import heapq
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from evalkit.errors import EvalkitError, StoreError, TrackerError
+from evalkit.store.manifest import RunEnvironment
+from evalkit.store.runs import Run
+from evalkit.tracking.interface import TrackerInfo
+from evalkit.tracking.interrupts import Interrupts, held_back
+from evalkit.tracking.messages import (
+    Broken,
+    Close,
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    Lost,
+    Message,
+    Note,
+    Progress,
+    Push,
+    Ready,
+    Stop,
+    Task,
+)
+from evalkit.tracking.timing import LoopTiming, merged
+
+SPARE = 2
+"""Sequences that a worker holds beyond its capacity, so that a free slot never waits for the main process."""
+LIVES = 2
+"""A worker that dies is replaced once."""
+DEADLY = 3
+"""A sequence that was under way when a worker died so many times is not tried again."""
+TICK = 0.5
+SLOW_START = 60.0
+"""Seconds after which a worker that has not started no longer has a share of the sequences reserved."""
+
+
+class Transport(Protocol):
+    """Starts workers, carries messages; no method blocks longer than its time limit."""
+
+    @property
+    def ranks(self) -> cabc.Sequence[int]:
+        """Numbers of the workers."""
+        ...
+
+    def start(self, rank: int) -> None:
+        """Start a worker, or its replacement."""
+        ...
+
+    def send(self, rank: int, message: Message) -> None:
+        """Send, without waiting; nothing happens if the worker is gone."""
+        ...
+
+    def receive(self, timeout: float) -> list[tuple[int, Event]]:
+        """Events that have arrived, after at most ``timeout`` seconds; :class:`Lost` when a worker is gone."""
+        ...
+
+    def kill(self, rank: int) -> None:
+        """End a worker at once."""
+        ...
+
+    def close(self) -> None:
+        """End all workers at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds after which waiting ends.
+
+    Attributes:
+        start: For a worker to build its tracker.
+        silence: Without a frame from a worker that has sequences.
+        stop: For workers to write what is finished after a stop.
+    """
+
+    start: float = 600.0
+    silence: float = 3600.0
+    stop: float = 30.0
+
+
+@dataclass(slots=True)
+class Reports:
+    """Called while the run goes on.
+
+    Attributes:
+        frames: With a number of frames done.
+        failure: With a task and its error.
+        note: With what the user should know.
+    """
+
+    frames: cabc.Callable[[int], None] = lambda _: None
+    failure: cabc.Callable[[Task, str], None] = lambda _task, _error: None
+    note: cabc.Callable[[str], None] = lambda _: None
+
+
+class SeatState(enum.Enum):
+    """What is known of a worker."""
+
+    STARTING = "starting"
+    WORKING = "working"
+    GONE = "gone"
+
+
+@dataclass(slots=True)
+class Seat:
+    """A worker as the main process sees it.
+
+    Attributes:
+        state: What is known of it.
+        lives: How often it may still be started.
+        capacity: Streams that it tracks together.
+        hand: Its tasks by number.
+        heard: When it was started, or last gave a sign of work.
+    """
+
+    state: SeatState = SeatState.GONE
+    lives: int = LIVES
+    capacity: int = 1
+    hand: dict[int, Task] = field(default_factory=dict)
+    heard: float = 0.0
+
+
+class Dispatcher:
+    """Runs tasks on the workers of a transport.
+
+    Use as a context manager; leaving it ends all workers.
+
+    Args:
+        transport: Carries messages.
+        limits: Time limits.
+        accept: Called with a worker's environment and host when it is ready; raises if it must not take part.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        limits: Limits,
+        accept: cabc.Callable[[RunEnvironment, str], None] = lambda _environment, _host: None,
+    ) -> None:
+        self._transport = transport
+        self._limits = limits
+        self._accept = accept
+        self._seats = {rank: Seat() for rank in transport.ranks}
+        self._first: Ready | None = None
+        self._queue: list[tuple[int, int, int]] = []
+        self._open: dict[int, Task] = {}
+        self._deaths: dict[int, int] = {}
+        self._reasons: dict[int, str] = {}
+        self._timings: list[LoopTiming] = []
+        self._environments: dict[str, RunEnvironment] = {}
+        self._runs: dict[Path, Run] = {}
+        self._reports = Reports()
+
+    def __enter__(self) -> "Dispatcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._transport.close()
+
+    # ---- the two things that callers do
+
+    def start(self) -> TrackerInfo:
+        """Start all workers and wait for the first one.
+
+        Returns:
+            What it says of its tracker.
+
+        Raises:
+            EvalkitError: A worker cannot build the tracker.
+        """
+        for rank in self._seats:
+            self._start(rank)
+        with held_back() as interrupts:
+            while self._first is None:
+                for rank, event in self._receive():
+                    match event:
+                        case Broken(error=error):
+                            raise error
+                        case Lost(reason):
+                            raise TrackerError(f"worker {rank} ended before it had built its tracker: {reason}.")
+                        case _:
+                            self._handle(rank, event)
+                interrupts.check()
+        return self._first.info
+
+    def run(self, tasks: cabc.Iterable[Task], reports: Reports) -> LoopTiming:
+        """Have all tasks done, as far as workers survive.
+
+        Tasks that are left when the last worker is gone stay missing in their runs; those that were under way then
+        have a failure that says why.
+
+        Args:
+            tasks: What to do.
+            reports: Progress.
+
+        Returns:
+            The workers' counters, added.
+
+        Raises:
+            StoreError: Results cannot be written.
+            KeyboardInterrupt: Passed on, after the workers have written what was finished.
+        """
+        self._reports = reports
+        self._open = {task.number: task for task in tasks}
+        self._runs = {task.run.path: task.run for task in self._open.values()}
+        self._note_environments()
+        for task in self._open.values():
+            self._queue_up(task)
+        with held_back() as interrupts:
+            try:
+                while self._open and self._alive():
+                    self._hand_out()
+                    for rank, event in self._receive():
+                        self._handle(rank, event)
+                    interrupts.check()
+            except (KeyboardInterrupt, EvalkitError):
+                self._end(Stop(), interrupts)
+                raise
+            self._give_up()
+            self._end(Close(), interrupts)
+        return self.timing
+
+    @property
+    def timing(self) -> LoopTiming:
+        """The counters of the workers that have ended, added."""
+        return merged(self._timings) if self._timings else LoopTiming()
+
+    # ---- events
+
+    def _receive(self) -> list[tuple[int, Event]]:
+        events = self._transport.receive(TICK)
+        now = time.monotonic()
+        for rank, seat in self._seats.items():
+            silent = now - seat.heard
+            if seat.state is SeatState.STARTING and silent > self._limits.start:
+                self._transport.kill(rank)
+                events.append((rank, Lost(f"did not start within {self._limits.start:g} s")))
+            elif seat.state is SeatState.WORKING and seat.hand and silent > self._limits.silence:
+                self._transport.kill(rank)
+                events.append((rank, Lost(f"tracked no frame for {self._limits.silence:g} s")))
+        return events
+
+    def _handle(self, rank: int, event: Event) -> None:
+        seat = self._seats[rank]
+        if seat.state is SeatState.GONE:
+            return  # a late word of one that was given up
+        match event:
+            case Ready():
+                self._welcome(rank, event)
+            case Progress(frames, capacity):
+                seat.capacity = max(capacity, seat.capacity)
+                self._reports.frames(frames)
+            case Finished(number):
+                self._settle(seat, number)
+            case Failed(number, error):
+                if (task := self._settle(seat, number)) is not None:
+                    self._reports.failure(task, error)
+            case Note(text):
+                self._reports.note(f"worker {rank}: {text}")
+            case _:
+                self._part(rank, event)
+        seat.heard = time.monotonic()
+
+    def _part(self, rank: int, event: Event) -> None:
+        """A worker has ended, as asked or not."""
+        match event:
+            case Ended(timing):
+                self._timings.append(timing)
+                if self._open:
+                    self._lose(rank, "it ended too early")
+                else:
+                    self._dismiss(self._seats[rank])
+            case Broken(error, fatal, timing):
+                self._timings += [] if timing is None else [timing]
+                if fatal:
+                    self._dismiss(self._seats[rank])
+                    raise error
+                self._lose(rank, str(error))
+            case Lost(reason):
+                self._lose(rank, reason)
+
+    def _welcome(self, rank: int, ready: Ready) -> None:
+        if self._first is None:
+            self._first = ready
+        elif ready.info != self._first.info:
+            raise TrackerError(
+                f"worker {rank} on {ready.host} has another tracker than the first one on {self._first.host}: "
+                f"{_difference(self._first.info, ready.info)}. Put the same files on all machines."
+            )
+        self._accept(ready.environment, ready.host)
+        self._environments[ready.environment.sha256] = ready.environment
+        self._note_environments()
+        self._seats[rank].state = SeatState.WORKING
+        self._seats[rank].capacity = ready.capacity
+
+    def _note_environments(self) -> None:
+        for run in self._runs.values():
+            for environment in self._environments.values():
+                run.add_environment(environment)
+
+    def _settle(self, seat: Seat, number: int) -> Task | None:
+        seat.hand.pop(number, None)
+        return self._open.pop(number, None)
+
+    def _lose(self, rank: int, reason: str) -> None:
+        """A worker is gone: take its tasks back and start another one in its place, once."""
+        self._transport.kill(rank)  # what is left of it must not speak for the next one
+        seat = self._seats[rank]
+        seat.state = SeatState.GONE
+        tasks, seat.hand = seat.hand, {}
+        for number, task in tasks.items():
+            self._deaths[number] = self._deaths.get(number, 0) + 1
+            self._reasons[number] = f"worker {rank} was lost while this sequence was under way: {reason}"
+            if task.run.record(task.name) is not None:  # written, but it could not say so any more
+                self._open.pop(number, None)
+            elif self._deaths[number] >= DEADLY:
+                self._abandon(task)
+            else:
+                self._queue_up(task)
+        again = seat.lives > 0 and bool(self._open)
+        self._reports.note(f"worker {rank} was lost: {reason}" + ("; starting another one" if again else ""))
+        if again:
+            self._start(rank)
+
+    # ---- tasks
+
+    def _queue_up(self, task: Task) -> None:
+        suspect = int(self._deaths.get(task.number, 0) > 1)  # may be what kills the workers: after all others
+        heapq.heappush(self._queue, (suspect, -task.length, task.number))
+
+    def _hand_out(self) -> None:
+        """Fill the workers' hands one task at a time, so that the longest sequences spread over them."""
+        alive = len(self._alive())
+        share = -(-len(self._open) // max(alive, 1))
+        given: dict[int, list[Task]] = {}
+        while self._queue:
+            hungry = [
+                (len(seat.hand) / seat.capacity, rank)
+                for rank, seat in self._seats.items()
+                if seat.state is SeatState.WORKING and len(seat.hand) < min(seat.capacity + SPARE, share)
+            ]
+            if not hungry:
+                break
+            rank = min(hungry)[1]
+            task = self._open[heapq.heappop(self._queue)[2]]
+            seat = self._seats[rank]
+            if not seat.hand:
+                seat.heard = time.monotonic()
+            seat.hand[task.number] = task
+            given.setdefault(rank, []).append(task)
+        for rank, tasks in given.items():
+            self._transport.send(rank, Push(tuple(tasks)))
+
+    def _abandon(self, task: Task) -> None:
+        text = self._reasons[task.number]
+        task.run.write_failure(task.name, text, text)
+        self._open.pop(task.number, None)
+        self._reports.failure(task, text)
+
+    def _give_up(self) -> None:
+        """No worker is left: say of the tasks that were under way what became of them."""
+        for number in [number for number in self._open if number in self._reasons]:
+            self._abandon(self._open[number])
+
+    # ---- workers
+
+    def _alive(self) -> list[Seat]:
+        """Workers that work, and those that will soon; all that may still come if there are no others."""
+        soon = time.monotonic() - SLOW_START
+        present = [seat for seat in self._seats.values() if seat.state is not SeatState.GONE]
+        return [seat for seat in present if seat.state is SeatState.WORKING or seat.heard > soon] or present
+
+    def _start(self, rank: int) -> None:
+        seat = self._seats[rank]
+        seat.lives -= 1
+        seat.state = SeatState.STARTING
+        seat.heard = time.monotonic()
+        self._transport.start(rank)
+
+    def _dismiss(self, seat: Seat) -> None:
+        seat.state = SeatState.GONE
+        seat.hand.clear()
+
+    def _end(self, message: Close | Stop, interrupts: Interrupts) -> None:
+        """Let the workers end by themselves for a while, or until asked again; the context manager ends the rest."""
+        asked = interrupts.count
+        self._open.clear()
+        for rank, seat in self._seats.items():
+            if seat.state is SeatState.STARTING:
+                self._transport.kill(rank)
+                self._dismiss(seat)
+            elif seat.state is SeatState.WORKING:
+                self._transport.send(rank, message)
+        deadline = time.monotonic() + self._limits.stop
+        while time.monotonic() < deadline and interrupts.count == asked:
+            if all(seat.state is SeatState.GONE for seat in self._seats.values()):
+                break
+            for rank, event in self._transport.receive(TICK):
+                try:
+                    self._handle(rank, event)
+                except StoreError as problem:
+                    self._reports.note(str(problem))
+
+
+def _difference(first: TrackerInfo, other: TrackerInfo) -> str:
+    fields = ("name", "config", "weights_sha256", "modalities", "required", "deterministic")
+    return "; ".join(
+        f"{name}: {getattr(first, name)} there, {getattr(other, name)} here"
+        for name in fields
+        if getattr(first, name) != getattr(other, name)
+    )

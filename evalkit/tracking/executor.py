@@ -1,0 +1,108 @@
+"""Who does the tracking: this process, workers on this machine, or workers on many. Callers do not see a difference."""
+
+import collections.abc as cabc
+import contextlib
+from typing import Any, Protocol
+
+from evalkit.store.manifest import RunEnvironment
+from evalkit.store.runs import Run
+from evalkit.tracking.dispatch import Dispatcher, Limits, Reports, Transport
+from evalkit.tracking.interface import Tracker, TrackerInfo
+from evalkit.tracking.loop import LoopSettings, run_jobs
+from evalkit.tracking.messages import Task
+from evalkit.tracking.source import Job
+from evalkit.tracking.storing import Place, StoreSink
+from evalkit.tracking.timing import LoopTiming
+
+
+class Executor(Protocol):
+    """Tracks sequences and stores what finishes."""
+
+    @property
+    def info(self) -> TrackerInfo:
+        """What the tracker says of itself."""
+        ...
+
+    @property
+    def timing(self) -> LoopTiming:
+        """Where the time went so far."""
+        ...
+
+    def run(self, tasks: cabc.Sequence[Task], reports: Reports) -> None:
+        """Track all tasks; those that could not be tracked stay missing in their runs.
+
+        Raises:
+            StoreError: Results cannot be written.
+            KeyboardInterrupt: Passed on, after what was finished has been written.
+        """
+        ...
+
+
+class InProcess:
+    """One slot loop in this process.
+
+    Args:
+        tracker: The tracker.
+        settings: Of the loop.
+        device: For the records.
+        environment: For the records.
+    """
+
+    def __init__(
+        self, tracker: Tracker[Any, Any], settings: LoopSettings, *, device: str, environment: RunEnvironment
+    ) -> None:
+        self.info = tracker.info
+        self.timing = LoopTiming()
+        self._tracker = tracker
+        self._settings = settings
+        self._place = Place(device, 0, environment.sha256)
+        self._environment = environment
+
+    def run(self, tasks: cabc.Sequence[Task], reports: Reports) -> None:
+        """See :class:`Executor`."""
+        for run in {task.run.path: task.run for task in tasks}.values():
+            run.add_environment(self._environment)
+        jobs = [Job(task.name, task.frames, task.initial_box, task.length) for task in tasks]
+        known = {id(job): task for job, task in zip(jobs, tasks, strict=True)}
+        runs: dict[int, Run] = {key: task.run for key, task in known.items()}
+
+        def failed(job: Job, error: str) -> None:
+            reports.failure(known[id(job)], error)
+
+        sink = StoreSink(runs, self._place, self.timing, lambda _: None, failed)
+        run_jobs(self._tracker, jobs, sink, self._settings, reports.frames, on_note=reports.note, timing=self.timing)
+
+
+class Workers:
+    """Several processes, each with a slot loop of its own; see :mod:`evalkit.tracking.dispatch`.
+
+    Args:
+        dispatcher: Started.
+        info: Of the tracker, as the workers say.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, info: TrackerInfo) -> None:
+        self.info = info
+        self._dispatcher = dispatcher
+
+    @property
+    def timing(self) -> LoopTiming:
+        """Of the workers that have ended."""
+        return self._dispatcher.timing
+
+    def run(self, tasks: cabc.Sequence[Task], reports: Reports) -> None:
+        """See :class:`Executor`."""
+        self._dispatcher.run(tasks, reports)
+
+
+@contextlib.contextmanager
+def workers(
+    transport: Transport, limits: Limits, accept: cabc.Callable[[RunEnvironment, str], None]
+) -> cabc.Iterator[Executor]:
+    """Start workers; leaving the context ends them.
+
+    Raises:
+        EvalkitError: They cannot build the tracker, or one must not take part.
+    """
+    with Dispatcher(transport, limits, accept) as dispatcher:
+        yield Workers(dispatcher, dispatcher.start())

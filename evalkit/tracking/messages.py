@@ -1,0 +1,147 @@
+"""What a run's main process and its workers say to each other; frozen values that can be pickled."""
+
+import collections.abc as cabc
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.boxes import Boxes
+from evalkit.sequences import FrameSource
+from evalkit.store.manifest import RunEnvironment
+from evalkit.store.runs import Run
+from evalkit.tracking.catalog import TrackerEntry
+from evalkit.tracking.interface import TrackerInfo, TrackerOptions
+from evalkit.tracking.loop import LoopSettings
+from evalkit.tracking.timing import LoopTiming
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker needs to build its own tracker and to run.
+
+    Attributes:
+        tracker: What the user typed.
+        catalog: Trackers known by name.
+        options: Weights, device, precision, seed.
+        settings: Of the slot loop.
+        timeout: Seconds for one frame of an own tracker.
+        rank: Number of the worker.
+        code: Folders whose sources decide boxes, for the environment record.
+    """
+
+    tracker: str
+    catalog: cabc.Mapping[str, TrackerEntry]
+    options: TrackerOptions
+    settings: LoopSettings
+    timeout: float
+    rank: int
+    code: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A job on its way: its number, the run that it belongs to, and what makes a :class:`~.source.Job`."""
+
+    number: int
+    run: Run
+    name: str
+    frames: FrameSource
+    initial_box: Boxes
+    length: int
+
+
+# ---- from the main process to a worker
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Further sequences."""
+
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """No more will come: finish and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Drop what is under way, write what is finished, end."""
+
+
+Message = Push | Close | Stop
+
+
+# ---- from a worker to the main process
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The tracker is built."""
+
+    info: TrackerInfo
+    environment: RunEnvironment
+    host: str
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Frames done since the last one; the capacity now."""
+
+    frames: int
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A task's result is in the store."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A task's error is in the store."""
+
+    number: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the user should know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The worker has ended as asked."""
+
+    timing: LoopTiming
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The worker cannot go on.
+
+    Attributes:
+        error: What happened, as in the worker.
+        fatal: It would happen to every worker: no results can be written.
+        timing: Until then, None if it did not come to work.
+    """
+
+    error: Exception
+    fatal: bool
+    timing: LoopTiming | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Said by the transport: the worker is gone."""
+
+    reason: str
+
+
+Event = Ready | Progress | Finished | Failed | Note | Ended | Broken | Lost

@@ -1,0 +1,169 @@
+"""Workers as Ray actors on any number of machines that share the data and the results folder.
+
+Ray gives each actor a GPU of its own and starts it wherever one is free. Actors are called directly and every wait has
+a time limit: Ray's own pool of actors was seen to hang when one of them was killed.
+"""
+
+import collections.abc as cabc
+import contextlib
+import logging
+import os
+import queue
+import threading
+from typing import Any
+
+from evalkit.errors import EvalkitError
+from evalkit.tracking.messages import Broken, Ended, Event, Lost, Message, Order
+from evalkit.tracking.threads import DaemonPool
+from evalkit.tracking.worker import Worker
+
+CONNECT_SECONDS = 120.0
+ANSWER_SECONDS = 30.0
+POLL_SECONDS = 1.0
+
+
+class RayWorker:
+    """The actor: a worker in a thread, its events in a queue."""
+
+    def __init__(self, order: Order) -> None:
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._worker = Worker(order, self._events.put)
+        threading.Thread(target=self._worker.run, name="worker", daemon=True).start()
+
+    def tell(self, message: Message) -> None:
+        """Take a message."""
+        self._worker.tell(message)
+
+    def poll(self, seconds: float) -> list[Event]:
+        """Events that have arrived; waits for the first one up to ``seconds``."""
+        events: list[Event] = []
+        with contextlib.suppress(queue.Empty):
+            events.append(self._events.get(timeout=seconds))
+            while True:
+                events.append(self._events.get_nowait())
+        return events
+
+
+class RayTransport:
+    """Actors with one GPU each, or with one processor core on machines without.
+
+    Args:
+        orders: One per worker.
+        gpus: One GPU per actor.
+        address: Of a running cluster, "auto" for the one that this machine belongs to, None to start one here.
+
+    Raises:
+        EvalkitError: Ray is not installed, or the cluster cannot be reached.
+    """
+
+    def __init__(self, orders: cabc.Sequence[Order], *, gpus: bool, address: str | None) -> None:
+        self._orders = {order.rank: order for order in orders}
+        self._gpus = gpus
+        self._ray = connect(address)
+        self._actors: dict[int, Any] = {}
+        self._polls: dict[Any, int] = {}
+
+    @property
+    def ranks(self) -> cabc.Sequence[int]:
+        """Numbers of the workers."""
+        return list(self._orders)
+
+    def start(self, rank: int) -> None:
+        """Ask for an actor; Ray creates it when a machine has room for it."""
+        kind = self._ray.remote(RayWorker).options(
+            num_cpus=1, num_gpus=int(self._gpus), max_restarts=0, max_concurrency=4, scheduling_strategy="SPREAD"
+        )
+        self._actors[rank] = kind.remote(self._orders[rank])
+        self._poll(rank)
+
+    def send(self, rank: int, message: Message) -> None:
+        """Call the actor and do not wait; if it is gone, the pending poll says so."""
+        if rank in self._actors:
+            self._actors[rank].tell.remote(message)
+
+    def receive(self, timeout: float) -> list[tuple[int, Event]]:
+        """What has arrived from all actors."""
+        waiting = list(self._polls)
+        ready, _ = self._ray.wait(waiting, num_returns=1, timeout=timeout) if waiting else ([], [])
+        if ready:  # and whatever else is there by now
+            ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
+        events: list[tuple[int, Event]] = []
+        for reference in ready:
+            rank = self._polls.pop(reference, None)
+            if rank is not None:
+                events += [(rank, event) for event in self._answer(rank, reference)]
+        return events
+
+    def kill(self, rank: int) -> None:
+        """End an actor's process."""
+        actor = self._actors.pop(rank, None)
+        self._polls = {reference: other for reference, other in self._polls.items() if other != rank}
+        if actor is not None:
+            with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
+                self._ray.kill(actor, no_restart=True)
+
+    def close(self) -> None:
+        """End all actors and leave the cluster."""
+        for rank in list(self._actors):
+            self.kill(rank)
+        with contextlib.suppress(TimeoutError):
+            DaemonPool(1, "ray").submit(self._ray.shutdown).result(ANSWER_SECONDS)
+
+    def _poll(self, rank: int) -> None:
+        self._polls[self._actors[rank].poll.remote(POLL_SECONDS)] = rank
+
+    def _answer(self, rank: int, reference: Any) -> list[Event]:
+        try:
+            events: list[Event] = self._ray.get(reference, timeout=ANSWER_SECONDS)
+        except self._ray.exceptions.RayError as problem:  # the actor or its machine is gone, or does not answer
+            self.kill(rank)
+            first = next((line.strip() for line in str(problem).splitlines() if line.strip()), "no reason given")
+            return [Lost(f"{type(problem).__name__}: {first}")]
+        if not any(isinstance(event, Ended | Broken) for event in events):
+            self._poll(rank)
+        return events
+
+
+def connect(address: str | None) -> Any:
+    """Join a Ray cluster, or start one on this machine; usage statistics are off.
+
+    Returns:
+        The module ``ray``.
+
+    Raises:
+        EvalkitError: Ray is not installed, or the cluster cannot be reached in time.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of a future change
+    try:
+        import ray
+    except ImportError:
+        raise EvalkitError("--executor ray needs Ray: pip install 'evalkit[ray]'.") from None
+    if ray.is_initialized():
+        return ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+
+    def join() -> None:
+        ray.init(
+            address=address,
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=False,
+        )
+
+    try:
+        DaemonPool(1, "ray").submit(join).result(CONNECT_SECONDS)
+    except TimeoutError:
+        raise EvalkitError(f"Ray: no cluster at {address or 'this machine'} within {CONNECT_SECONDS:g} s.") from None
+    except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
+        raise EvalkitError(f"Ray: cannot use the cluster at {address or 'this machine'}: {problem}") from problem
+    return ray
+
+
+def cluster_resources(address: str | None) -> dict[str, float]:
+    """What a cluster has: ``{"CPU": 32.0, "GPU": 4.0, "nodes": 2.0, ...}``."""
+    ray = connect(address)
+    nodes = sum(bool(node["Alive"]) for node in ray.nodes())
+    return {**ray.cluster_resources(), "nodes": float(nodes)}

@@ -1,0 +1,92 @@
+"""The slot loop's sink that writes into the store; the same in this process and in a worker."""
+
+import collections.abc as cabc
+import datetime as dt
+import traceback
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalkit.errors import EvalkitError
+from evalkit.sequences import Trajectory
+from evalkit.store.manifest import SequenceRecord
+from evalkit.store.runs import Run
+from evalkit.tracking.source import Job
+from evalkit.tracking.timing import LoopTiming
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and how sequences are computed, for their records.
+
+    Attributes:
+        device: "cpu", "cuda:1".
+        rank: Number of the worker.
+        environment_sha256: Of the RunEnvironment.
+    """
+
+    device: str
+    rank: int
+    environment_sha256: str
+
+
+@dataclass(slots=True)
+class StoreSink:
+    """Writes what the loop finishes.
+
+    Jobs of several runs share one queue, so each job's run is looked up.
+
+    Attributes:
+        runs: ``id(job)`` -> its run.
+        place: For the records.
+        timing: The loop's counters; they know the capacity.
+        on_finished: Called after a job's result is on the disk.
+        on_failure: Called with a job and its error's text after that is on the disk.
+    """
+
+    runs: cabc.Mapping[int, Run]
+    place: Place
+    timing: LoopTiming
+    on_finished: cabc.Callable[[Job], None]
+    on_failure: cabc.Callable[[Job, str], None]
+
+    def finished(self, job: Job, trajectory: Trajectory) -> None:
+        """Write boxes and record."""
+        record = SequenceRecord(
+            name=job.name,
+            frames=len(trajectory),
+            initial_box=tuple(np.asarray(job.initial_box).tolist()),
+            predictions_sha256="",
+            file_sha256="",
+            seconds=float(np.nansum(trajectory.seconds)),
+            device=self.place.device,
+            capacity=self.timing.capacity,
+            rank=self.place.rank,
+            finished_utc=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            environment_sha256=self.place.environment_sha256,
+        )
+        self.runs[id(job)].write(record, trajectory)
+        self.on_finished(job)
+
+    def failed(self, job: Job, error: Exception) -> None:
+        """Write the error."""
+        self.on_failure(job, store_failure(self.runs[id(job)], job.name, error))
+
+
+def store_failure(run: Run, name: str, error: Exception) -> str:
+    """Keep an error beside the results and return its text on one line."""
+    text = one_line(error)
+    run.write_failure(name, text, "".join(traceback.format_exception(error)))
+    return text
+
+
+def one_line(error: Exception) -> str:
+    """What happened, with the frame where the loop noted it.
+
+    Example:
+        >>> one_line(EvalkitError("no space")), one_line(ValueError("out of ideas"))
+        ('no space', 'ValueError: out of ideas')
+    """
+    text = str(error) if isinstance(error, EvalkitError) else f"{type(error).__name__}: {error}"
+    notes = "; ".join(note for note in getattr(error, "__notes__", ()) if note not in text)
+    return f"{text} ({notes})" if notes else text

@@ -1,0 +1,49 @@
+"""Own trackers, written to a file, that misbehave once or for ever in the process that runs them."""
+
+from pathlib import Path
+
+SOURCE = '''
+import os, signal, time
+import numpy as np
+
+MARKER = {marker!r}
+
+
+def once():
+    """True for the first caller of all processes."""
+    try:
+        os.close(os.open(MARKER, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
+    return True
+
+
+class Drift:
+    def initialize(self, image, box):
+        self.box = np.array(box, float)
+        self.frame = 0
+
+    def track(self, image):
+        time.sleep({sleep})
+        self.frame += 1
+        self.box[:2] += image.mean() / 1000
+        {trouble}
+        return self.box.copy()
+'''
+
+KILLED_ONCE = "if self.frame == 5 and once(): os.kill(os.getpid(), signal.SIGKILL)"
+KILLED_ALWAYS = "if self.frame == 5: os.kill(os.getpid(), signal.SIGKILL)"
+KILLED_AT_WIDTH = "if self.frame == 5 and abs(self.box[2] - 12.5) < 0.1: os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def own_tracker(folder: Path, *, sleep: float = 0.0, trouble: str = "pass", top: str = "", name: str = "mine") -> str:
+    """Write the file and return what to type for ``--tracker``."""
+    path = folder / f"{name}.py"
+    path.write_text(SOURCE.format(marker=str(folder / "marker"), sleep=sleep, trouble=trouble) + top)
+    return f"{path}:Drift"
+
+
+def same_but_for_trouble(folder: Path, **settings: object) -> str:
+    """The same file content, so that identity and digest agree, with the trouble already spent."""
+    (folder / "marker").touch()
+    return own_tracker(folder, **settings)  # type: ignore[arg-type]
