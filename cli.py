@@ -18,7 +18,7 @@ COMMANDS = {
     "explain": ("score:explain", "The same boxes under every protocol; which rule moves the number."),
     "compare": ("score:compare", "Two trackers: paired test, interval, win/tie/loss."),
     "make-table": ("tables:make_table", "A table of scores: markdown, CSV, LaTeX, JSON."),
-    "make-plots": ("tables:make_plots", "Success and precision plots: PDF, PNG, SVG."),
+    "make-plots": ("plots:make_plots", "Curves, rankings, attributes, speed: PDF, PNG, SVG."),
     "render": ("render:render", "Truth and predictions drawn on the frames of a sequence."),
     "package-submission": ("submission:package_submission", "A run as the zip that a server wants."),
     "check-submission": ("submission:check", "Every defect of anyone's submission, before the upload."),

@@ -12,18 +12,8 @@ from matplotlib.colors import to_rgb
 from scores_by_hand import curves_of, lasot, longterm_of, make_scores
 
 from evalkit.errors import ScoringError
-from evalkit.report.figures import (
-    COLORS,
-    FORMATS,
-    NORMALIZED_PRECISION,
-    PRECISION,
-    SUCCESS,
-    benchmark_figures,
-    curve_figure,
-    figure_bytes,
-    save_figure,
-    styles,
-)
+from evalkit.report.figures import NORMALIZED_PRECISION, PRECISION, SUCCESS, benchmark_figures, curve_figure
+from evalkit.report.styles import COLORS, FORMATS, figure_bytes, save_figure, styles
 
 
 def scores(*names: str, **others: object) -> list:

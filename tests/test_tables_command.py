@@ -194,7 +194,7 @@ def test_plots_and_their_report(place: list[str], tmp_path: Path, results: Path)
     code, out, err = evalkit("make-plots", "lasot", *formats, "--output", output, "--verbose", *place)
     assert code == 0
     folder = output / "lasot"
-    stems = ["success", "precision", "normalized_precision"]
+    stems = ["success", "precision", "normalized_precision", "ranking", "speed", "attributes", "difference"]
     expected = {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg", "pdf")} | {"report.json"}
     assert {path.name for path in folder.iterdir()} == expected
     assert out.splitlines() == [str(folder)]
@@ -223,6 +223,23 @@ def test_raw_files_of_two_trackers_have_their_own_hashes(lasot: Path, tmp_path: 
     assert [entry["tracker"] for entry in inputs] == ["one", "two"]
     assert inputs[0]["predictions_sha256"] != inputs[1]["predictions_sha256"]
     assert inputs[0]["ground_truth_sha256"] == inputs[1]["ground_truth_sha256"]
+
+
+def test_only_the_plots_asked_for_are_drawn(place: list[str], tmp_path: Path) -> None:
+    chosen = ["--plot", "ranking,difference", "--format", "svg", "--output", tmp_path]
+    assert evalkit("make-plots", "lasot", *chosen, *place)[0] == 0
+    assert sorted(path.stem for path in (tmp_path / "lasot").iterdir()) == ["difference", "ranking", "report"]
+
+
+def test_a_plot_that_the_scores_do_not_allow_is_an_error_that_says_why(place: list[str], tmp_path: Path) -> None:
+    chosen = ["--plot", "difference", "--tracker", "kcf", "--output", tmp_path]
+    code, _, err = evalkit("make-plots", "lasot", *chosen, *place)
+    assert code == 1
+    assert "no plot difference" in err
+    assert "needs two trackers" in err
+    code, _, err = evalkit("make-plots", "lasot", "--plot", "succes", "--output", tmp_path, *place)
+    assert code == 2
+    assert "did you mean 'success'" in err
 
 
 def test_unknown_plot_format_is_wrong_usage(place: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""``evalkit make-table`` and ``evalkit make-plots``: scores as tables and figures."""
+"""``evalkit make-table``: scores as tables; and what is scored, for tables and figures."""
 
 import collections.abc as cabc
 import sys
@@ -20,28 +20,23 @@ if TYPE_CHECKING:
     from evalkit.report.table import Table
 
 FORMATS = ("text", "markdown", "latex", "csv", "json")
-PLOT_FORMATS = ("pdf", "png", "svg")
 
 
-def _names(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def names_option(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Values of a repeatable option that also takes comma lists, each once."""
     return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
 
 
-def _plot_formats(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    names = _names(ctx, param, values)
-    for name in names:
-        if name not in PLOT_FORMATS:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(PLOT_FORMATS)}.", ctx=ctx, param=param)
-    return names
-
-
-def _score_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+def score_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
     """Options that say which runs are scored, against which truth, by which rules."""
     for decorate in reversed(
         (
-            click.option("--tracker", "trackers", multiple=True, callback=_names, help="Default: all complete runs."),
-            click.option("--run", "run_ids", multiple=True, callback=_names, help="Run id, for trackers with several."),
+            click.option(
+                "--tracker", "trackers", multiple=True, callback=names_option, help="Default: all complete runs."
+            ),
+            click.option(
+                "--run", "run_ids", multiple=True, callback=names_option, help="Run id, for trackers with several."
+            ),
             click.option("--split", help="Default: the split that papers report."),
             click.option("--protocol", default="papers", show_default=True, help="Protocol id, official, or papers."),
             click.option("--predictions", type=click.Path(path_type=Path), help="Raw result files instead of runs."),
@@ -67,8 +62,10 @@ def _no_papers(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 @click.command()
-@click.option("--benchmark", "benchmarks", multiple=True, callback=_names, help="Repeatable, or names with commas.")
-@_score_options
+@click.option(
+    "--benchmark", "benchmarks", multiple=True, callback=names_option, help="Repeatable, or names with commas."
+)
+@score_options
 @click.option("--overview/--no-overview", default=None, help="Trackers against benchmarks; default: if several.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the suffix of --output, else text.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
@@ -109,7 +106,7 @@ def make_table(  # noqa: PLR0917 - one parameter per option
         raise click.UsageError(f"--output {output}: pass --format, or a suffix of {', '.join(SUFFIXES)}.")
     request = Request(**asked)
     specs = {name: get_benchmark(name, layout=request.layout) for name in benchmarks}
-    found = [_score(app, spec, request) for spec in specs.values()]
+    found = [score_request(app, spec, request) for spec in specs.values()]
     scores = [score for one in found for score in one.scores]
     tables = benchmark_tables(scores, specs, {key: fps for one in found for key, fps in one.speeds.items()})
     if overview or (overview is None and len(tables) == len(specs) > 1):  # several protocols have no overview
@@ -123,50 +120,6 @@ def make_table(  # noqa: PLR0917 - one parameter per option
         _show(tables)
     else:
         click.echo(write_tables(tables, chosen), nl=False)
-
-
-@click.command()
-@click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]", nargs=-1, required=True, callback=_names)
-@_score_options
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    callback=_plot_formats,
-    default=("pdf", "png"),
-    show_default=True,
-    help="pdf, png, svg; repeatable, or with commas.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
-    help="Folder; every benchmark gets one inside.",
-)
-@common_options
-@click.pass_obj
-def make_plots(app: App, /, benchmarks: tuple[str, ...], formats: tuple[str, ...], output: Path, **asked: Any) -> None:
-    r"""Draw success, precision and normalized precision; for DepthTrack precision-recall and F-score.
-
-    The files go to OUTPUT/BENCHMARK/, with a report.json that names every input by run id, hashes and protocol. The
-    folders are printed; with --verbose every file.
-
-    \b
-    Examples:
-      evalkit make-plots lasot --tracker kcf,ncc --data-root sample
-      evalkit make-plots lasot,uav123 --format svg --output figures
-    """
-    from evalkit.report.plots import write_plots
-
-    request = Request(**asked)
-    for name in benchmarks:
-        spec = get_benchmark(name, layout=request.layout)
-        found = _score(app, spec, request)
-        title = f"{spec.title} {found.scores[0].split}"
-        files = write_plots(found.scores, title, output / spec.name, formats, found.origins)
-        app.detail("\n".join(map(str, files)))
-        click.echo(output / spec.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +140,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scored:
+class Scored:
     """Scores of one benchmark; speeds and hashes by benchmark, tracker, run."""
 
     scores: list[Scores]
@@ -195,7 +148,10 @@ class _Scored:
     origins: "dict[Key, dict[str, str]]"
 
 
-def _score(app: App, spec: BenchmarkSpec, request: Request) -> _Scored:
+def score_request(
+    app: App, spec: BenchmarkSpec, request: Request, *, attributes: bool = False, interval: float | None = None
+) -> Scored:
+    """Score what was asked for, with the speeds and hashes of the results."""
     from evalkit.commands.inputs import compute_scores, from_files, from_store, load_truth
     from evalkit.report.origins import ground_truth_sha256, results_sha256
 
@@ -213,7 +169,14 @@ def _score(app: App, spec: BenchmarkSpec, request: Request) -> _Scored:
         candidates = from_store(truth, request.results, trackers=request.trackers, run_ids=request.run_ids)
         if not (request.trackers or request.run_ids or request.allow_missing):
             candidates = _complete(app, truth, candidates)
-    scores = compute_scores(truth, candidates, request.protocol, allow_missing=request.allow_missing)
+    scores = compute_scores(
+        truth,
+        candidates,
+        request.protocol,
+        allow_missing=request.allow_missing,
+        attributes=attributes,
+        interval=interval,
+    )
     ground_truth = ground_truth_sha256(truth.annotations)
     speeds: dict[Key, float] = {}
     origins: dict[Key, dict[str, str]] = {}
@@ -224,7 +187,7 @@ def _score(app: App, spec: BenchmarkSpec, request: Request) -> _Scored:
             speeds[key] = speed
         predictions = results_sha256(one.trajectories)
         origins[key] = {"predictions_sha256": predictions, "ground_truth_sha256": ground_truth}
-    return _Scored(scores, speeds, origins)
+    return Scored(scores, speeds, origins)
 
 
 def _complete(app: App, truth: "Truth", candidates: "list[Candidate]") -> "list[Candidate]":

@@ -42,9 +42,7 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
     """
     trackers = list(dict.fromkeys(score.tracker for score in scores))
     groups = {name: _one_each(scores, name) for name in dict.fromkeys(score.benchmark for score in scores)}
-    metrics = {
-        name: get_metric(_leading(headline(list(group.values()), specs[name])), name) for name, group in groups.items()
-    }
+    metrics = {name: get_metric(leading(list(group.values()), specs[name]), name) for name, group in groups.items()}
     notes = _Notes({(tracker, name): remarks(one) for name, group in groups.items() for tracker, one in group.items()})
     cells = []
     for tracker in trackers:
@@ -81,6 +79,12 @@ def headline(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> list[str]:
     return keys if len(keys) == len(spec.headline) else [*keys, *(key for key in reported if key not in keys)]
 
 
+def leading(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> str:
+    """The metric key that ranks trackers on a benchmark: F for DepthTrack, else the first of its headline."""
+    keys = headline(scores, spec)
+    return "longterm_f" if "longterm_f" in keys else keys[0]
+
+
 def remarks(score: Scores) -> list[str]:
     """What a reader of a score must know, as footnotes."""
     found = list(score.notes)
@@ -94,10 +98,6 @@ def labels(group: cabc.Sequence[Scores]) -> list[str]:
     """Tracker names, with the run id where a tracker occurs more than once."""
     names = [score.tracker for score in group]
     return [f"{s.tracker} ({s.run[:12]})" if names.count(s.tracker) > 1 else s.tracker for s in group]
-
-
-def _leading(keys: list[str]) -> str:
-    return "longterm_f" if "longterm_f" in keys else keys[0]
 
 
 def _benchmark_table(group: list[Scores], spec: BenchmarkSpec, speeds: cabc.Mapping[Key, float]) -> Table:

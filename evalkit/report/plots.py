@@ -6,10 +6,22 @@ import json
 import math
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 import evalkit
 from evalkit.errors import ScoringError
 from evalkit.report.build import Key, remarks, result_key
-from evalkit.report.figures import benchmark_figures, figure_bytes
+from evalkit.report.charts import (
+    MIN_ATTRIBUTES,
+    attribute_figure,
+    common_attributes,
+    difference_figure,
+    ranking_figure,
+    sequence_differences,
+    speed_figure,
+)
+from evalkit.report.figures import benchmark_figures
+from evalkit.report.styles import figure_bytes
 from evalkit.scoring.scores import Scores
 from evalkit.store.atomic import write_whole
 
@@ -17,17 +29,43 @@ SCHEMA = 1
 Origins = cabc.Mapping[Key, cabc.Mapping[str, str]]
 
 
-def write_plots(
-    scores: cabc.Sequence[Scores],
-    title: str,
-    folder: Path,
-    formats: cabc.Sequence[str],
-    origins: Origins | None = None,
-) -> list[Path]:
-    """Draw all plots that the scores of one benchmark allow.
+def all_figures(
+    scores: cabc.Sequence[Scores], title: str, key: str, speeds: cabc.Mapping[Key, float] | None = None
+) -> dict[str, Figure]:
+    """Every plot that the scores of one benchmark allow, by file name without suffix.
 
     Args:
         scores: Of one benchmark, split and protocol.
+        title: The benchmark's, as printed.
+        key: Metric of the plots that show a single one.
+        speeds: ``result_key`` -> frames per second, where known.
+    """
+    figures = benchmark_figures(scores, title)
+    if any(math.isfinite(score.summary.get(key, math.nan)) for score in scores):
+        figures["ranking"] = ranking_figure(scores, title, key)
+        if any(result_key(score) in (speeds or {}) for score in scores):
+            figures["speed"] = speed_figure(scores, title, key, speeds or {})
+    if len(common_attributes(scores, key)) >= MIN_ATTRIBUTES:
+        figures["attributes"] = attribute_figure(scores, title, key)
+    if len(scores) == 2 and sequence_differences(scores[0], scores[1], key)[0]:
+        figures["difference"] = difference_figure(scores[0], scores[1], title, key)
+    return figures
+
+
+def write_plots(
+    figures: cabc.Mapping[str, Figure],
+    scores: cabc.Sequence[Scores],
+    title: str,
+    folder: Path,
+    *,
+    formats: cabc.Sequence[str],
+    origins: Origins | None = None,
+) -> list[Path]:
+    """Write figures of the scores of one benchmark.
+
+    Args:
+        figures: File name without suffix -> figure, as :func:`all_figures` makes them.
+        scores: What they show.
         title: The benchmark's, as printed.
         folder: Gets ``success.pdf``, ..., and ``report.json``, which is written last.
         formats: Of "pdf", "png", "svg".
@@ -37,12 +75,11 @@ def write_plots(
         The files written.
 
     Raises:
-        ScoringError: The protocol has no curves, or the scores cannot be drawn together.
+        ScoringError: There is no figure.
         StoreError: A file cannot be written.
     """
-    figures = benchmark_figures(scores, title)
     if not figures:
-        raise ScoringError(f"{title}: protocol {scores[0].protocol if scores else '?'} reports no curves to plot.")
+        raise ScoringError(f"{title}: nothing to plot under protocol {scores[0].protocol if scores else '?'}.")
     files = {
         f"{name}.{form}": figure_bytes(figure, form)
         for name, figure in figures.items()

@@ -1,0 +1,111 @@
+"""``evalkit make-plots``: scores as figures."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalkit.benchmarks import get_benchmark
+from evalkit.commands.common import App, common_options
+from evalkit.commands.tables import Request, names_option, score_options, score_request
+from evalkit.errors import ScoringError, unknown_name
+
+PLOT_FORMATS = ("pdf", "png", "svg")
+PLOTS = (
+    "success",
+    "precision",
+    "normalized_precision",
+    "precision_recall",
+    "f_score",
+    "ranking",
+    "attributes",
+    "speed",
+    "difference",
+)
+LEVEL = 0.95  # of the intervals in the ranking plot
+
+
+def _plot_formats(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    names = names_option(ctx, param, values)
+    for name in names:
+        if name not in PLOT_FORMATS:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(PLOT_FORMATS)}.", ctx=ctx, param=param)
+    return names
+
+
+def _plot_names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    names = names_option(ctx, param, values)
+    for name in names:
+        if name not in PLOTS:
+            raise click.BadParameter(str(unknown_name("plot", name, PLOTS)), ctx=ctx, param=param)
+    return names
+
+
+@click.command()
+@click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]", nargs=-1, required=True, callback=names_option)
+@score_options
+@click.option(
+    "--plot",
+    "plots",
+    multiple=True,
+    callback=_plot_names,
+    help=f"Default: all that the scores allow. {', '.join(PLOTS)}; repeatable, or with commas.",
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    callback=_plot_formats,
+    default=("pdf", "png"),
+    show_default=True,
+    help="pdf, png, svg; repeatable, or with commas.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder; every benchmark gets one inside.",
+)
+@common_options
+@click.pass_obj
+def make_plots(
+    app: App,
+    /,
+    benchmarks: tuple[str, ...],
+    plots: tuple[str, ...],
+    formats: tuple[str, ...],
+    output: Path,
+    **asked: Any,
+) -> None:
+    r"""Draw curves, ranking, attribute radar, speed against accuracy, and two trackers sequence by sequence.
+
+    The files go to OUTPUT/BENCHMARK/, with a report.json that names every input by run id, hashes and protocol. The
+    folders are printed; with --verbose every file. The difference per sequence is drawn for exactly two trackers.
+
+    \b
+    Examples:
+      evalkit make-plots lasot --tracker kcf,ncc --data-root sample
+      evalkit make-plots lasot,uav123 --format svg --output figures
+      evalkit make-plots uav123 --tracker kcf,ncc --plot attributes,difference --data-root sample
+    """
+    from evalkit.report.build import leading
+    from evalkit.report.plots import all_figures, write_plots
+
+    request = Request(**asked)
+    for name in benchmarks:
+        spec = get_benchmark(name, layout=request.layout)
+        found = score_request(app, spec, request, attributes=True, interval=LEVEL)
+        title = f"{spec.title} {found.scores[0].split}"
+        figures = all_figures(found.scores, title, leading(found.scores, spec), found.speeds)
+        lacking = [plot for plot in plots if plot not in figures]
+        if lacking:
+            raise ScoringError(
+                f"{title}: the scores of {len(found.scores)} trackers under {found.scores[0].protocol} allow no "
+                f"plot {', '.join(lacking)}; they allow {', '.join(figures)}. (`difference` needs two trackers, "
+                "`attributes` annotated challenges, `speed` runs with times.)"
+            )
+        chosen = {plot: figure for plot, figure in figures.items() if not plots or plot in plots}
+        files = write_plots(chosen, found.scores, title, output / spec.name, formats=formats, origins=found.origins)
+        app.detail("\n".join(map(str, files)))
+        click.echo(output / spec.name)

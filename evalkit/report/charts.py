@@ -1,0 +1,244 @@
+"""Figures beside the curves: ranking bars, attribute radar, speed against accuracy, two trackers per sequence."""
+
+import collections.abc as cabc
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.projections.polar import PolarAxes
+from matplotlib.ticker import FuncFormatter
+
+from evalkit.boxes import FloatArray
+from evalkit.errors import ScoringError
+from evalkit.report.build import Key, labels, result_key
+from evalkit.report.metrics import get_metric
+from evalkit.report.styles import GREY, add_legend, checked_title, empty_figure, styles
+from evalkit.scoring.scores import Scores
+
+MIN_ATTRIBUTES = 3  # fewer make no radar
+REAL_TIME = 25.0  # frames per second, drawn as a line
+_DARK, _LIGHT, _EDGE = "#0b5cab", "#c9d8ea", "#171723"
+_NAMED = 3  # sequences named at each end of a difference plot
+
+
+def ranking_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Figure:
+    """Bars of one metric, the best tracker on top, with bootstrap intervals where the scores have them.
+
+    Source: GOT-10k's ranking by average overlap.
+
+    Args:
+        scores: Of one benchmark and protocol.
+        title: The benchmark's, as printed.
+        key: Metric key.
+
+    Raises:
+        ScoringError: The scores lack the metric or cannot be drawn together.
+    """
+    metric = get_metric(key, scores[0].benchmark if scores else "")
+    named = sorted(_values(scores, key, title), key=lambda pair: pair[1].summary[key])
+    height = 1.3 + 0.34 * len(named)
+    figure, axes = empty_figure(checked_title(scores, f"{_spoken(key, metric.label)} on {title}"), height=height)
+    values = np.array([score.summary[key] for _, score in named])
+    best = len(named) - 1
+    colors = [_DARK if place == best else _LIGHT for place in range(len(named))]
+    places = np.arange(len(named))
+    axes.barh(places, values, height=0.66, color=colors, edgecolor=_EDGE, linewidth=0.6, zorder=3)
+    _whiskers(axes, [score.intervals.get(key) for _, score in named], values)
+    ends = [max(value, *score.intervals.get(key, (0.0, 0.0))) for value, (_, score) in zip(values, named, strict=True)]
+    for place, (value, end) in enumerate(zip(values, ends, strict=True)):
+        axes.annotate(f"{value:.3f}", (end, place), (5, 0), textcoords="offset points", va="center", size=9)
+    axes.set_yticks(places, [label for label, _ in named], parse_math=False)
+    axes.tick_params(axis="y", labelcolor=_EDGE)
+    axes.set(xlim=(0, min(1.0, max(ends) * 1.16) or 1.0), xlabel=_spoken(key, metric.label))
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Figure:
+    """A radar of one metric over the challenge attributes that all scores have.
+
+    Every attribute is written with its number of sequences and the best value.
+
+    Raises:
+        ScoringError: Fewer than three common attributes, or the scores cannot be drawn together.
+    """
+    text = checked_title(scores, f"{_spoken(key, get_metric(key, scores[0].benchmark).label)} by attribute on {title}")
+    codes = common_attributes(scores, key)
+    if len(codes) < MIN_ATTRIBUTES:
+        raise ScoringError(
+            f"plot {text!r}: a radar needs {MIN_ATTRIBUTES} attributes, the scores share {len(codes)}. "
+            "Score with attributes, or leave this plot out."
+        )
+    figure, axes = empty_figure(text, 7.8 if len(scores) > 1 else 6.4, 5.4, "polar")
+    assert isinstance(axes, PolarAxes)
+    angles = np.linspace(0, 2 * np.pi, len(codes), endpoint=False)
+    values = np.array([[score.attributes[code][key] for code in codes] for score in scores])  # (T, A)
+    closed = np.append(angles, angles[0])
+    handles = []
+    for line, style, label in zip(values, styles(len(scores)), labels(scores), strict=True):
+        handles += axes.plot(
+            closed,
+            np.append(line, line[0]),
+            color=style.color,
+            linestyle=style.dashes,
+            marker=style.marker,
+            markersize=4.5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            linewidth=1.7,
+            label=label,
+            clip_on=False,
+        )
+    sizes = [int(scores[0].attributes[code]["sequences"]) for code in codes]
+    ticks = [f"{code} ({size})\n{best:.3f}" for code, size, best in zip(codes, sizes, values.max(axis=0), strict=True)]
+    _shape_radar(axes, angles, ticks, float(np.nanmax(values)))
+    order = np.argsort([-score.summary.get(key, math.nan) for score in scores])
+    add_legend(axes, [handles[i] for i in order], loc="upper left", bbox_to_anchor=(1.12, 1.02))
+    return figure
+
+
+def speed_figure(scores: cabc.Sequence[Scores], title: str, key: str, speeds: cabc.Mapping[Key, float]) -> Figure:
+    """One metric over frames per second, both of the same runs; trackers whose speed is not known are left out.
+
+    Raises:
+        ScoringError: No tracker's speed is known, or the scores cannot be drawn together.
+    """
+    metric = get_metric(key, scores[0].benchmark if scores else "")
+    text = checked_title(scores, f"Speed and {_spoken(key, metric.label)} on {title}")
+    known = [(label, score) for label, score in _values(scores, key, title) if result_key(score) in speeds]
+    if not known:
+        raise ScoringError(f"plot {text!r}: no tracker's speed is known.")
+    figure, axes = empty_figure(text)
+    x = [speeds[result_key(score)] for _, score in known]
+    values = [score.summary[key] for _, score in known]
+    for label, speed, y, style, place in zip(
+        [label for label, _ in known], x, values, styles(len(known)), _label_places(x, values), strict=True
+    ):
+        axes.plot(
+            [speed], [y], style.marker, color=style.color, markersize=10, mec="white", mew=0.8, zorder=4, clip_on=False
+        )
+        axes.annotate(
+            label, (speed, y), (0, place), textcoords="offset points", ha="center", size=9, parse_math=False, zorder=5
+        )
+    axes.axvline(REAL_TIME, color="#9ca3af", linewidth=1, linestyle=(0, (2, 2)), zorder=2)
+    note = f" {REAL_TIME:.0f} frames/s"
+    axes.annotate(note, (REAL_TIME, 0.0), (0, 4), xycoords=("data", "axes fraction"), size=8, color=GREY,
+                  textcoords="offset points")  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set(xlim=(min(*x, REAL_TIME) / 2, max(*x, REAL_TIME) * 2), xlabel="Frames per second (log scale)")
+    axes.set(ylim=(0, min(1.0, max(values) * 1.25) or 1.0), ylabel=_spoken(key, metric.label))
+    return figure
+
+
+def difference_figure(first: Scores, second: Scores, title: str, key: str) -> Figure:
+    """The difference of two trackers on every sequence, from the first one's largest win to its largest loss.
+
+    Raises:
+        ScoringError: No sequence is in both, the metric is not one per sequence, or they cannot be drawn together.
+    """
+    one, two = labels([first, second])
+    metric = get_metric(key, first.benchmark)
+    text = checked_title([first, second], f"{_spoken(key, metric.label)} per sequence on {title}")
+    names, difference = sequence_differences(first, second, key)
+    if not names:
+        raise ScoringError(f"plot {text!r}: {one} and {two} have no sequence in common with a value of {key}.")
+    figure, axes = empty_figure(text, 7.8)
+    places = np.arange(len(names))
+    won, lost = difference > 0, difference < 0
+    width = 0.9 if len(names) < 150 else 1.0
+    edge: dict[str, Any] = {"edgecolor": _EDGE, "linewidth": 0.4 if len(names) < 60 else 0.0}
+    axes.bar(places[won], difference[won], width, color=_DARK, label=f"{one} is better: {won.sum()}", zorder=3, **edge)
+    axes.bar(places[lost], difference[lost], width, color="#e38a10", hatch="///" if len(names) < 60 else None,
+             label=f"{two} is better: {lost.sum()}", zorder=3, **edge)  # fmt: skip
+    axes.axhline(0, color=_EDGE, linewidth=0.8, zorder=4)
+    reach = max(0.05, float(np.abs(difference).max())) * 1.12
+    axes.set(xlim=(-1, len(names)), ylim=(-reach, reach), ylabel=f"{one} minus {two}", xlabel=_ends(names, difference))
+    axes.yaxis.label.set_parse_math(False)
+    axes.xaxis.label.set_parse_math(False)
+    axes.set_xticks([])
+    axes.grid(visible=False, axis="x")
+    equal = len(names) - int(won.sum()) - int(lost.sum())
+    legend = axes.legend(loc="upper right", fontsize=9, frameon=False, title=f"equal: {equal}", title_fontsize=9)
+    for entry in legend.get_texts():
+        entry.set_parse_math(False)
+    return figure
+
+
+def sequence_differences(first: Scores, second: Scores, key: str) -> tuple[list[str], FloatArray]:
+    """Names of the sequences that both have, and first minus second, shape (S,), falling."""
+    if key not in first.per_sequence or key not in second.per_sequence:
+        return [], np.zeros(0)
+    other = dict(zip(second.sequence_names, second.per_sequence[key], strict=True))
+    pairs = [
+        (name, float(value - other[name]))
+        for name, value in zip(first.sequence_names, first.per_sequence[key], strict=True)
+        if name in other and math.isfinite(value - other[name])
+    ]
+    pairs.sort(key=lambda pair: -pair[1])
+    return [name for name, _ in pairs], np.array([difference for _, difference in pairs])
+
+
+def common_attributes(scores: cabc.Sequence[Scores], key: str) -> list[str]:
+    """Attribute codes for which every score has a finite value of a metric."""
+    codes = scores[0].attributes if scores else {}
+    return [code for code in codes if all(math.isfinite(s.attributes.get(code, {}).get(key, math.nan)) for s in scores)]
+
+
+def _values(scores: cabc.Sequence[Scores], key: str, title: str) -> list[tuple[str, Scores]]:
+    pairs = [
+        (label, score)
+        for label, score in zip(labels(scores), scores, strict=True)
+        if math.isfinite(score.summary.get(key, math.nan))
+    ]
+    if scores and not pairs:
+        raise ScoringError(f"{title}: protocol {scores[0].protocol} reports no {key}.")
+    return pairs
+
+
+def _label_places(x: list[float], y: list[float]) -> list[float]:
+    """Vertical offsets of labels in points: above the point, below where a near neighbor lies above it."""
+    above, below = 9.0, -17.0
+    near = [
+        any(j != i and abs(math.log10(x[i] / x[j])) < 0.3 and 0 <= y[j] - y[i] < 0.06 for j in range(len(x)))
+        for i in range(len(x))
+    ]
+    return [below if crowded else above for crowded in near]
+
+
+def _whiskers(axes: Axes, intervals: list[tuple[float, float] | None], values: FloatArray) -> None:
+    for place, (interval, value) in enumerate(zip(intervals, values, strict=True)):
+        if interval is not None:
+            reach = [[max(0.0, value - interval[0])], [max(0.0, interval[1] - value)]]
+            axes.errorbar([value], [place], xerr=reach, color=_EDGE, elinewidth=1.2, capsize=3, zorder=4)
+
+
+def _shape_radar(axes: PolarAxes, angles: FloatArray, ticks: list[str], top: float) -> None:
+    axes.set_theta_offset(np.pi / 2)
+    axes.set_theta_direction(-1)
+    axes.set_xticks(angles, ticks, parse_math=False)
+    axes.tick_params(axis="x", labelsize=8, pad=9, labelcolor=_EDGE)
+    axes.tick_params(axis="y", labelsize=7, labelcolor=GREY)
+    step = 0.1 if top < 0.55 else 0.2
+    axes.set_ylim(0, max(step, math.ceil(top / step) * step))
+    axes.set_yticks(np.arange(step, max(step, math.ceil(top / step) * step) + step / 2, step))
+    axes.set_rlabel_position(180 / max(1, len(angles)))
+    axes.spines["polar"].set_visible(False)
+    axes.title.set_position((0.0, 1.0))
+
+
+def _ends(names: list[str], difference: FloatArray) -> str:
+    best = [name for name, value in zip(names, difference, strict=True) if value > 0][:_NAMED]
+    worst = [name for name, value in zip(names, difference, strict=True) if value < 0][-_NAMED:][::-1]
+    parts = [f"largest wins: {', '.join(best)}" if best else "", f"largest losses: {', '.join(worst)}" if worst else ""]
+    return "\n".join([f"{len(names)} sequences, sorted", *(part for part in parts if part)])
+
+
+_SPOKEN = {"success_auc": "Success", "average_overlap": "Average overlap", "precision_20": "Precision"}
+
+
+def _spoken(key: str, label: str) -> str:
+    """A metric's name in a title: words first, the papers' label in parentheses."""
+    return f"{_SPOKEN[key]} ({label})" if key in _SPOKEN else label.replace("_", " ")

@@ -1,0 +1,124 @@
+"""Look of all figures: colors, line patterns, markers, empty axes, legends, files.
+
+Every tracker keeps its style in all plots of a call. Styles differ in line pattern, marker and lightness, so that they
+can be told apart in a grey print.
+"""
+
+import collections.abc as cabc
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+from evalkit.errors import ScoringError
+from evalkit.scoring.scores import Scores
+from evalkit.store.atomic import write_whole
+
+FORMATS = ("pdf", "png", "svg")
+
+# lightness (CIE L*) rises from 8 to 74 in steps of about 9; neighbors differ in hue
+COLORS = ("#171723", "#3d127d", "#86103f", "#0b5cab", "#c4470e", "#209a5b", "#e38a10", "#6cc0ec")
+DASHES: tuple[object, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LEGEND_INSIDE = 8  # more trackers than these have their legend beside the plot
+GREY, PALE = "#6b7280", "#e5e7eb"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a tracker's line looks."""
+
+    color: str
+    dashes: object
+    marker: str
+
+
+def styles(count: int) -> list[Style]:
+    """Different styles for ``count`` trackers, spread over the range of lightness.
+
+    Up to 8 have colors of their own; all have different combinations of line pattern and marker up to 35.
+    """
+    steps = np.linspace(0, len(COLORS) - 1, min(count, len(COLORS))).round().astype(int)
+    palette = [COLORS[step] for step in steps]
+    return [Style(palette[i % len(palette)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)]) for i in range(count)]
+
+
+def figure_bytes(figure: Figure, form: str) -> bytes:
+    """A figure as a PDF, PNG or SVG file; the same bytes for the same figure, library versions being equal."""
+    metadata = {
+        "pdf": {"Creator": "evalkit", "CreationDate": None},
+        "svg": {"Creator": "evalkit", "Date": None},
+        "png": {"Software": "evalkit"},
+    }[form]
+    buffer = io.BytesIO()
+    # 42 embeds TrueType outlines: many venues refuse Type 3 fonts
+    with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "evalkit"}):
+        figure.savefig(buffer, format=form, dpi=200, metadata=metadata)
+    return buffer.getvalue()
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure in the format of the path's suffix.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    write_whole(path, figure_bytes(figure, path.suffix.removeprefix(".")))
+    return path
+
+
+def checked_title(scores: cabc.Sequence[Scores], title: str) -> str:
+    """The title of a figure that holds all these scores; says "sample" where they are the sample's.
+
+    Raises:
+        ScoringError: No scores, or scores of the sample beside real ones, or of several benchmarks or protocols.
+    """
+    if not scores:
+        raise ScoringError(f"no scores for the plot {title!r}.")
+    for what in ("benchmark", "split", "protocol", "sample"):
+        found = sorted({str(getattr(score, what)) for score in scores})
+        if len(found) > 1:
+            raise ScoringError(
+                f"plot {title!r}: its scores differ in {what} ({', '.join(found)}); make one plot of each."
+            )
+    return title + (" (sample)" if scores[0].sample and "sample" not in title.lower() else "")
+
+
+def empty_figure(
+    title: str, width: float = 5.6, height: float = 4.3, projection: str | None = None
+) -> tuple[Figure, Axes]:
+    """A figure with empty axes in the common look; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(projection=projection)
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=10, parse_math=False)
+    axes.grid(visible=True, color=PALE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelsize=9, labelcolor=GREY)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in {"left", "bottom"})
+        spine.set_color("#9ca3af")
+    return figure, axes
+
+
+def figure_width(count: int) -> float:
+    """Inches; more trackers than :data:`LEGEND_INSIDE` have their legend beside the plot."""
+    return 5.6 if count <= LEGEND_INSIDE else 7.8
+
+
+def add_legend(axes: Axes, handles: cabc.Sequence[Line2D], **others: Any) -> None:
+    """A legend in the order of the handles, beside the plot where there are many."""
+    look: dict[str, Any] = {"fontsize": 9, "handlelength": 3.2, "framealpha": 0.85, "edgecolor": "none", "loc": "best"}
+    if len(handles) > LEGEND_INSIDE:
+        look |= {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
+    legend = axes.legend(handles, [str(line.get_label()) for line in handles], **(look | others))
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a tracker's name may hold a dollar
