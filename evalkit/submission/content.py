@@ -25,6 +25,9 @@ TOTAL_LIMIT = 1 << 29
 COUNT_LIMIT = 100_000
 """Files in a submission."""
 
+NESTED_LIMIT = 1 << 27
+"""Bytes that a zip within a zip may unpack to."""
+
 TEXT_SUFFIXES = (".txt", ".value")
 ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
@@ -106,7 +109,10 @@ def content_of_bytes(data: bytes, where: str) -> Content:
 def _inner(file: BinaryIO, outer: Path, name: str) -> Content:
     try:
         with zipfile.ZipFile(file) as archive:
-            data = archive.read(name)
+            info = archive.getinfo(name)
+            if info.file_size > NESTED_LIMIT:
+                raise SubmissionError(f"{name!r} in {outer} unpacks to {info.file_size} bytes; refused.")
+            data = archive.read(info)
     except KeyError:
         raise SubmissionError(f"{outer} holds no file {name!r}.") from None
     except _DAMAGES as problem:
@@ -176,7 +182,9 @@ def _zip(file: BinaryIO, where: str, digest: str, *, nested: bool = False) -> Co
         return Content(where, archive=True, files={}, findings=(fault,), sha256=digest)
     if inner is not None:  # someone zipped the zip: go on inside, so that all defects show at once
         within = _zip(io.BytesIO(inner[1]), f"{where}/{inner[0]}", digest, nested=True)
-        return Content(where, True, within.files, (*findings, *within.findings), digest)
+        advice = "Submit the inner archive itself; its content was checked."
+        outer = error(Kind.NESTED_ARCHIVE, inner[0], "an archive", "text files", advice=advice)
+        return Content(where, True, within.files, (*findings, outer, *within.findings), digest)
     return Content(where, archive=True, files=files, findings=tuple(findings), sha256=digest)
 
 
@@ -195,7 +203,7 @@ def _no_zip(file: BinaryIO, where: str, problem: str) -> Finding:
 def _only_archive(archive: zipfile.ZipFile, files: cabc.Mapping[str, bytes | None]) -> tuple[str, bytes] | None:
     zips = [info for info in archive.infolist() if info.filename.lower().endswith(".zip")]
     texts = [name for name in files if name.lower().endswith(TEXT_SUFFIXES)]
-    if texts or len(zips) != 1 or zips[0].file_size > TOTAL_LIMIT:
+    if texts or len(zips) != 1 or zips[0].file_size > NESTED_LIMIT:
         return None
     data = _inflate(archive, zips[0])
     return (zips[0].filename, data) if isinstance(data, bytes) else None

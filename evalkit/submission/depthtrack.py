@@ -164,7 +164,8 @@ class _Lines:
 def _check_values(place: Place, data: bytes, frames: int | None) -> cabc.Iterator[Finding]:
     """Judge a ``.value`` file; empty lines are frames without a value."""
     lines = data.replace(b"\r\n", b"\n").split(b"\n")
-    while len(lines) > (frames or 0) and not lines[-1].strip():
+    least = frames if frames is not None and place.purpose is Purpose.CONFIDENCE else 0  # the last one may be empty
+    while len(lines) > least and not lines[-1].strip():
         lines.pop()
     if not any(line.strip() for line in lines):
         yield error(Kind.EMPTY, place.name, "no value", "one value per line")

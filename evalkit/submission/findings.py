@@ -93,11 +93,11 @@ class Finding:
     advice: str = ""
 
     def __str__(self) -> str:
-        place = shown_name(self.file) + (f", {line_text(self.lines)}" if self.lines else "")
+        place = self.file + (f", {line_text(self.lines)}" if self.lines else "")
         if self.more_files:
             place += f" and {len(self.more_files)} more {'files' if len(self.more_files) > 1 else 'file'}"
         text = f"{self.severity}: {place}: {self.kind}: found {self.found}; expected {self.expected}."
-        return f"{text} {self.advice}".rstrip()
+        return shown_name(f"{text} {self.advice}".rstrip())
 
     def document(self) -> dict[str, Any]:
         """The finding as JSON values; ``line`` is the first line, ``lines`` has ranges, both ends included."""
@@ -107,8 +107,8 @@ class Finding:
             "file": shown_name(self.file),
             "line": self.lines[0] if self.lines else None,
             "lines": [list(ends) for ends in _ranges(self.lines)],
-            "found": self.found,
-            "expected": self.expected,
+            "found": shown_name(self.found),
+            "expected": shown_name(self.expected),
             "advice": self.advice,
             "more_files": [shown_name(name) for name in self.more_files],
         }
@@ -140,7 +140,7 @@ def merged(findings: cabc.Iterable[Finding]) -> list[Finding]:
 
 
 def shown_name(name: str) -> str:
-    r"""A file's name with its unprintable characters escaped.
+    r"""A file's name, or a text with names, with its unprintable characters escaped.
 
     Example:
         >>> shown_name("a\x1b[2J.txt")
