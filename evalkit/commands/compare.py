@@ -96,7 +96,8 @@ def _evaluated(
         results = candidate.trajectories
         if common is not None:
             results = {name: runs for name, runs in results.items() if name in common}
-        done.append(evaluate_results(annotations, results, rules, allow_missing=allow_missing))
+        own_rules = inputs.rules_for(candidate, rules)
+        done.append(evaluate_results(annotations, results, own_rules, allow_missing=allow_missing))
     if done[0].names != done[1].names:
         raise EvalkitError(
             "the two trackers were scored on different sequences; leave out those that are not complete."

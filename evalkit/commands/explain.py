@@ -65,8 +65,8 @@ def explain(
         found = explained(
             annotations,
             candidate.trajectories,
-            inputs.protocols_of(truth.spec, inputs.ALL),
-            reference,
+            [inputs.rules_for(candidate, one) for one in inputs.protocols_of(truth.spec, inputs.ALL)],
+            inputs.rules_for(candidate, reference),
             metric=key,
             published=published,
             allow_missing=allow_missing,

@@ -14,7 +14,7 @@ from evalkit.commands.parallel import fork_map
 from evalkit.commands.roots import find_root
 from evalkit.errors import DatasetLayoutError, ScoringError, StoreError, unknown_name
 from evalkit.sample import sample_origin
-from evalkit.scoring.conventions import Protocol
+from evalkit.scoring.conventions import FirstFrame, LongTermProtocol, Protocol
 from evalkit.scoring.lookup import get_protocol, protocols_for
 from evalkit.scoring.score import score
 from evalkit.scoring.scores import Scores
@@ -68,6 +68,7 @@ class Candidate:
         unreadable: Texts about files that could not be read.
         notes: Facts for readers of the numbers.
         how_to_continue: The command that computes what is missing, empty if there is none.
+        own: The run was made by evalkit, so that row 0 is the box that was given, not one that was found.
     """
 
     tracker: str
@@ -77,6 +78,7 @@ class Candidate:
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     how_to_continue: str = ""
+    own: bool = False
 
     def frames_per_second(self) -> float | None:
         """Frames divided by the seconds spent on them, over all frames whose time is known."""
@@ -176,10 +178,11 @@ def _hidden_truth(spec: BenchmarkSpec, split: Split, root: Path, *, allowed: boo
 def _server_only(spec: BenchmarkSpec, split: Split) -> ScoringError:
     others = [name for name, other in spec.splits.items() if other.access is Access.FULL]
     local = f" Splits with public annotation: {', '.join(others)} (--split)." if others else ""
+    pack = f"evalkit package-submission {spec.submission}" if spec.submission else "evalkit export-results"
     return ScoringError(
         f"{spec.title} {split.name} cannot be scored here: only the first box of every sequence is public, and the "
-        f"organizers' server scores the rest. Write the files that it expects with `evalkit export-results` and submit "
-        f"them at {spec.homepage}.{local} The rendered sample brings its own truth: --local-truth."
+        f"organizers' server scores the rest. Make the files that it expects with `{pack}` and submit them at "
+        f"{spec.homepage}.{local} The rendered sample brings its own truth: --local-truth."
     )
 
 
@@ -308,6 +311,7 @@ def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Ca
         frame_limit=first.identity.frame_limit,
         notes=tuple(notes),
         how_to_continue="" if imported else f"evalkit run-benchmark {truth.spec.name} --tracker {tracker}",
+        own=not imported,
     )
 
 
@@ -423,6 +427,13 @@ def _united(done: cabc.Iterable[tuple[list[Scores], list[str]]]) -> list[Scores]
     return scores
 
 
+def rules_for(candidate: Candidate, rules: Protocol) -> Protocol:
+    """A protocol for a candidate: frame 0 of an own run counts as the VOT toolkit would have written it."""
+    if candidate.own and isinstance(rules, LongTermProtocol):
+        return replace(rules, first_frame=FirstFrame.INITIALIZATION)
+    return rules
+
+
 def _score(truth: Truth, candidate: Candidate, rules: Protocol, options: ScoreOptions) -> Scores:
     annotations, notes = limited(truth, candidate)
     unreadable = tuple(f"unreadable: {text}" for text in candidate.unreadable)
@@ -430,7 +441,7 @@ def _score(truth: Truth, candidate: Candidate, rules: Protocol, options: ScoreOp
         return score(
             annotations,
             candidate.trajectories,
-            rules,
+            rules_for(candidate, rules),
             benchmark=truth.spec.name,
             split=truth.split.name,
             tracker=candidate.tracker,
