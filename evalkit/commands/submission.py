@@ -107,7 +107,7 @@ def _tell(app: App, package: Package, form: SubmissionFormat) -> None:
     for note in dict.fromkeys(note for run in package.runs for note in run.notes):
         app.say(f"note: {note}")
     if package.sample:
-        app.say(f"This is sample data ({package.runs[0].identity.data}): {form.receiver} cannot score it.")
+        app.say(f"This is sample data ({package.runs[0].identity.data}), not what {form.receiver} expects.")
     app.say(form.caveat)
 
 
