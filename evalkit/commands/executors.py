@@ -4,6 +4,7 @@ import collections.abc as cabc
 import contextlib
 import dataclasses
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,14 +98,24 @@ def open_executor(app: App, asked: ExecutorOptions) -> cabc.Iterator[Executor]:
     if asked.executor == "ray":
         from evalkit.tracking.ray_workers import RayTransport
 
-        transport = RayTransport(orders, gpus=devices[0].startswith("cuda"), address=asked.ray_address)
-        with workers(transport, limits, accept) as executor:
-            yield executor
+        with _stdout_for_results(app):
+            transport = RayTransport(orders, gpus=devices[0].startswith("cuda"), address=asked.ray_address)
+            with workers(transport, limits, accept) as executor:
+                yield executor
     else:
         from evalkit.tracking.local_workers import LocalTransport
 
         with workers(LocalTransport(orders), limits, accept) as executor:
             yield executor
+
+
+@contextlib.contextmanager
+def _stdout_for_results(app: App) -> cabc.Iterator[None]:
+    """Ray prints what happens to its processes on stdout, which is for results: show it on stderr, if at all."""
+    with contextlib.ExitStack() as stack:
+        sink = sys.stderr if app.verbose else stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        stack.enter_context(contextlib.redirect_stdout(sink))
+        yield
 
 
 def loop_settings(app: App, asked: ExecutorOptions, device: str, *, share: int) -> LoopSettings:

@@ -188,7 +188,7 @@ class Dispatcher:
                     match event:
                         case Broken(error=error):
                             raise error
-                        case Lost(reason):
+                        case Lost(reason) if not self._seats[rank].lives:
                             raise TrackerError(f"worker {rank} ended before it had built its tracker: {reason}.")
                         case _:
                             self._handle(rank, event)
@@ -218,6 +218,9 @@ class Dispatcher:
         self._note_environments()
         for task in self._open.values():
             self._queue_up(task)
+        for rank, seat in self._seats.items():
+            if seat.state is SeatState.GONE and seat.lives:
+                self._start(rank)
         with held_back() as interrupts:
             try:
                 while self._open and self._alive():
@@ -329,7 +332,7 @@ class Dispatcher:
                 self._abandon(task)
             else:
                 self._queue_up(task)
-        again = seat.lives > 0 and bool(self._open)
+        again = seat.lives > 0 and (bool(self._open) or self._first is None)
         self._reports.note(f"worker {rank} was lost: {reason}" + ("; starting another one" if again else ""))
         if again:
             self._start(rank)

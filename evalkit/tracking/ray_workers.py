@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import queue
+import socket
 import threading
 from typing import Any
 
@@ -17,7 +18,8 @@ from evalkit.tracking.messages import Broken, Ended, Event, Lost, Message, Order
 from evalkit.tracking.threads import DaemonPool
 from evalkit.tracking.worker import Worker
 
-CONNECT_SECONDS = 120.0
+CONNECT_SECONDS = 60.0
+REACH_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 POLL_SECONDS = 1.0
 
@@ -141,6 +143,7 @@ def connect(address: str | None) -> Any:
         raise EvalkitError("--executor ray needs Ray: pip install 'evalkit[ray]'.") from None
     if ray.is_initialized():
         return ray
+    _check_reachable(address)
 
     logging.getLogger("ray").setLevel(logging.ERROR)
 
@@ -160,6 +163,17 @@ def connect(address: str | None) -> Any:
     except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
         raise EvalkitError(f"Ray: cannot use the cluster at {address or 'this machine'}: {problem}") from problem
     return ray
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ask whether anything listens at ``host:port``: Ray itself would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdigit():
+        return  # None, "auto", "ray://...": Ray knows what is meant
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH_SECONDS).close()
+    except (OSError, OverflowError) as problem:
+        raise EvalkitError(f"Ray: nothing answers at {address}: {problem}.") from problem
 
 
 def cluster_resources(address: str | None) -> dict[str, float]:
