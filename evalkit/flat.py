@@ -63,36 +63,6 @@ class FlatTracks:
         """Flat index of frame 0 of every track that has frames."""
         return self.offsets[:-1][self.lengths > 0]
 
-    def parts(self, frames: int) -> list[tuple[int, int]]:
-        """Ranges of tracks that hold about ``frames`` frames each; a longer track is a part of its own.
-
-        Example:
-            >>> zeros = np.zeros((4, 6))
-            >>> tracks = FlatTracks(zeros, zeros, np.zeros(6, bool), offsets_of([2, 1, 3]), np.arange(3), 3)
-            >>> tracks.parts(3)
-            [(0, 2), (2, 3)]
-        """
-        ranges: list[tuple[int, int]] = []
-        start = 0
-        while start < len(self.sequence):
-            stop = int(np.searchsorted(self.offsets, self.offsets[start] + frames, side="right")) - 1
-            ranges.append((start, max(stop, start + 1)))
-            start = ranges[-1][1]
-        return ranges
-
-    def part(self, start: int, stop: int) -> "FlatTracks":
-        """Tracks ``start`` to ``stop`` alone; sequences are counted from the first one of them."""
-        frames = slice(int(self.offsets[start]), int(self.offsets[stop]))
-        first = int(self.sequence[start:stop].min())
-        return FlatTracks(
-            predictions=self.predictions[:, frames],
-            ground_truth=self.ground_truth[:, frames],
-            absent=self.absent[frames],
-            offsets=self.offsets[start : stop + 1] - self.offsets[start],
-            sequence=self.sequence[start:stop] - first,
-            sequence_count=int(self.sequence[start:stop].max()) - first + 1,
-        )
-
     def owners(self) -> IntArray:
         """(F,) index of the sequence of every frame."""
         return np.repeat(self.sequence, self.lengths)
@@ -105,9 +75,30 @@ def stack_boxes(arrays: cabc.Sequence[Boxes]) -> FloatArray:
         >>> stack_boxes([np.array([[1.0, 2, 3, 4]]), np.array([[5.0, 6, 7, 8]])])
         array([[1., 5.], [2., 6.], [3., 7.], [4., 8.]])
     """
-    if not arrays:
-        return np.zeros((4, 0))
-    return np.ascontiguousarray(np.concatenate(arrays).T, dtype=np.float64)
+    offsets = offsets_of([len(array) for array in arrays])
+    stacked = np.empty((4, offsets[-1]))
+    for array, start, stop in zip(arrays, offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        stacked[:, start:stop] = array.T
+    return stacked
+
+
+def in_parts(lengths: cabc.Sequence[int], frames: int) -> list[tuple[int, int]]:
+    """Ranges of tracks that hold at most ``frames`` frames together; a longer track is a part of its own.
+
+    Example:
+        >>> in_parts([2, 1, 3, 9], 3)
+        [(0, 2), (2, 3), (3, 4)]
+    """
+    ranges: list[tuple[int, int]] = []
+    start = held = 0
+    for index, length in enumerate(lengths):
+        if index > start and held + length > frames:
+            ranges.append((start, index))
+            start, held = index, 0
+        held += length
+    if start < len(lengths):
+        ranges.append((start, len(lengths)))
+    return ranges
 
 
 def sum_by(owners: IntArray, values: FloatArray | Flags, count: int) -> FloatArray:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.flat import FlatTracks, count_at_or_above, offsets_of, sum_by
+from evalkit.flat import count_at_or_above, in_parts, sum_by
 from evalkit.scoring.conventions import Divisor, FirstFrame, OpeProtocol, Passes
+from evalkit.scoring.gather import flat_parts, gather
 from evalkit.scoring.lookup import get_protocol
-from evalkit.scoring.ope import passed
+from evalkit.scoring.ope import evaluate, passed
 from evalkit.scoring.protocols import PROTOCOLS
 from evalkit.scoring.score import evaluate_results
 from evalkit.sequences import Annotation, Trajectory
@@ -279,27 +280,27 @@ def test_sums_by_owner_survive_empty_owners():
 
 
 @QUICK
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=12), st.integers(1, 20))
-def test_parts_cover_all_tracks_once(lengths, frames):
-    total = sum(lengths)
-    zeros = np.zeros((4, total))
-    tracks = FlatTracks(zeros, zeros, np.zeros(total, bool), offsets_of(lengths), np.arange(len(lengths)), len(lengths))
-    ranges = tracks.parts(frames)
+@given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 20))
+def test_parts_cover_all_tracks_once_and_are_small(lengths, frames):
+    ranges = in_parts(lengths, frames)
     assert [index for start, stop in ranges for index in range(start, stop)] == list(range(len(lengths)))
-    assert sum(len(tracks.part(start, stop).absent) for start, stop in ranges) == total
+    assert all(sum(lengths[start:stop]) <= frames or stop == start + 1 for start, stop in ranges)
 
 
-def test_the_size_of_parts_does_not_change_a_number(monkeypatch):
+def test_the_size_of_parts_does_not_change_a_number():
     rng = np.random.default_rng(3)
     truth = [np.abs(rng.normal(60, 20, (length, 4))) + 1 for length in (40, 3, 70, 25)]
     annotations = [Annotation(f"s{k}", boxes, np.zeros(len(boxes), bool), len(boxes)) for k, boxes in enumerate(truth)]
     results = {
         f"s{k}": [Trajectory.of_boxes(boxes + rng.normal(0, 4, boxes.shape))] * 2 for k, boxes in enumerate(truth)
     }
-    whole = evaluate_results(annotations, results, get_protocol("pysot"))
-    monkeypatch.setattr("evalkit.scoring.ope._PART_FRAMES", 30)
-    parts = evaluate_results(annotations, results, get_protocol("pysot"))
-    assert whole.summary() == parts.summary()
+    protocol = get_protocol("pysot")
+    gathered = gather(annotations, results, protocol, allow_missing=False)
+    whole, parts = (evaluate(flat_parts(gathered, protocol, frames), 4, protocol) for frames in (10**6, 30))
+    assert len(list(flat_parts(gathered, protocol, 30))) == 7
+    assert all((whole.curves[name].hits == parts.curves[name].hits).all() for name in whole.curves)
+    assert whole.overlap_sum == pytest.approx(parts.overlap_sum)
+    assert (whole.frames == parts.frames).all()
 
 
 def test_dividing_by_scored_frames_needs_frames():

@@ -7,7 +7,7 @@ import numpy as np
 
 from evalkit.boxes import Boxes
 from evalkit.errors import ScoringError
-from evalkit.flat import FlatTracks, IntArray, offsets_of, stack_boxes
+from evalkit.flat import FlatTracks, IntArray, in_parts, offsets_of, stack_boxes
 from evalkit.scoring.conventions import (
     BadBox,
     Bounds,
@@ -25,6 +25,7 @@ from evalkit.scoring.longterm import LongTermInput
 from evalkit.scoring.ope import OpeInput
 from evalkit.sequences import Annotation, Trajectory
 
+PART_FRAMES = 32_768
 _NAMED = 12
 
 
@@ -264,34 +265,39 @@ def _few(names: cabc.Collection[str] | cabc.Mapping[str, str]) -> str:
     return ", ".join(listed[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def flatten(gathered: Gathered, protocol: OpeProtocol) -> OpeInput:
-    """Lay the tracks of a one-pass evaluation end to end."""
-    tracks, annotations = gathered.tracks, gathered.annotations
-    owners = [annotations[track.sequence] for track in tracks]
+def flat_parts(
+    gathered: Gathered, protocol: OpeProtocol, frames: int = PART_FRAMES
+) -> cabc.Iterator[tuple[int, OpeInput]]:
+    """Lay tracks end to end, about ``frames`` frames at a time, so that all arrays of a part stay in the cache.
+
+    Yields:
+        Index of the first sequence of the part, and its input.
+    """
+    for start, stop in in_parts([track.rows for track in gathered.tracks], frames):
+        tracks = gathered.tracks[start:stop]
+        yield tracks[0].sequence, _flat(tracks, gathered.annotations, protocol)
+
+
+def _flat(tracks: cabc.Sequence[Track], annotations: cabc.Sequence[Annotation], protocol: OpeProtocol) -> OpeInput:
+    pairs = [(annotations[track.sequence], track) for track in tracks]
     lengths = np.array([track.rows for track in tracks], dtype=np.int64)
     frame_wh = visible = truth_aux = padded = None
     if protocol.bounds is not Bounds.NONE:
-        sizes = np.array([owner.frame_wh for owner in owners], dtype=np.float64)
+        sizes = np.array([owner.frame_wh for owner, _ in pairs], dtype=np.float64)
         frame_wh = np.repeat(sizes, lengths, axis=0).T
     if protocol.visibility is not Visibility.IGNORED:
-        visible = np.concatenate(
-            [_rows(owner.visible_eighths, track) for owner, track in zip(owners, tracks, strict=True)]
-        )
+        visible = np.concatenate([_rows(owner.visible_eighths, track) for owner, track in pairs])
     if protocol.ground_truths is GroundTruths.BETTER_OF_BOTH:
-        truth_aux = stack_boxes(
-            [_boxes(owner.ground_truth_aux, track) for owner, track in zip(owners, tracks, strict=True)]
-        )
+        truth_aux = stack_boxes([_boxes(owner.ground_truth_aux, track) for owner, track in pairs])
     if any(track.padded for track in tracks):
         padded = np.concatenate([np.arange(track.rows) >= track.rows - track.padded for track in tracks])
     flat = FlatTracks(
         predictions=stack_boxes([track.boxes for track in tracks]),
-        ground_truth=stack_boxes(
-            [owner.ground_truth[: track.rows] for owner, track in zip(owners, tracks, strict=True)]
-        ),
-        absent=np.concatenate([owner.absent[: track.rows] for owner, track in zip(owners, tracks, strict=True)]),
+        ground_truth=stack_boxes([owner.ground_truth[: track.rows] for owner, track in pairs]),
+        absent=np.concatenate([owner.absent[: track.rows] for owner, track in pairs]),
         offsets=offsets_of(lengths),
-        sequence=np.array([track.sequence for track in tracks], dtype=np.int64),
-        sequence_count=len(annotations),
+        sequence=np.array([track.sequence - tracks[0].sequence for track in tracks], dtype=np.int64),
+        sequence_count=tracks[-1].sequence - tracks[0].sequence + 1,
     )
     return OpeInput(flat, padded, frame_wh, visible, truth_aux)
 

@@ -26,7 +26,6 @@ from evalkit.scoring.conventions import (
     ZeroOverlap,
 )
 
-_PART_FRAMES = 32_768
 _UNIFORM = 0.01
 
 
@@ -48,17 +47,6 @@ class OpeInput:
     frame_wh: FloatArray | None = None
     visible_eighths: IntArray | None = None
     ground_truth_aux: FloatArray | None = None
-
-    def part(self, start: int, stop: int) -> "OpeInput":
-        """The input of tracks ``start`` to ``stop`` alone."""
-        frames = slice(int(self.tracks.offsets[start]), int(self.tracks.offsets[stop]))
-        return OpeInput(
-            tracks=self.tracks.part(start, stop),
-            padded=None if self.padded is None else self.padded[frames],
-            frame_wh=None if self.frame_wh is None else self.frame_wh[:, frames],
-            visible_eighths=None if self.visible_eighths is None else self.visible_eighths[frames],
-            ground_truth_aux=None if self.ground_truth_aux is None else self.ground_truth_aux[:, frames],
-        )
 
 
 class CurveTable(NamedTuple):
@@ -159,28 +147,27 @@ def _broken(predictions: FloatArray, nan_or_negative: bool, zero_size: bool) -> 
     return broken
 
 
-def evaluate(data: OpeInput, protocol: OpeProtocol) -> OpeTables:
+def evaluate(parts: cabc.Iterable[tuple[int, OpeInput]], sequence_count: int, protocol: OpeProtocol) -> OpeTables:
     """Compute every curve of every sequence.
 
     Args:
-        data: Inputs; unchanged.
+        parts: (index of the first sequence, input of some tracks); small enough for the processor's cache. Sequences of
+            a part are counted from its first one; repetitions of a sequence may lie in two parts.
+        sequence_count: Number of sequences S.
         protocol: The rules.
 
     Returns:
         Tables with one row per sequence.
     """
-    count = data.tracks.sequence_count
     whole = OpeTables(
-        curves={name: _empty_table(rule, count) for name, rule in protocol.curves().items()},
-        overlap_sum=np.zeros(count),
-        overlap_count=np.zeros(count),
-        covered=np.zeros(count),
-        frames=np.zeros(count),
+        curves={name: _empty_table(rule, sequence_count) for name, rule in protocol.curves().items()},
+        overlap_sum=np.zeros(sequence_count),
+        overlap_count=np.zeros(sequence_count),
+        covered=np.zeros(sequence_count),
+        frames=np.zeros(sequence_count),
     )
-    # arrays of a part stay in the processor's cache
-    for start, stop in data.tracks.parts(_PART_FRAMES):
-        first = int(data.tracks.sequence[start:stop].min())
-        _add(whole, _evaluate_part(data.part(start, stop), protocol), first)
+    for first, data in parts:
+        _add(whole, _evaluate_part(data, protocol), first)
     return whole
 
 
@@ -189,7 +176,7 @@ def _empty_table(rule: CurveRule, count: int) -> CurveTable:
 
 
 def _add(whole: OpeTables, part: OpeTables, first: int) -> None:
-    """Add the tables of a part whose sequences start at ``first``; repetitions of one may lie in two parts."""
+    """Add the tables of a part whose sequences start at ``first``."""
     rows = slice(first, first + len(part.frames))
     for name, table in part.curves.items():
         whole.curves[name].hits[rows] += table.hits

@@ -8,7 +8,7 @@ import numpy as np
 from evalkit.flat import IntArray
 from evalkit.scoring.aggregate import Aggregated, Metric, aggregate_longterm, aggregate_ope
 from evalkit.scoring.conventions import LongTermProtocol, Protocol
-from evalkit.scoring.gather import Gathered, flatten, flatten_longterm, gather
+from evalkit.scoring.gather import Gathered, flat_parts, flatten_longterm, gather
 from evalkit.scoring.longterm import evaluate_longterm
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.ope import evaluate
@@ -60,7 +60,8 @@ def evaluate_results(
     if isinstance(protocol, LongTermProtocol):
         numbers = aggregate_longterm(evaluate_longterm(flatten_longterm(gathered), protocol), protocol)
     else:
-        numbers = aggregate_ope(evaluate(flatten(gathered, protocol), protocol), protocol)
+        parts = flat_parts(gathered, protocol)
+        numbers = aggregate_ope(evaluate(parts, len(gathered.annotations), protocol), protocol)
     return Evaluation(protocol, gathered, numbers)
 
 
