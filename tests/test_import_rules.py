@@ -29,7 +29,16 @@ RULES = {
     "evalkit.tracking": [*DATA, "evalkit.tracking", "evalkit.store"],
     "evalkit.testing": [*DATA, "evalkit.tracking"],
     "evalkit.running": [*DATA, "evalkit.benchmarks", "evalkit.store", "evalkit.tracking"],
-    "evalkit.report": [*DATA, "evalkit.report", "evalkit.scoring", "evalkit.benchmarks", "evalkit.store"],
+    "evalkit.published": CORE,
+    "evalkit.report": [
+        *DATA,
+        "evalkit",
+        "evalkit.published",
+        "evalkit.report",
+        "evalkit.scoring",
+        "evalkit.benchmarks",
+        "evalkit.store",
+    ],
     "evalkit.submission": [*DATA, "evalkit.submission", "evalkit.benchmarks", "evalkit.store"],
     "evalkit.commands": ["evalkit"],
     "trackers": [*DATA, "trackers", "evalkit.tracking"],
@@ -92,7 +101,7 @@ def test_torch_stays_in_the_trackers(module):
         ("import cli; cli.make_app()", {"torch", "matplotlib", "cv2", "pandas", "scipy", "rich", "pydantic"}),
         *[
             (f"import cli; from evalkit.commands.common import run; run(cli.make_app(), ['list', {what!r}])", heavy)
-            for what in ("benchmarks", "trackers", "protocols")
+            for what in ("benchmarks", "trackers", "protocols", "tables")
             for heavy in [{"torch", "matplotlib", "cv2", "pandas", "scipy"}]
         ],
     ],

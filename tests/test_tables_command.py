@@ -169,7 +169,7 @@ def test_incomplete_run_is_refused_unless_allowed_and_then_said(place: list[str]
     ("arguments", "text"),
     [
         (["--tracker", "kcf"], "--benchmark"),
-        (["--benchmark", "lasot", "--paper", "upvpt"], "later version"),
+        (["--benchmark", "lasot", "--paper", "upvpt"], "exclude each other"),
         (["--benchmark", "lasot", "--format", "xls"], "xls"),
         (["--benchmark", "lasot", "--output", "table.xyz"], "--format"),
         (["--benchmark", "lassot"], "did you mean 'lasot'"),

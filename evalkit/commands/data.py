@@ -36,7 +36,7 @@ def list_names(app: App, kind: str, as_json: bool) -> None:
 
     if kind not in KINDS:
         raise unknown_name("kind of list", kind, KINDS)
-    if kind in ("tables", "recipes"):
+    if kind == "recipes":
         if as_json:
             print_json([])
         else:
@@ -47,6 +47,7 @@ def list_names(app: App, kind: str, as_json: bool) -> None:
             "benchmarks": listing.benchmark_documents,
             "trackers": lambda: [listing.plain(entry) for entry in app.catalog.values()],
             "protocols": listing.protocol_documents,
+            "tables": listing.table_documents,
         }
         print_json(documents[kind]())
         return
@@ -54,6 +55,7 @@ def list_names(app: App, kind: str, as_json: bool) -> None:
         "benchmarks": listing.benchmark_rows,
         "trackers": lambda: listing.tracker_rows(app.catalog),
         "protocols": listing.protocol_rows,
+        "tables": listing.table_rows,
     }
     for line in listing.columns(rows[kind]()):
         click.echo(line)

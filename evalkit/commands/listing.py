@@ -97,6 +97,29 @@ def protocol_rows() -> list[list[str]]:
     return [[f"{p.id}/{p.version}", uses[name] or "-", p.title] for name, p in PROTOCOLS.items()]
 
 
+def table_documents() -> list[dict[str, Any]]:
+    """The shape of every paper's table: rows, columns, dashes, highlights, protocols, source."""
+    from evalkit.report.paper import load_papers, load_tables
+
+    papers = load_papers()
+    return [{**plain(table), "about": papers[table.paper]} for table in load_tables()]
+
+
+def table_rows() -> list[list[str]]:
+    """Paper, table, size, benchmarks, caption."""
+    from evalkit.report.paper import load_tables
+
+    return [
+        [
+            f"--paper {table.paper} --table {table.table}",
+            f"{len(table.rows)} x {len(table.columns)}",
+            ", ".join(table.benchmarks) or "-",
+            f"{table.caption.rstrip('.')} ({table.source}, {table.place})",
+        ]
+        for table in load_tables()
+    ]
+
+
 def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
     """Lines with all but the last column padded to one width.
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from evalkit.commands.inputs import Candidate, Truth
     from evalkit.report.build import Key
     from evalkit.report.table import Table
+    from evalkit.report.writers import TableFormat
 
-FORMATS = ("text", "markdown", "latex", "csv", "json")
+FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
 
 
 def names_option(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -52,15 +53,6 @@ def score_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
     return command
 
 
-def _no_papers(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    if value is not None:
-        raise click.UsageError(
-            f"{param.opts[0]}: tables of papers come with a later version of evalkit. "
-            "A free table: make-table --benchmark B --tracker T.",
-            ctx,
-        )
-
-
 @click.command()
 @click.option(
     "--benchmark", "benchmarks", multiple=True, callback=names_option, help="Repeatable, or names with commas."
@@ -69,8 +61,8 @@ def _no_papers(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option("--overview/--no-overview", default=None, help="Trackers against benchmarks; default: if several.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the suffix of --output, else text.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
-@click.option("--paper", callback=_no_papers, expose_value=False, help="A paper's table (in a later version).")
-@click.option("--table", callback=_no_papers, expose_value=False, help="Its number (in a later version).")
+@click.option("--paper", help="A paper's table with what was measured: upvpt, srft, vipt.")
+@click.option("--table", "number", help="Of the paper, see `evalkit list tables`; default: all.")
 @json_option
 @common_options
 @click.pass_obj
@@ -81,45 +73,83 @@ def make_table(  # noqa: PLR0917 - one parameter per option
     overview: bool | None,
     form: str | None,
     output: Path | None,
+    paper: str | None,
+    number: str | None,
     as_json: bool,
     **asked: Any,
 ) -> None:
-    r"""Make one table per benchmark, and an overview where there are several.
+    r"""Make one table per benchmark, and an overview where there are several; or a paper's table.
 
     Printed scores are times 100; CSV and JSON keep unrounded fractions. With --output alone the suffix decides the
-    format (.md, .tex, .csv, .json, .txt) and the table is also shown.
+    format (.md, .tex, .csv, .json, .html, .txt) and the table is also shown.
+
+    With --paper the table is the paper's. Complete runs of its trackers stand under the published rows, with the
+    difference and a verdict; without a run it is the published table alone.
 
     \b
     Examples:
       evalkit make-table --benchmark lasot --tracker kcf,ncc --data-root sample
       evalkit make-table --benchmark lasot,uav123 --format latex --output tables.tex
       evalkit make-table --benchmark got10k --split val --format csv > scores.csv
+      evalkit make-table --paper upvpt --table 2 --data-root /data --format markdown
+      evalkit make-table --paper upvpt --table 2 --predictions results.zip --annotations lasot_annotations.zip
     """
     from evalkit.report.build import benchmark_tables, overview_table
     from evalkit.report.writers import SUFFIXES, TableFormat, write_tables
-    from evalkit.store.atomic import write_whole
 
     chosen = TableFormat.JSON if as_json else TableFormat(form) if form else None
-    if not benchmarks:
-        raise click.UsageError("which benchmark? Pass --benchmark NAME.")
+    if number is not None and paper is None:
+        raise click.UsageError("--table: of which paper? Pass --paper NAME.")
+    if not benchmarks and paper is None:
+        raise click.UsageError("which benchmark? Pass --benchmark NAME, or --paper NAME for a paper's table.")
+    if benchmarks and paper is not None:
+        raise click.UsageError("--benchmark and --paper exclude each other: a paper's table has its own benchmarks.")
     if output is not None and chosen is None and output.suffix not in SUFFIXES:
         raise click.UsageError(f"--output {output}: pass --format, or a suffix of {', '.join(SUFFIXES)}.")
     request = Request(**asked)
+    if paper is not None:
+        _write(app, *_of_paper(request, paper, number), chosen, output)
+        return
     specs = {name: get_benchmark(name, layout=request.layout) for name in benchmarks}
     found = [score_request(app, spec, request) for spec in specs.values()]
     scores = [score for one in found for score in one.scores]
     tables = benchmark_tables(scores, specs, {key: fps for one in found for key, fps in one.speeds.items()})
     if overview or (overview is None and len(tables) == len(specs) > 1):  # several protocols have no overview
         tables.append(overview_table(scores, specs))
+    _write(app, tables, lambda form: write_tables(tables, form), chosen, output)
+
+
+def _of_paper(
+    request: "Request", paper: str, number: str | None
+) -> "tuple[list[Table], cabc.Callable[[TableFormat], str]]":
+    """Tables of a paper, and what writes them."""
+    from evalkit.commands.papers import paper_tables
+    from evalkit.report.paper_files import write_paper_tables
+
+    compared = paper_tables(request, paper, number)
+    return [one.table for one in compared], lambda form: write_paper_tables(compared, form)
+
+
+def _write(
+    app: App,
+    tables: "list[Table]",
+    write: "cabc.Callable[[TableFormat], str]",
+    chosen: "TableFormat | None",
+    output: Path | None,
+) -> None:
+    """To a file, to the terminal, or both."""
+    from evalkit.report.writers import SUFFIXES, TableFormat
+    from evalkit.store.atomic import write_whole
+
     if output is not None:
-        write_whole(output, write_tables(tables, chosen or SUFFIXES[output.suffix]).encode())
+        write_whole(output, write(chosen or SUFFIXES[output.suffix]).encode())
         app.say(f"written to {output}")
         if chosen is not None:
             return
     if chosen in {None, TableFormat.TEXT}:
         _show(tables)
     else:
-        click.echo(write_tables(tables, chosen), nl=False)
+        click.echo(write(chosen), nl=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ class Table:
         caption: One or two sentences under the title.
         notes: Remarks on the whole table.
         ranking: Direction of the highlights.
+        best: Places that are highlighted: the best two, or the best one.
     """
 
     title: str
@@ -124,6 +125,7 @@ class Table:
     caption: str = ""
     notes: tuple[str, ...] = ()
     ranking: Ranking = Ranking.COLUMNS
+    best: int = 2
 
     def __post_init__(self) -> None:
         assert len(self.cells) == len(self.rows)
@@ -144,7 +146,7 @@ class Table:
             )
 
     def places(self) -> list[list[Place]]:
-        """Highlights, R lists of C: the best two different values of each column (or row).
+        """Highlights, R lists of C: the ``best`` different values of each column (or row).
 
         The best needs a worse one beside it, the second needs two; equal values share their place. Unrounded values
         are compared.
@@ -178,7 +180,7 @@ class Table:
         values = sorted({sign * self.cells[i][j].value for i, j in line}, reverse=True)
         position = values.index(sign * self.cells[row][column].value)
         worse = len(values) - 1 - position
-        return Place(position + 1) if position < 2 and worse > 0 else Place.NONE
+        return Place(position + 1) if position < self.best and worse > 0 else Place.NONE
 
 
 _MARKS = "abcdefghijklmnoprstuvwxyz"  # without q, which has no superscript character

@@ -1,6 +1,6 @@
-"""Tables as text: markdown, LaTeX, CSV, JSON, and for a terminal.
+"""Tables as text: markdown, LaTeX, CSV, JSON, HTML, and for a terminal.
 
-Markdown, LaTeX and terminal print rounded numbers (scores times 100); CSV and JSON keep unrounded fractions.
+Markdown, LaTeX, HTML and terminal print rounded numbers (scores times 100); CSV and JSON keep unrounded fractions.
 """
 
 import collections.abc as cabc
@@ -18,6 +18,7 @@ import rich.markup
 import rich.table
 import rich.text
 
+from evalkit.report.html_table import html_page
 from evalkit.report.table import Cell, Place, Table
 
 _SUPERSCRIPT = str.maketrans("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
@@ -31,6 +32,7 @@ class TableFormat(enum.StrEnum):
     LATEX = "latex"
     CSV = "csv"
     JSON = "json"
+    HTML = "html"
 
 
 SUFFIXES = {
@@ -39,6 +41,7 @@ SUFFIXES = {
     ".tex": TableFormat.LATEX,
     ".csv": TableFormat.CSV,
     ".json": TableFormat.JSON,
+    ".html": TableFormat.HTML,
 }
 
 
@@ -51,6 +54,8 @@ def write_tables(tables: cabc.Sequence[Table], form: TableFormat) -> str:
         return to_csv(tables)
     if form is TableFormat.JSON:
         return json.dumps([to_json(table) for table in tables], ensure_ascii=False, indent=1) + "\n"
+    if form is TableFormat.HTML:
+        return html_page(tables)
     write = {TableFormat.TEXT: to_text, TableFormat.MARKDOWN: to_markdown, TableFormat.LATEX: to_latex}[form]
     return "\n".join(write(table) for table in tables)
 

@@ -1,0 +1,212 @@
+"""``make-table --paper``: which runs and files may stand beside a paper's numbers, and why the others may not."""
+
+import collections.abc as cabc
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
+from evalkit.benchmarks.names import official_rows
+from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
+from evalkit.commands.inputs import Candidate, Truth, compute_scores, from_files, from_store, load_truth
+from evalkit.errors import AnnotationError, DatasetLayoutError, ResultFormatError, ScoringError, unknown_name
+from evalkit.report.compare import LEVEL, ComparedTable, Measured, compare, is_named
+from evalkit.report.origins import ground_truth_sha256, results_sha256
+from evalkit.report.paper import PaperCell, get_tables, paper_cells
+from evalkit.store.runs import ResultStore, Run, RunStatus
+
+if TYPE_CHECKING:
+    from evalkit.commands.tables import Request
+
+# ground truths that look official in names and lengths and are not: numbers on them say nothing about published ones
+_STAND_INS = {
+    "9f6c10dbd5444588d81d6f63c0335e4de75797a837c14d6c43e0737dcb980824": (
+        "another annotation (a stand-in for DepthTrack's, made of trackers' boxes)"
+    ),
+}
+
+
+def paper_tables(request: "Request", paper: str, table: str | None) -> list[ComparedTable]:
+    """Tables of a paper with everything measured that belongs into them.
+
+    Args:
+        request: Which runs or files, which ground truth.
+        paper: "upvpt", "srft", "vipt".
+        table: Its number; None makes all of the paper.
+
+    Raises:
+        UnknownNameError: No such paper, table, or tracker in them.
+        StoreError: A tracker has several complete runs; lists them.
+        ResultFormatError: The files asked for hold no results of the table's trackers.
+    """
+    shapes = get_tables(paper, table)
+    cells = {id(shape): [cell for line in paper_cells(shape) for cell in line] for shape in shapes if not shape.is_text}
+    names = [name for group in cells.values() for cell in group for name in cell.names]
+    for tracker in request.trackers:
+        if not is_named(tracker, names):
+            raise unknown_name(f"tracker of {paper} table {table}" if table else f"tracker of {paper}", tracker, names)
+    offers = {
+        key: [_offer(request, name, group) for name, group in _by_benchmark(of).items()] for key, of in cells.items()
+    }
+    everything = [offer for group in offers.values() for offer in group]
+    if request.predictions is not None and not any(offer.measured or offer.left_out for offer in everything):
+        problems = [problem for offer in everything for problem in offer.problems]
+        raise ResultFormatError("\n".join(problems) or f"{request.predictions}: no tracker of the table has results.")
+    return [
+        compare(
+            shape,
+            [one for offer in offers.get(id(shape), []) for one in offer.measured],
+            [text for offer in offers.get(id(shape), []) for text in offer.left_out],
+        )
+        for shape in shapes
+    ]
+
+
+@dataclass(slots=True)
+class _Offer:
+    """What one benchmark contributes to a table."""
+
+    measured: list[Measured] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def _by_benchmark(cells: cabc.Iterable[PaperCell]) -> dict[str, list[PaperCell]]:
+    groups: dict[str, list[PaperCell]] = {}
+    for cell in cells:
+        if cell.benchmark in BENCHMARKS or cell.benchmark in EXTRA_BENCHMARKS:
+            groups.setdefault(cell.benchmark, []).append(cell)
+    return groups
+
+
+def _offer(request: "Request", benchmark: str, cells: list[PaperCell]) -> _Offer:
+    spec = get_benchmark(benchmark)
+    split = spec.splits[cells[0].split]
+    if request.predictions is not None:
+        return _from_files(request, spec, split, cells)
+    return _from_store(request, spec, split, cells)
+
+
+def _from_store(request: "Request", spec: BenchmarkSpec, split: Split, cells: list[PaperCell]) -> _Offer:
+    offer = _Offer()
+    fitting: dict[str, list[Run]] = {}
+    for run in ResultStore(request.results).find(benchmark=spec.name):
+        if not _is_asked(request, run, cells):
+            continue
+        reason = _why_not(request, run, split)
+        if reason:
+            offer.left_out.append(f"{_name_of(run, spec)}: {reason}.")
+        else:
+            fitting.setdefault(run.identity.tracker, []).append(run)
+    if not fitting:
+        return offer
+    try:
+        truth = _truth(request, spec, split)
+    except (DatasetLayoutError, AnnotationError, ScoringError) as problem:
+        text = str(problem).splitlines()[0]
+        offer.left_out += [f"{_name_of(runs[0], spec)}: no ground truth ({text})" for runs in fitting.values()]
+        return offer
+    for tracker, runs in fitting.items():
+        (candidate,) = from_store(truth, request.results, trackers=(tracker,), run_ids=[run.run_id for run in runs])
+        weights = {run.identity.weights_sha256 for run in runs}
+        reason = "random weights" if "random" in weights else ""
+        try:
+            offer.measured += _measure(request, truth, candidate, cells, reason)
+        except ScoringError as problem:
+            offer.left_out.append(f"{_name_of(runs[0], spec)}: {problem}")
+    return offer
+
+
+def _from_files(request: "Request", spec: BenchmarkSpec, split: Split, cells: list[PaperCell]) -> _Offer:
+    assert request.predictions is not None
+    offer = _Offer()
+    try:
+        truth = _truth(request, spec, split)
+        candidates = from_files(truth, request.predictions, trackers=request.trackers)
+    except (DatasetLayoutError, AnnotationError, ScoringError, ResultFormatError) as problem:
+        offer.problems.append(str(problem))
+        return offer
+    for candidate in candidates:
+        if any(is_named(candidate.tracker, cell.names) for cell in cells):
+            offer.measured += _measure(request, truth, candidate, cells, "")
+    return offer
+
+
+def _is_asked(request: "Request", run: Run, cells: list[PaperCell]) -> bool:
+    tracker = run.identity.tracker
+    return (
+        any(is_named(tracker, cell.names) for cell in cells)
+        and (not request.trackers or is_named(tracker, request.trackers))
+        and (not request.run_ids or run.run_id.startswith(request.run_ids))
+    )
+
+
+def _why_not(request: "Request", run: Run, split: Split) -> str:
+    """Why a run cannot stand in a cell; empty if it may."""
+    official = official_rows(split.names_file)
+    if run.identity.data.startswith("sample:"):
+        return "not comparable because it ran on the rendered sample"
+    if run.identity.split != split.name:
+        return f"not comparable because of another sequence list (split {run.identity.split}, published {split.name})"
+    if official and set(run.names) != set(official):
+        return f"not comparable because of another sequence list ({len(run.names)} sequences, not {len(official)})"
+    if split.access is Access.FIRST_FRAME_ONLY and request.annotations is None:
+        return "not comparable here because only the organizers' server has the ground truth; submit the run"
+    if run.status() is RunStatus.PARTIAL and not request.allow_missing:
+        return f"not complete, {len(run.missing())} of {len(run.names)} sequences are missing"
+    return ""
+
+
+def _name_of(run: Run, spec: BenchmarkSpec) -> str:
+    return f"{run.identity.tracker} on {spec.title}, run {run.run_id}"
+
+
+def _truth(request: "Request", spec: BenchmarkSpec, split: Split) -> Truth:
+    truth = load_truth(spec.name, split=split.name, annotations=request.annotations, data_root=request.data_root)
+    if truth.is_sample:
+        raise ScoringError("the data root holds the rendered sample, which has no published numbers")
+    return truth
+
+
+def _measure(
+    request: "Request", truth: Truth, candidate: Candidate, cells: list[PaperCell], reason: str
+) -> list[Measured]:
+    """Scores of a candidate under every protocol that its cells' numbers were made with."""
+    mine = [cell for cell in cells if is_named(candidate.tracker, cell.names)]
+    default = truth.spec.protocols["papers"]
+    protocols = (
+        list(dict.fromkeys(cell.protocols[0] if cell.protocols else default for cell in mine))
+        if request.protocol == "papers"
+        else [request.protocol]
+    )
+    truth_hash = ground_truth_sha256(truth.annotations)
+    origin = {"predictions_sha256": results_sha256(candidate.trajectories), "ground_truth_sha256": truth_hash}
+    reason = reason or _other_data(truth, candidate, truth_hash)
+    return [
+        Measured(score, reason or _incomplete(score.missing, len(truth.annotations)), origin)
+        for protocol in protocols
+        for score in compute_scores(
+            truth,
+            [candidate],
+            protocol,
+            allow_missing=request.allow_missing,
+            attributes=any(cell.attribute for cell in mine),
+            interval=LEVEL,
+        )
+    ]
+
+
+def _other_data(truth: Truth, candidate: Candidate, truth_hash: str) -> str:
+    if truth_hash in _STAND_INS:
+        return _STAND_INS[truth_hash]
+    if candidate.frame_limit is not None:
+        return f"only the first {candidate.frame_limit} frames of every sequence"
+    frames, official = sum(one.frame_count for one in truth.annotations), truth.split.frame_count
+    if len(truth.annotations) != truth.split.sequence_count:
+        return f"another sequence list ({len(truth.annotations)} sequences, not {truth.split.sequence_count})"
+    if official is not None and frames != official:
+        return f"another annotation ({frames} frames, the official one has {official})"
+    return ""
+
+
+def _incomplete(missing: cabc.Sequence[str], total: int) -> str:
+    return f"scored without {len(missing)} of {total} sequences" if missing else ""

@@ -1,0 +1,277 @@
+"""Measured beside published: difference in printed units, and a verdict on every number of a paper's table."""
+
+import collections.abc as cabc
+import dataclasses
+import enum
+import math
+import re
+from dataclasses import dataclass, field
+
+from evalkit.report.build import remarks
+from evalkit.report.metrics import Metric
+from evalkit.report.paper import PaperCell, PaperTable, paper_cells, published_table
+from evalkit.report.table import Cell, Row, Source, Table, missing_cell
+from evalkit.scoring.scores import Scores
+
+LEVEL = 0.95
+ONE_SHOT = "-got10k"  # end of the names of trackers that were trained on GOT-10k alone, as its test split demands
+
+
+class Verdict(enum.Enum):
+    """What a measured number says of a published one."""
+
+    AGREES = "agrees to the printed digit"
+    WITHIN = f"within the {LEVEL:.0%} bootstrap interval of the measured score".replace("%", " %")
+    DIFFERS = "differs"
+    NOT_COMPARABLE = "not comparable"
+    NOTHING_PUBLISHED = "the paper prints no number"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One tracker's scores on one benchmark, offered to a paper's table.
+
+    Attributes:
+        scores: With bootstrap intervals at :data:`LEVEL` where they are to be judged.
+        reason: Why they cannot be compared with published numbers; empty if they can.
+        origin: Hashes of what was scored.
+    """
+
+    scores: Scores
+    reason: str = ""
+    origin: cabc.Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One measured number beside the published one.
+
+    Attributes:
+        row: Label of the paper's row.
+        column: Label of the paper's column.
+        cell: What the number is of.
+        measured: Where it comes from.
+        value: Unrounded fraction.
+        interval: Bootstrap interval; None if not known.
+        verdict: On the published number.
+        reason: Why it is not comparable; else empty.
+    """
+
+    row: str
+    column: str
+    cell: PaperCell
+    measured: Measured
+    value: float
+    interval: tuple[float, float] | None
+    verdict: Verdict
+    reason: str
+
+    @property
+    def difference(self) -> float:
+        """Measured minus published as fractions; NaN where nothing is published."""
+        return self.value - self.cell.published.value if self.cell.published else math.nan
+
+    @property
+    def text(self) -> str:
+        """Verdict and reason."""
+        return f"{self.verdict.value}: {self.reason}" if self.reason else self.verdict.value
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTable:
+    """A paper's table with measured rows.
+
+    Attributes:
+        shape: The paper's table.
+        table: To be printed.
+        comparisons: Every measured number, in reading order.
+        left_out: Runs of the table's trackers that stand in no cell, and why.
+    """
+
+    shape: PaperTable
+    table: Table
+    comparisons: tuple[Comparison, ...]
+    left_out: tuple[str, ...]
+
+
+def judge(
+    metric: Metric, published: float | None, measured: float, interval: tuple[float, float] | None, reason: str = ""
+) -> Verdict:
+    """Compare a measured number with a published one.
+
+    Args:
+        metric: How both are printed.
+        published: As printed, a fraction; None where the paper prints a dash.
+        measured: Unrounded fraction.
+        interval: Bootstrap interval of the measured number.
+        reason: Why the two cannot be compared; empty if they can.
+
+    Example:
+        >>> from evalkit.report.metrics import METRICS
+        >>> judge(METRICS["success_auc"], 0.496, 0.49563, (0.47, 0.52)).value
+        'agrees to the printed digit'
+        >>> judge(METRICS["success_auc"], 0.515, 0.49563, (0.47, 0.52)).name
+        'WITHIN'
+    """
+    if published is None:
+        return Verdict.NOTHING_PUBLISHED
+    if reason:
+        return Verdict.NOT_COMPARABLE
+    if metric.text(measured) == metric.text(published):
+        return Verdict.AGREES
+    if interval is not None and interval[0] <= published <= interval[1]:
+        return Verdict.WITHIN
+    return Verdict.DIFFERS
+
+
+def difference_text(metric: Metric, difference: float) -> str:
+    """A difference in printed units, with its sign; no sign for what prints as zero.
+
+    Example:
+        >>> from evalkit.report.metrics import METRICS
+        >>> [difference_text(METRICS["success_auc"], value) for value in (0.012, -0.0004, -0.003)]
+        ['+1.2', '0.0', '-0.3']
+    """
+    text = f"{difference * metric.scale:+.{metric.decimals}f}"
+    return text if float(text) else text[1:]
+
+
+def is_named(run: str, names: cabc.Iterable[str]) -> bool:
+    """Whether a run's tracker is one of these; upper case and punctuation do not matter, ``+`` may be written ``p``.
+
+    Example:
+        >>> is_named("siamrpnpp", ["SiamRPN++"]), is_named("SiamRPN", ["SiamRPN++"])
+        (True, False)
+    """
+    return _plain(run) in {_plain(name) for name in names}
+
+
+def other_training(run: str, cell: PaperCell) -> str:
+    """Why a tracker's training data are not those of the published number; empty if nothing is known against it.
+
+    Only trackers that exist in two trainings can be told apart: ``ostrack-256`` and ``ostrack-256-got10k``.
+    """
+    alone = {_plain(name) for name in cell.names if name.endswith(ONE_SHOT)}
+    if cell.benchmark != "got10k" and _plain(run) in alone:
+        return "other training data: this model was trained on GOT-10k alone"
+    if cell.benchmark == "got10k" and _plain(run + ONE_SHOT) in alone:
+        return "other training data: GOT-10k's protocol asks for training on GOT-10k alone"
+    return ""
+
+
+def compare(shape: PaperTable, measured: cabc.Sequence[Measured], left_out: cabc.Sequence[str] = ()) -> ComparedTable:
+    """Put measured rows under the rows of a paper's table.
+
+    Args:
+        shape: The table.
+        measured: Scores on real data; those of trackers or benchmarks that are not in the table are passed over.
+        left_out: Texts about runs that cannot stand in a cell; printed below the table.
+
+    Raises:
+        ScoringError: Scores of the rendered sample: they never stand beside published numbers.
+        PublishedDataError: The packaged data contradict each other.
+    """
+    if shape.is_text:
+        return ComparedTable(shape, published_table(shape), (), tuple(left_out))
+    paper = paper_cells(shape)
+    printed = published_table(shape, paper)
+    rows: list[Row] = []
+    cells: list[tuple[Cell, ...]] = []
+    comparisons: list[Comparison] = []
+    for number, line in enumerate(paper):
+        rows.append(printed.rows[number])
+        cells.append(printed.cells[number])
+        for group in _measured_lines(shape, number, line, measured):
+            rows.append(_row(shape, number, group))
+            cells.append(_cells(shape, line, group))
+            comparisons += group.values()
+    legend = ("Under the paper's rows: measured (difference to the paper).",) if comparisons else ()
+    notes = (*printed.notes, *legend, *(f"Left out: {text}" for text in left_out))
+    table = dataclasses.replace(printed, rows=tuple(rows), cells=tuple(cells), notes=notes)
+    return ComparedTable(shape, table, tuple(comparisons), tuple(left_out))
+
+
+def _measured_lines(
+    shape: PaperTable, number: int, line: cabc.Sequence[PaperCell], measured: cabc.Sequence[Measured]
+) -> list[dict[int, Comparison]]:
+    """Rows to print under a paper's row: column number -> comparison."""
+    lines: dict[str | int, dict[int, Comparison]] = {}
+    for column, cell in enumerate(line):
+        found = [one for one in measured if _fits(one.scores, cell)]
+        for index, one in enumerate(found):
+            labels = shape.rows[number].label, shape.columns[column].label
+            comparison = _comparison(shape, labels, cell, one)
+            if comparison is not None:
+                lines.setdefault(index if shape.transposed else one.scores.tracker, {})[column] = comparison
+    return list(lines.values())
+
+
+def _fits(scores: Scores, cell: PaperCell) -> bool:
+    place = (scores.benchmark, scores.split) == (cell.benchmark, cell.split)
+    return place and is_named(scores.tracker, cell.names)
+
+
+def _comparison(shape: PaperTable, labels: tuple[str, str], cell: PaperCell, measured: Measured) -> Comparison | None:
+    scores = measured.scores
+    values = scores.attributes.get(cell.attribute) if cell.attribute not in {"", "ALL"} else scores.summary
+    value = (values or {}).get(cell.metric, math.nan)
+    if not math.isfinite(value):
+        return None
+    interval = scores.intervals.get(cell.metric) if values is scores.summary else None
+    reason = measured.reason or other_training(scores.tracker, cell) or _other_protocol(scores, cell)
+    published = cell.published.value if cell.published else None
+    verdict = judge(shape.metric(cell), published, value, interval, reason)
+    told = reason if verdict is Verdict.NOT_COMPARABLE else ""
+    return Comparison(*labels, cell, measured, float(value), interval, verdict, told)
+
+
+def _other_protocol(scores: Scores, cell: PaperCell) -> str:
+    if not cell.protocols or scores.protocol in cell.protocols:
+        return ""
+    return f"other protocol: measured by {scores.protocol}, published by {' or '.join(cell.protocols)}"
+
+
+def _row(shape: PaperTable, number: int, group: dict[int, Comparison]) -> Row:
+    used = list({id(one.measured): one.measured for one in group.values()}.values())
+    label = f"{shape.rows[number].label}, measured" if shape.transposed else f"measured: {used[0].scores.tracker}"
+    facts = {
+        "source": "measured",
+        "protocol": _joined(one.scores.protocol for one in used),
+        "run": _joined(one.scores.run for one in used),
+    }
+    hashes = {key: _joined(one.origin[key] for one in used if key in one.origin) for key in used[0].origin}
+    notes = () if shape.transposed else tuple(note for one in used for note in _run_notes(one))
+    return Row(label, notes, facts | hashes)
+
+
+def _cells(shape: PaperTable, line: cabc.Sequence[PaperCell], group: dict[int, Comparison]) -> tuple[Cell, ...]:
+    return tuple(
+        _cell(shape, group[column])
+        if column in group
+        else dataclasses.replace(missing_cell(shape.metric(cell)), printed="")
+        for column, cell in enumerate(line)
+    )
+
+
+def _cell(shape: PaperTable, one: Comparison) -> Cell:
+    metric = dataclasses.replace(shape.metric(one.cell), ranked=False)  # the highlights are the paper's
+    text = metric.text(one.value)
+    if one.cell.published is not None:
+        text += f" ({difference_text(metric, one.difference)})"
+    source = Source.SAMPLE if one.measured.scores.sample else Source.MEASURED
+    notes = (*(_run_notes(one.measured) if shape.transposed else ()), one.text)
+    return Cell(one.value, metric, source, notes, text)
+
+
+def _run_notes(measured: Measured) -> tuple[str, ...]:
+    scores = measured.scores
+    where = f"{scores.benchmark} {scores.split}"
+    return (f"{scores.tracker} on {where}: run {scores.run}, protocol {scores.protocol}", *remarks(scores))
+
+
+def _joined(texts: cabc.Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(texts))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", name.lower().replace("+", "p"))
