@@ -1,6 +1,7 @@
 """Every published number: complete, in range, from a known source, carried over without change."""
 
 import csv
+import doctest
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from evalkit.published import (
     find_published,
     load_published,
 )
+from evalkit.report.compare import Verdict
 from evalkit.report.metrics import METRICS
 
 VALUES = load_published()
@@ -155,3 +157,12 @@ def test_multimodal_numbers_are_those_of_the_collection(shared_spec: Path):
         assert (v.label, v.source in row["source"]) == (row["metric"], True)
         if "unconfirmed" in row["note"]:
             assert v.doubt is Doubt.UNCONFIRMED
+
+
+def test_the_documentation_shows_what_is_there():
+    path = Path(__file__).resolve().parents[1] / "docs" / "published.md"
+    failures, examples = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
+    assert (failures, examples > 1) == (0, True)
+    text = path.read_text(encoding="utf-8")
+    assert all(f"| {doubt.value} |" in text for doubt in Doubt)
+    assert all(f"| {verdict.value} |" in text for verdict in Verdict)

@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from evalkit.benchmarks import get_benchmark
 from evalkit.report.build import remarks
 from evalkit.report.metrics import Metric
 from evalkit.report.paper import PaperCell, PaperTable, paper_cells, published_table
@@ -265,7 +266,7 @@ def _cell(shape: PaperTable, one: Comparison) -> Cell:
 
 def _run_notes(measured: Measured) -> tuple[str, ...]:
     scores = measured.scores
-    where = f"{scores.benchmark} {scores.split}"
+    where = f"{get_benchmark(scores.benchmark).title} {scores.split}"
     return (f"{scores.tracker} on {where}: run {scores.run}, protocol {scores.protocol}", *remarks(scores))
 
 

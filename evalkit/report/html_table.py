@@ -20,6 +20,7 @@ th.group { text-align: center; }
 tr.measured, tr.sample { background: #f0f4f8; }
 td.first { font-weight: bold; }
 td.second { text-decoration: underline; }
+sup { line-height: 0; }
 p.note { font-size: 13px; color: #4a5258; margin: .2rem 0; }
 """
 _CLASSES = {Place.FIRST: ' class="first"', Place.SECOND: ' class="second"', Place.NONE: ""}
