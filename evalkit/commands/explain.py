@@ -21,7 +21,7 @@ _SHOWN = 0.005  # smaller changes, in points, print as 0.00
 @click.argument("benchmark")
 @input_options
 @click.option("--published", help="A value as a paper prints it, such as 0.691 or 69.1: which rules give it?")
-@click.option("--metric", help="Metric key of the published value; default: the benchmark's first.")
+@click.option("--metric", help="Metric key of the published value; default: the one that ranks trackers.")
 @click.option("--protocol", default="papers", show_default=True, help="Protocol from which single rules are changed.")
 @click.option("--allow-missing", is_flag=True, help="Score what is there and say so.")
 @json_option
@@ -87,6 +87,9 @@ def _single(protocols: list[Any]) -> Any:
 
 
 def _default_metric(headline: cabc.Sequence[str], reported: cabc.Sequence[str]) -> str:
+    """The number that ranks trackers: F in the long-term protocols, else the first that papers print."""
+    if "longterm_f" in reported:
+        return "longterm_f"
     return next((key for key in headline if key in reported), reported[0])
 
 
