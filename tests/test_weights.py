@@ -259,7 +259,6 @@ def test_random_weights_are_seeded_and_marked():
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert not torch.equal(states[0]["backbone.pos_embed_x"], states[2]["backbone.pos_embed_x"])
     assert trackers[0].info.weights_sha256 == "random"
-    assert trackers[0].info.notes == ("random weights (seed 3): a dry run, the boxes mean nothing",)
 
 
 def test_the_hash_of_the_file_identifies_the_tracker(ostrack_file):

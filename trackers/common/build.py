@@ -94,7 +94,6 @@ def finish(made: Definition, weights: Weights, engine: Engine, **loop: Any) -> T
         modalities=frozenset({Modality.RGB}) | second,
         config=described,
         weights_sha256=weights.sha256,
-        notes=weights.notes,
         required=second,
     )
     return made.adapter(assign(made.skeleton(weights.shapes), weights), info, settings, engine)

@@ -34,14 +34,12 @@ class Weights:
 
     Attributes:
         state: Entry name -> tensor.
-        sha256: Of the file, or "random".
-        notes: Remarks for the manifest.
+        sha256: Of the file, or "random"; the run marks the latter in every output.
         facts: What the file says of its origin (epoch, network type), for a converted file's metadata.
     """
 
     state: cabc.Mapping[str, Tensor]
     sha256: str
-    notes: tuple[str, ...] = ()
     facts: cabc.Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -68,8 +66,7 @@ def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: Tracker
             "--weights random for a dry run (its boxes mean nothing, and every output says so)."
         )
     if options.weights == RANDOM:
-        note = f"random weights (seed {options.seed}): a dry run, the boxes mean nothing"
-        return Weights(random_state(skeleton(None), options.seed), RANDOM, (note,))
+        return Weights(random_state(skeleton(None), options.seed), RANDOM)
     return read_weights(tracker, origin, skeleton, Path(options.weights))
 
 
@@ -89,7 +86,7 @@ def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path) -> W
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     model = skeleton(shapes)
     check_entries(tracker, path, shapes, model)
-    return Weights(_as_network(state, model, path), hash_files([path]), (), facts)
+    return Weights(_as_network(state, model, path), hash_files([path]), facts)
 
 
 def assign(model: nn.Module, weights: Weights) -> nn.Module:
