@@ -19,9 +19,11 @@ COMMANDS = {
     "compare": ("score:compare", "Two trackers: paired test, interval, win/tie/loss."),
     "make-table": ("tables:make_table", "A table of scores: markdown, CSV, LaTeX, JSON."),
     "make-plots": ("plots:make_plots", "Curves, rankings, attributes, speed: PDF, PNG, SVG."),
+    "make-report": ("report:make_report", "One HTML file that works offline: scores, verdicts, charts, provenance."),
     "render": ("render:render", "Truth and predictions drawn on the frames of a sequence."),
     "package-submission": ("submission:package_submission", "A run as the zip that a server wants."),
     "check-submission": ("submission:check", "Every defect of anyone's submission, before the upload."),
+    "measure-speed": ("speed:measure_speed", "Latency and throughput of a tracker, and the five numbers called FPS."),
     "check-tracker": ("trackers:check_tracker", "The conformance suite for a tracker."),
     "config": ("config:config", "Show or change the user's settings."),
 }

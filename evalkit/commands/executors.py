@@ -118,6 +118,14 @@ def _stdout_for_results(app: App) -> cabc.Iterator[None]:
         yield
 
 
+def single_device(app: App, asked: ExecutorOptions) -> str:
+    """The device, where there can be only one."""
+    devices = _devices(app, asked)
+    if len(devices) > 1:
+        raise click.BadParameter(f"one device, not {', '.join(devices)}.", param_hint="--device")
+    return devices[0]
+
+
 def loop_settings(app: App, asked: ExecutorOptions, device: str, *, share: int) -> LoopSettings:
     """Settings of one of ``share`` slot loops on a machine."""
     cores = max(1, (os.cpu_count() or 1) // share)

@@ -148,13 +148,13 @@ class _Loop:
         return sum(len(wave.streams) for wave in self.waves)
 
     def run(self) -> LoopTiming:
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         try:
             while not self.source.stopped and self._round():
                 self.timing.total = time.perf_counter() - start
         finally:  # also after Ctrl-C: what is finished must reach the disk
             problems = [write.exception() for write in self.writes]
-            self.timing.total = time.perf_counter() - start
+            self.timing.total, self.timing.cpu = time.perf_counter() - start, time.process_time() - cpu
             self._note_inside()
         for problem in problems:
             if problem is not None:

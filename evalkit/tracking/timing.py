@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
+BUSY = 0.85
+"""From this share on, the cores of a machine count as the bottleneck."""
 
 
 class Timed(NamedTuple, Generic[T]):
@@ -66,6 +68,7 @@ class LoopTiming:
         frames: Frames tracked.
         steps: Rounds of the loop.
         total: Wall time in seconds; of several workers, the longest.
+        cpu: Processor seconds of the whole process meanwhile.
         decode: Reading and decoding images, in the decoder threads.
         crop: The tracker's ``prepare``, in its threads.
         device: The tracker's ``initialize`` and ``track``.
@@ -88,6 +91,7 @@ class LoopTiming:
     frames: int = 0
     steps: int = 0
     total: float = 0.0
+    cpu: float = 0.0
     decode: Stage = field(default_factory=Stage)
     crop: Stage = field(default_factory=Stage)
     device: Stage = field(default_factory=Stage)
@@ -132,15 +136,29 @@ class LoopTiming:
         }
         return {name: _share(seconds, self.total * self.workers) for name, seconds in waits.items()}
 
+    @property
+    def processor(self) -> float:
+        """Share of this machine's cores that the process kept busy (of several workers, as if all were here)."""
+        return _share(self.cpu, self.total * (os.cpu_count() or 1))
+
     def bottleneck(self) -> str:
-        """The stage that the loop waited for most."""
+        """``cores`` if all of them were busy, else the stage that the loop waited for most."""
+        if self.processor > BUSY and self.workers == 1:
+            return "cores"
         waits = self.waits()
         return max(waits, key=lambda name: waits[name])
 
     def as_json(self) -> dict[str, object]:
         """Values for a file or a document."""
         document = dataclasses.asdict(self)
-        return {**document, "rate": self.rate, "busy": self.busy(), "waits": self.waits(), "limit": self.bottleneck()}
+        return {
+            **document,
+            "rate": self.rate,
+            "busy": self.busy(),
+            "waits": self.waits(),
+            "processor": self.processor,
+            "limit": self.bottleneck(),
+        }
 
 
 def merged(parts: cabc.Sequence[LoopTiming]) -> LoopTiming:
@@ -174,10 +192,11 @@ def summary(timing: LoopTiming) -> str:
         f"{name} {100 * share:.0f}%" + (f" of {threads[name]} threads" if name in threads else "")
         for name, share in busy.items()
     )
-    limit = timing.bottleneck()
+    longest = max(waits, key=lambda name: waits[name])
     return (
         f"{timing.frames} frames in {timing.total:.1f} s, {timing.rate:.1f} frames/s at capacity {timing.capacity}; "
-        f"busy: {stages}; waited for {limit} {100 * waits[limit]:.0f}% of the time{_advice(timing, limit)}"
+        f"busy: {stages}, processor {100 * timing.processor:.0f}%; waited for {longest} "
+        f"{100 * waits[longest]:.0f}% of the time; limit: {timing.bottleneck()}{_advice(timing)}"
     )
 
 
@@ -198,11 +217,15 @@ def details(timing: LoopTiming) -> list[str]:
     return lines
 
 
-def _advice(timing: LoopTiming, limit: str) -> str:
-    cores = os.cpu_count() or 1
+def _advice(timing: LoopTiming) -> str:
+    limit, cores = timing.bottleneck(), os.cpu_count() or 1
     if limit == "decode" and timing.decoders < cores:
         return f" (more --decoders would help, this machine has {cores} cores)"
-    return {"decode": " (more cores would help)", "device": "", "write": " (a faster disk would help)"}.get(limit, "")
+    return {
+        "decode": " (more cores, or a faster disk, would help)",
+        "cores": " (more cores would help)",
+        "write": " (a faster disk would help)",
+    }.get(limit, "")
 
 
 def _share(part: float, whole: float) -> float:
@@ -212,6 +235,7 @@ def _share(part: float, whole: float) -> float:
 _SUMS = (
     "frames",
     "steps",
+    "cpu",
     "wait_decode",
     "wait_crop",
     "wait_device",

@@ -1,0 +1,199 @@
+"""``evalkit measure-speed``: latency and throughput of a tracker, with everything needed to compare them."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.executors import CODE, ExecutorOptions, loop_settings, single_device
+from evalkit.errors import EvalkitError, TrackerError
+from evalkit.store.manifest import RunIdentity, current_environment
+from evalkit.store.runs import ResultStore
+from evalkit.tracking.catalog import check_name, load_tracker
+from evalkit.tracking.hardware import describe
+from evalkit.tracking.interface import TrackerOptions
+from evalkit.tracking.source import Job
+from evalkit.tracking.speed import (
+    Latency,
+    Spread,
+    Throughput,
+    definitions,
+    measure_latency,
+    measure_throughput,
+)
+from evalkit.tracking.storing import Place, StoreSink
+from evalkit.tracking.timing import LoopTiming, details, summary
+
+CLIP_FRAMES = 40
+CLIP_LENGTH = 200
+MEANINGS = {
+    "read-excluded": "frames / sum of times, decoding excluded (pytracking, OSTrack programs)",
+    "read-included": "(frames - 1) / sum of times, decoding included (ViPT RGB-T program)",
+    "mean-of-rates": "mean of 1 / time, decoding included (got10k toolkit; GOT-10k server)",
+    "batch-share": "batch size / wall time of the batch, decoding excluded (trackit, LoRAT)",
+    "forward-only": "1 / time in the network (Stark, SwinTrack, OSTrack papers)",
+}
+
+
+@click.command("measure-speed")
+@click.option("--tracker", required=True, help="A name from `evalkit list trackers`, or FILE.py:CLASS.")
+@click.option("--weights", help="Weight file or folder; `random` costs as much as trained ones.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Numbers.",
+)
+@click.option("--capacity", default="auto", show_default=True, help="Streams of the throughput measurement.")
+@click.option("--decoders", type=click.IntRange(min=1), help="Threads; default: all cores.")
+@click.option("--waves", type=click.Choice(["auto", "1", "2"]), default="auto", show_default=True, help="As in a run.")
+@click.option("--size", default="1280x720", show_default=True, help="Of the frames that are drawn.")
+@click.option("--images", type=click.Path(path_type=Path), help="A folder of images instead of drawn ones.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="For each of both measurements."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For trackers with random parts.")
+@json_option
+@common_options
+@click.pass_obj
+def measure_speed(  # noqa: PLR0917 - one parameter per option
+    app: App,
+    /,
+    weights: str | None,
+    precision: str,
+    seed: int,
+    size: str,
+    images: Path | None,
+    seconds: float,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    r"""Measure latency and throughput of a tracker.
+
+    Latency: one stream, one frame at a time, the device synchronized after each. Throughput: many streams end to end
+    (reading, decoding, crops, device, results written to disk). Both leave out a warm-up, which is stated.
+
+    \b
+    Examples:
+      evalkit measure-speed --tracker kcf
+      evalkit measure-speed --tracker ostrack-256 --weights random --device cuda --precision bf16 --json
+      evalkit measure-speed --tracker mine.py:Correlation --images lasot/airplane/airplane-1/img
+    """
+    asked = ExecutorOptions(options=TrackerOptions(weights=weights, precision=precision, seed=seed), **options)
+    check_name(app.catalog, asked.tracker)
+    device = single_device(app, asked)
+    tracker = load_tracker(
+        app.catalog, asked.tracker, dataclasses.replace(asked.options, device=device), timeout=asked.timeout
+    )
+    settings = dataclasses.replace(loop_settings(app, asked, device, share=1), timeout=None)
+    with tempfile.TemporaryDirectory(prefix="evalkit-speed-") as folder:
+        place = Path(folder)
+        jobs = _jobs(place, size, images, count=8)
+        app.detail(f"measuring {tracker.info.name} on {device} ...")
+        latency = measure_latency(tracker, jobs[0], seconds=seconds)
+        sink = _sink(place / "results", jobs, tracker.info.name, app, device)
+        throughput = measure_throughput(tracker, jobs, sink, settings, seconds=seconds)
+        height, width = jobs[0].frames.read(0).rgb.shape[:2]
+    document = {
+        "tracker": tracker.info.name,
+        "precision": precision,
+        "weights": weights,
+        **describe(device),
+        "frame": {"width": width, "height": height},
+        **_numbers(latency, throughput),
+    }
+    if as_json:
+        print_json(document)
+    else:
+        _print(document)
+        app.say(summary(throughput.timing))
+        for line in details(throughput.timing):
+            app.detail(line)
+    return 0
+
+
+def _jobs(folder: Path, size: str, images: Path | None, *, count: int) -> list[Job]:
+    from evalkit.commands.clips import folder_clip, write_clip
+
+    if images is not None:
+        clip = folder_clip(images)
+        if clip.length < 2:
+            raise EvalkitError(f"--images: {images} holds one image; at least 2 are needed.")
+        return [dataclasses.replace(clip, name=f"clip{number}") for number in range(count)]
+    width, _, height = size.partition("x")
+    if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 128):
+        raise click.BadParameter(f"{size!r} is no size; expected e.g. 1280x720, at least 128x128.", param_hint="--size")
+    wh = int(width), int(height)
+    first = write_clip(folder / "clip0", frames=CLIP_FRAMES, wh=wh, length=CLIP_LENGTH)
+    return [dataclasses.replace(first, name=f"clip{number}") for number in range(count)]
+
+
+def _sink(folder: Path, jobs: list[Job], tracker: str, app: App, device: str) -> StoreSink:
+    names = [job.name for job in jobs]
+    identity = RunIdentity("speed", "test", "drawn", "", tracker, {}, None, "", 0, 0, None)
+    run = ResultStore(folder).open_or_create(identity, names)
+    place = Place(device, 0, current_environment([*CODE, *app.code]).sha256)
+    return StoreSink({id(job): run for job in jobs}, place, LoopTiming(), lambda _: None, _refuse)
+
+
+def _refuse(job: Job, error: str) -> None:
+    raise TrackerError(f"the tracker failed while its speed was measured ({job.name}): {error}")
+
+
+def _numbers(latency: Latency, throughput: Throughput) -> dict[str, Any]:
+    parts = {"decode": latency.decode, "crop": latency.prepare, "track": latency.track}
+    return {
+        "latency": {
+            "frames": len(latency.step),
+            "warm_up_frames": latency.warm_up,
+            "decode_excluded": Spread.of(latency.step)._asdict(),
+            "decode_included": Spread.of(latency.whole)._asdict(),
+            "stages": {part: Spread.of(values)._asdict() for part, values in parts.items()},
+            "initialize_ms": 1000 * latency.start,
+        },
+        "throughput": {
+            "frames_per_second": throughput.rate,
+            "frames": throughput.frames,
+            "seconds": throughput.seconds,
+            "warm_up_seconds": throughput.warm_up,
+            "capacity": throughput.timing.capacity,
+            "decoders": throughput.timing.decoders,
+            "waves": throughput.timing.waves,
+            "limit": throughput.timing.bottleneck(),
+            "timing": throughput.timing.as_json(),
+        },
+        "fps_definitions": {
+            key: {"frames_per_second": value, "meaning": MEANINGS[key]}
+            for key, value in definitions(latency, throughput).items()
+        },
+    }
+
+
+def _print(document: dict[str, Any]) -> None:
+    latency, throughput = document["latency"], document["throughput"]
+    card = f"{document['card']}, driver {document['driver']}" if document["card"] else "no card"
+    libraries = ", ".join(f"{name} {version}" for name, version in document["libraries"].items())
+    frame = document["frame"]
+    click.echo(f"{document['tracker']}, {document['precision']}, {document['device']} ({card})")
+    click.echo(f"{document['processor']}, {document['cores']} cores; {libraries}")
+    click.echo(f"frames of {frame['width']} x {frame['height']}")
+    click.echo(
+        f"latency, one stream, device synchronized, {latency['frames']} frames after {latency['warm_up_frames']} of "
+        "warm-up:"
+    )
+    for key in ("decode_excluded", "decode_included"):
+        spread = latency[key]
+        text = key.replace("_", " ")
+        click.echo(f"  {text}: median {spread['median_ms']:.2f} ms, 95th percentile {spread['p95_ms']:.2f} ms")
+    click.echo(
+        f"throughput, {throughput['capacity']} streams, end to end, after {throughput['warm_up_seconds']:.1f} s of "
+        f"warm-up: {throughput['frames_per_second']:.1f} frames/s (limit: {throughput['limit']})"
+    )
+    click.echo("what public tools would call FPS, from the same measurement:")
+    for key, entry in document["fps_definitions"].items():
+        click.echo(f"  {entry['frames_per_second']:10.1f}  {key}: {entry['meaning']}")
