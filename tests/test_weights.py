@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -318,3 +319,13 @@ def test_every_entry_of_the_catalogue_can_be_built_by_its_text(name):
     assert re.fullmatch(r"[a-z0-9-]+", name)
     assert entry.weights
     assert entry.reference
+
+
+def test_the_page_on_trackers_shows_the_catalogue():
+    page = (Path(__file__).resolve().parents[1] / "docs" / "trackers.md").read_text(encoding="utf-8")
+    table = page.split("<!-- table: catalogue -->\n")[1].split("<!-- end -->")[0].splitlines()[2:]
+    assert table == [
+        f"| `{entry.name}` | {entry.parameters:,} | {entry.multiply_adds / 1e9:.2f} G | "
+        f"{entry.input_sizes[0]} / {entry.input_sizes[1]} | {', '.join(sorted(entry.modalities))} | {entry.weights} |"
+        for entry in LEARNED.values()
+    ]
