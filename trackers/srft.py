@@ -3,6 +3,7 @@
 The second modality is called ``event`` in the entry names, also for depth and thermal, as in the authors' files.
 """
 
+import collections.abc as cabc
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -94,6 +95,35 @@ class SRTrack(nn.Module):
         features = self.backbone(template, search)
         maps: CenterMaps = self.box_head(features[:, self.backbone.template_tokens :])
         return maps
+
+
+def initial_entries(source: cabc.Mapping[str, Tensor], config: SRTrackConfig) -> dict[str, Tensor]:
+    """Entries of this network from those of a color tracker (OSTrack, DropTrack), as SRTrack's training starts.
+
+    Both streams start alike; a fusion block starts as the block after which it stands. Entries of the source without
+    a place here (``backbone.pos_embed``, UPVPT's prompts) are left out.
+
+    Args:
+        source: Entry name -> tensor.
+        config: The network to fill.
+
+    Returns:
+        Target name -> tensor; the same tensor may stand under several names.
+
+    Source: SRTrack, loading of the pre-trained weights in its model builder.
+    """
+    fusion = {str(block): str(number) for number, block in enumerate(config.fusion_after)}
+    targets: dict[str, Tensor] = {}
+    for name, tensor in source.items():
+        part, _, rest = name.removeprefix("backbone.").partition(".")
+        if name.startswith("backbone.") and part in ("patch_embed", "norm", "blocks"):
+            targets |= {f"backbone.{part}_{stream}.{rest}": tensor for stream in ("rgb", "event")}
+            block, _, entry = rest.partition(".")
+            if part == "blocks" and block in fusion:
+                targets[f"backbone.blocks_cross.{fusion[block]}.{entry}"] = tensor
+        elif name not in ("backbone.pos_embed", "backbone.prompts"):
+            targets[name] = tensor
+    return targets
 
 
 SRTRACK_256 = SRTrackConfig()
