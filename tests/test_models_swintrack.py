@@ -196,3 +196,8 @@ def test_window_index_counts_rows_first():
     assert index[4, 4] == 2 * 5 + 2
     assert index[8, 0] == 4 * 5 + 4
     assert index[1, 0] == 2 * 5 + 3
+
+
+def test_the_known_difference_in_the_start_box_is_noted_with_every_run(tiny):
+    (note,) = tiny.tracker().info.notes
+    assert "half a pixel on each side" in note

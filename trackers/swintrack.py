@@ -22,6 +22,10 @@ from trackers.layers.heads import MlpHead
 from trackers.layers.swin import SwinBackbone, SwinConfig
 
 STRIDE = 16
+START_BOX_NOTE = (
+    "start boxes are x, y, x + w, y + h; SwinTrack's own program shrinks those of integer data sets (LaSOT) by half a "
+    "pixel on each side"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,7 @@ def next_corners(last: FloatArray, predicted: FloatArray, image_wh: tuple[int, i
 def swintrack_definition(name: str, config: SwinTrackConfig, resized: Resize = keep_config) -> Definition:
     """A tracker on this network."""
     loop = SwinTrackLoop(config.template_size, config.search_size)
-    return Definition(name, "swintrack", config, loop, SwinTrack, SwinTrackTracker, resized)
+    return Definition(name, "swintrack", config, loop, SwinTrack, SwinTrackTracker, resized, notes=(START_BOX_NOTE,))
 
 
 _BASE = SwinConfig(width=128, depths=(2, 2, 18), heads=(4, 8, 16))

@@ -36,6 +36,7 @@ class Definition:
         adapter: ``(module, info, loop, engine) -> tracker``.
         resized: ``(config, shapes in the weight file) -> config``, for settings that the file decides.
         second: Second modality that every frame must have.
+        notes: Where it knowingly differs from its authors' program; shown with every run.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Definition:
     adapter: cabc.Callable[[nn.Module, TrackerInfo, Any, Engine], Tracker[Any, Any]]
     resized: Resize = keep_config
     second: Modality | None = None
+    notes: tuple[str, ...] = ()
 
     def skeleton(self, shapes: Shapes | None = None) -> nn.Module:
         """The network without memory for its parameters (torch's meta device)."""
@@ -94,6 +96,7 @@ def finish(made: Definition, weights: Weights, engine: Engine, **loop: Any) -> T
         modalities=frozenset({Modality.RGB}) | second,
         config=described,
         weights_sha256=weights.sha256,
+        notes=made.notes,
         required=second,
     )
     return made.adapter(assign(made.skeleton(weights.shapes), weights), info, settings, engine)
