@@ -17,7 +17,7 @@ class DaemonPool:
     returns would keep the process for ever. Here such a thread is given up with :meth:`replace_lost`.
 
     Args:
-        workers: Number of threads.
+        workers: Number of threads, kept as ``size``.
         name: Prefix of the threads' names.
 
     Example:
@@ -30,6 +30,7 @@ class DaemonPool:
         self._tasks: queue.SimpleQueue[cabc.Callable[[], None] | None] = queue.SimpleQueue()
         self._name = name
         self._workers = workers
+        self.size = workers
         for _ in range(workers):
             self._start_thread()
 
