@@ -16,6 +16,7 @@ from evalkit.sequences import Frame, FrameSource
 from evalkit.tracking.threads import DaemonPool
 from evalkit.tracking.timing import Stage, Timed, timed
 
+PATIENCE_SECONDS = 10.0
 MOST_AHEAD = 16
 LEAST_AHEAD = 2
 """Frames under way per stream: one to be used in the next step, one to keep the decoders busy meanwhile."""
@@ -52,10 +53,12 @@ class Budget:
             return True
 
     def take(self, size: int) -> None:
-        """Take bytes for a frame that is needed now; first waits for crops under way, whose frames make room."""
+        """Take bytes for a frame that is needed now; first waits for crops under way, whose frames make room.
+
+        Not for ever: a crop that hangs is found by those who wait for it.
+        """
         with self._changed:
-            while self.used + size > self.limit and self._cropping:
-                self._changed.wait()
+            self._changed.wait_for(lambda: self.used + size <= self.limit or not self._cropping, PATIENCE_SECONDS)
             self._take(size)
 
     def correct(self, guessed: int, real: int) -> None:

@@ -151,6 +151,9 @@ class _WithSource:
         self.initialize = tracker.initialize
         self.prepare = tracker.prepare
         self.track = tracker.track
+        for name in ("device_memory", "release_memory", "stage_seconds", "synchronize"):
+            if hasattr(tracker, name):  # see interface.DeviceTracker
+                setattr(self, name, getattr(tracker, name))
 
 
 def _load_file(path: Path) -> ModuleType:
