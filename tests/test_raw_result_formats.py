@@ -93,6 +93,7 @@ LAYOUTS = {
     "polygons": ("polygons", each("KCF/{}.txt", lambda boxes: text(polygons(boxes))), "KCF"),
     "vot": ("vot", each("KCF/rgbd-unsupervised/{}/{}_001.txt"), "KCF"),
     "vot polygons": ("vot", each("KCF/longterm/{}/{}_001.txt", lambda boxes: text(polygons(boxes))), "KCF"),
+    "tracker's name twice": ("plain", each("KCF/KCF_{}.txt"), "KCF"),
     "matlab": ("otb-mat", each("results_OPE/KCF/{}_KCF.mat", matlab), "KCF"),
     "matlab flat": ("otb-mat", each("results_OPE/{}_KCF_HOG.mat", matlab), "KCF_HOG"),
 }
@@ -242,6 +243,43 @@ def test_decimal_commas_are_not_read_as_polygons(tmp_path):
     assert "decimal comma" in results.unreadable[0]
 
 
+def regions(boxes):
+    """As the VOT toolkit writes them: a code for frame 0."""
+    return b"1\n" + text(boxes[1:])
+
+
+CONFIDENCES = {f"T/{name}_001_confidence.value": b"\n" + b"0.5\n" * (len(boxes) - 1) for name, boxes in BOXES.items()}
+
+
+class TestRegions:
+    @pytest.mark.parametrize("pattern", ["T/{}/{}_001.txt", "T/{}_001.txt", "T/{}.txt", "{}/{}_001.txt"])
+    def test_codes_are_recognised_by_content_in_any_folder(self, tmp_path, pattern):
+        (results,) = read(write(tmp_path, each(pattern, regions)))
+        assert results.format == "vot"
+        boxes = results.sequences["car-1"][0].boxes
+        assert np.isnan(boxes[0]).all()
+        np.testing.assert_array_equal(boxes[1:], BOXES["car-1"][1:])
+        assert not results.unreadable
+        assert results.notes == (f"No confidence file for 3 sequences, counted as 0: {', '.join(NAMES)}.",)
+
+    def test_confidences_beside_the_boxes_are_read(self, tmp_path):
+        (results,) = read(write(tmp_path, each("T/{}_001.txt", regions) | CONFIDENCES))
+        assert [one.confidence.tolist() for one in results.sequences["car-1"]] == [[0.0, 0.5, 0.5]]
+        assert not results.notes
+
+    def test_the_format_can_be_named_where_no_code_tells(self, tmp_path):
+        (results,) = read(write(tmp_path, each("T/{}_001.txt")), format="vot")
+        assert results.format == "vot"
+        assert results.sequences["car-1"][0].confidence.tolist() == [0.0, 0.0, 0.0]
+
+    def test_confidences_of_another_length_make_the_result_unreadable(self, tmp_path):
+        files = each("T/{}_001.txt", regions) | CONFIDENCES | {"T/car-1_001_confidence.value": b"0.5\n"}
+        (results,) = read(write(tmp_path, files))
+        assert "car-1" not in results.sequences
+        assert "car-1_001_confidence.value: 2 lines, but 3 regions" in results.unreadable[0]
+        assert results.problems()
+
+
 class TestCorners:
     FILES = each("T/{}.txt", lambda boxes: text(corners(boxes)))
 
@@ -255,6 +293,11 @@ class TestCorners:
         assert results.format == "corners"
         np.testing.assert_array_equal(results.sequences["car-1"][0].boxes, BOXES["car-1"])
         assert results.remarks() == ["Corners x1,y1,x2,y2 were converted with width = x2 - x1."]
+        many = np.tile(corners(BOXES["car-1"]), (40, 1))
+        many[7] = [30.0, 20, 25, 28]  # a right side left of the left one
+        files = self.FILES | {"T/car-1.txt": text(many)}
+        (results,) = read(write(tmp_path / "broken", files), initial_boxes=first)
+        assert results.format == "corners"
         large = {name: np.array([[1.0, 2, 300, 400]]) for name in NAMES}
         files = {f"T/{name}.txt": text(boxes) for name, boxes in large.items()}
         (results,) = read(write(tmp_path / "boxes", files), initial_boxes={n: b[0] for n, b in large.items()})
@@ -377,8 +420,8 @@ class TestNothingFound:
             read(write(tmp_path, files))
 
     def test_another_format_than_asked_for(self, tmp_path):
-        with pytest.raises(ResultFormatError, match="none of 3 files is in the format 'vot'"):
-            read(write(tmp_path, each("T/{}.txt")), format="vot")
+        with pytest.raises(ResultFormatError, match="none of 3 files is in the format 'otb-mat'"):
+            read(write(tmp_path, each("T/{}.txt")), format="otb-mat")
 
     def test_every_format_is_described(self):
         assert set(FORMATS) == {kind for kind, _, _ in LAYOUTS.values()} | {"corners"}

@@ -65,8 +65,10 @@ def read_results(
 
 
 def _fits(file: ResultFile, wanted: str | None) -> bool:
-    """Whether a file belongs to a format; corners and polygons have the names of plain boxes."""
-    return wanted is None or file.format == ("plain" if wanted in {"corners", "polygons"} else wanted)
+    """Whether a file belongs to a format; what differs by content only has the names of plain boxes."""
+    if wanted is None or file.format == wanted:
+        return True
+    return file.format in {"corners": {"plain"}, "polygons": {"plain"}, "vot": {"plain", "got10k"}}.get(wanted, ())
 
 
 def _selected(labels: dict[tuple[str, ...], str], tracker: str | None, tree: Tree) -> dict[tuple[str, ...], str]:
@@ -125,7 +127,12 @@ def _read_tracker(
     chosen = box_files(files, request.names, who=who)
     boxes, kind = read_boxes(tree, chosen, request.wanted, request.initial_boxes, findings, who=who)
     rows = {place(file): len(table) for file, table in boxes}
-    confidences = read_confidences(tree, files, rows, findings)
+    confidences, unfit = read_confidences(tree, files, rows, findings)
+    boxes = [(file, table) for file, table in boxes if place(file) not in unfit]
+    if kind == "vot":
+        without = dict.fromkeys(file.sequence for file, _ in boxes if place(file) not in confidences)
+        if without:
+            findings.notes.append(f"No confidence file for {len(without)} sequences, counted as 0: {listed(without)}.")
     times = read_times(tree, files, rows, findings) if request.with_times else {}
     sequences: dict[str, list[Trajectory]] = {}
     for file, table in boxes:

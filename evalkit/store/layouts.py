@@ -110,6 +110,8 @@ class Recognizer:
         sequence = self.sequence(stem)
         if sequence is None and stem.startswith("results"):  # a name that VisEvent's kit also looks for
             sequence = self.sequence(stem.removeprefix("results"))
+        if sequence is None and folders:  # the tracker's name said twice, as in archives for RGBT234
+            sequence = self.sequence(stem.removeprefix(f"{folders[-1]}_"))
         if sequence is not None:
             return self._found(path, Role.BOXES, "plain", sequence)
         if match := _REPETITION.fullmatch(stem):

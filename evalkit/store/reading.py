@@ -14,12 +14,14 @@ from evalkit.numbers import parse_tables
 from evalkit.store.imported import listed
 from evalkit.store.layouts import DESCRIPTIONS, ResultFile, Role
 from evalkit.store.matlab import parse_otb_mat
-from evalkit.store.regions import parse_regions, parse_values
+from evalkit.store.regions import parse_regions, parse_values, starts_with_code
 
 Place = tuple[str, tuple[int, int]]
 """Sequence name and repetition of a file."""
 
 Tables = list[tuple[ResultFile, FloatArray]]
+
+_MOSTLY = 0.98
 
 
 @dataclass(slots=True)
@@ -52,8 +54,8 @@ def box_files(files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], *, wh
         ResultFormatError: Two files for one place, or files of several formats.
     """
     chosen = [file for file in files if file.role is Role.BOXES]
-    if any(file.role is Role.CONFIDENCE for file in files) and {file.format for file in chosen} == {"got10k"}:
-        # VOT's layout without the experiment's folder
+    if any(file.role is Role.CONFIDENCE for file in files) and {file.format for file in chosen} <= {"got10k", "plain"}:
+        # VOT's files without the experiment's folder
         chosen = [ResultFile(one.path, one.role, "vot", one.tracker, one.sequence, one.repetition) for one in chosen]
     order = {name: index for index, name in enumerate(names)}
     chosen.sort(key=lambda file: (order[file.sequence], file.repetition, file.path))
@@ -105,10 +107,13 @@ def read_boxes(
     """
     kind = wanted or files[0].format
     where = [tree.location(file.path) for file in files]
+    if wanted is None and kind in {"plain", "got10k"} and starts_with_code(tree.read(files[0].path)):
+        kind = "vot"
     tables: list[FloatArray | None] = []
     for blobs in tree.batches([file.path for file in files]):
         tables += _parse(blobs, where[len(tables) :][: len(blobs)], kind, findings)
-    if wanted is None and {table.shape[1] for table in tables if table is not None and len(table)} == {8}:
+    widths = {table.shape[1] for table in tables if table is not None and len(table)}
+    if wanted is None and kind != "vot" and widths == {8}:
         kind = "polygons"
     found = _of_width(8 if kind == "polygons" else 4, files, tables, where, findings)
     if kind == "plain" and wanted is None and _are_corners(found, initial_boxes, who):
@@ -165,9 +170,12 @@ def _of_width(
 def _are_corners(found: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, who: str) -> bool:
     """Whether rows are x1,y1,x2,y2: their first rows against the annotation, or a refusal to guess.
 
-    Rows of boxes of a whole benchmark never have all widths above the lefts and all heights above the tops.
+    Rows of boxes of a whole benchmark never have nearly all widths above the lefts and heights above the tops; corners
+    have, but for a broken row here and there.
     """
-    if not found or not all((table[:, :2] <= table[:, 2:]).all() for _, table in found):
+    rows = sum(len(table) for _, table in found)
+    ordered = sum(np.count_nonzero((table[:, :2] <= table[:, 2:]).all(axis=1)) for _, table in found)
+    if not rows or ordered < _MOSTLY * rows:
         return False
     if initial_boxes is None:
         raise ResultFormatError(
@@ -185,16 +193,22 @@ def _are_corners(found: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, 
 
 def read_confidences(
     tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Findings
-) -> dict[Place, FloatArray]:
-    """Read the VOT toolkit's confidence files of the places in ``rows``, which gives their lengths."""
+) -> tuple[dict[Place, FloatArray], set[Place]]:
+    """Read the VOT toolkit's confidence files of the places in ``rows``, which gives their lengths.
+
+    Returns:
+        Confidences, and the places whose confidence file cannot be used.
+    """
     wanted = [file for file in files if file.role is Role.CONFIDENCE and place(file) in rows]
     found: dict[Place, FloatArray] = {}
+    unfit: set[Place] = set()
     for file, blob in zip(wanted, tree.read_many([file.path for file in wanted]), strict=True):
         try:
             found[place(file)] = parse_values(blob, rows=rows[place(file)], blank=0.0, where=tree.location(file.path))
         except ResultFormatError as problem:
             findings.unreadable.append(str(problem))
-    return found
+            unfit.add(place(file))
+    return found, unfit
 
 
 def read_times(

@@ -46,6 +46,16 @@ def parse_regions(data: bytes, *, where: str) -> Boxes:
     return boxes
 
 
+def starts_with_code(data: bytes) -> bool:
+    r"""Whether the first line is the code of an initialisation, as in every file that the VOT toolkit writes.
+
+    Example:
+        >>> starts_with_code(b"1\n2,3,4,5\n"), starts_with_code(b"1,2,3,4\n")
+        (True, False)
+    """
+    return data.partition(b"\n")[0].strip() in _SPECIAL
+
+
 def _parse_rows(lines: list[bytes], rows: list[int], where: str) -> FloatArray:
     (table,), _ = parse_tables([b"\n".join([lines[row] for row in rows])], [where])
     if table is not None and len(table) == len(rows):
