@@ -295,3 +295,55 @@ def test_unknown_benchmark_suggests_the_nearest(name: str, nearest: str) -> None
 def test_unknown_split_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="unknown split of lasot 'trian'; did you mean 'train'"):
         get_split(get_benchmark("lasot"), "trian")
+
+
+def test_infinite_coordinates_are_refused(copy: tuple[str, Path, Path, Path]) -> None:
+    name, root, annotation, _ = copy
+    rows = annotation.read_text().splitlines()
+    rows[-1] = "inf,1,2,3"
+    trees.text(annotation, "\n".join(rows))
+    with pytest.raises(AnnotationError, match=rf"row {len(rows)} is inf,1,2,3; expected finite numbers, or NaN"):
+        read(name, root)
+
+
+@pytest.mark.parametrize("benchmark", ["tnl2k", "visevent", "lasher", "depthtrack"])
+def test_own_copy_does_not_lose_a_sequence_without_annotation(benchmark: str, tmp_path: Path) -> None:
+    root = BUILDERS[benchmark](tmp_path)
+    for path in [*root.rglob("list.txt"), *root.rglob("testlist.txt"), *root.rglob("testingsetList.txt")]:
+        path.unlink()
+    spec = get_benchmark(benchmark)
+    before = spec.list_sequences(root, get_split(spec, None))
+    (root / PLACES[benchmark][0]).unlink()
+    assert spec.list_sequences(root, get_split(spec, None)) == before
+    with pytest.raises(DatasetLayoutError, match="is missing"):
+        read(benchmark, root)
+
+
+@pytest.mark.parametrize("benchmark", ["tnl2k", "custom"])
+def test_folder_name_in_another_encoding_is_refused(benchmark: str, tmp_path: Path) -> None:
+    root = BUILDERS[benchmark](tmp_path)
+    folder = (root / PLACES[benchmark][0]).parent
+    try:
+        folder.rename(folder.with_name("caf\udce9"))
+    except OSError:
+        pytest.skip("the file system takes valid UTF-8 only")
+    spec = get_benchmark(benchmark)
+    with pytest.raises(DatasetLayoutError, match=r"the name b'caf\\xe9' is not valid UTF-8"):
+        spec.list_sequences(root, get_split(spec, None))
+
+
+def test_older_form_of_absence_in_the_first_row_is_quoted_as_the_file_has_it(tmp_path: Path) -> None:
+    root = BUILDERS["depthtrack"](tmp_path)
+    path = root / PLACES["depthtrack"][0]
+    path.write_text(change_first_row("4,5,-1,-1")(path.read_text()))
+    with pytest.raises(AnnotationError, match="the first row is 4,5,-1,-1"):
+        read("depthtrack", root)
+
+
+def test_folder_with_files_of_another_kind_says_what_it_holds(tmp_path: Path) -> None:
+    root = BUILDERS["custom"](tmp_path)
+    folder = root / PLACES["custom"][1]
+    for path in list(folder.iterdir()):
+        path.rename(path.with_suffix(".gif"))
+    with pytest.raises(DatasetLayoutError, match=r"found \d+ other files such as \S+\.gif, expected files ending in"):
+        read("custom", root)

@@ -143,13 +143,13 @@ def test_rows_must_fit_the_stride(tmp_path: Path, count: int) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("imags = 'rgb'\n", "imags: Extra inputs are not permitted.*Keys: images, event"),
+        ("imags = 'rgb'\n", "unknown key 'imags'.*Keys: images, event"),
         ("stride = 0\n", "stride: Input should be greater than 0"),
         ("stride = '3'\n", "stride: Input should be a valid integer"),
         ("images = 3\n", "images: Input should be a valid string"),
         ("images = rgb\n", "is not valid TOML"),
         ("thermal = 'a'\ndepth = 'b'\n", "a sequence has one second modality, but thermal and depth are given"),
-        ("[sequences.a]\nfolder = 'x'\n", r"sequences\.a\.folder: Extra inputs"),
+        ("[sequences.a]\nfolder = 'x'\n", r"unknown key 'sequences\.a\.folder'"),
     ],
 )
 def test_layout_files_with_mistakes_are_refused(tmp_path: Path, content: str, expected: str) -> None:

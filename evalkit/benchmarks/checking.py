@@ -173,6 +173,9 @@ def _check_one(
     for read in (spec.read_annotation, _read_frames(spec), spec.read_sequence):
         try:
             result = read(root, split, name)
+        except MissingSequenceError as problem:  # once, whatever else is missing of it
+            found.add(ProblemKind.MISSING_SEQUENCE, name, str(problem))
+            return
         except EvalkitError as problem:
             found.add(_kind(problem), name, str(problem))
             continue
@@ -185,8 +188,6 @@ def _check_one(
 
 
 def _kind(problem: EvalkitError) -> ProblemKind:
-    if isinstance(problem, MissingSequenceError):
-        return ProblemKind.MISSING_SEQUENCE
     if isinstance(problem, AnnotationError):
         return ProblemKind.ANNOTATION
     if isinstance(problem, ImageReadError):

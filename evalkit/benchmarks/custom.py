@@ -10,7 +10,7 @@ import numpy as np
 from evalkit.benchmarks.custom_layout import FILE_NAME, Layout, SequenceLayout, optional_layout, read_layout
 from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
 from evalkit.benchmarks.names import MissingSequenceError, nothing_found, require_root, subfolders
-from evalkit.benchmarks.reading import check_first_box, make_sequence, read_bytes
+from evalkit.benchmarks.reading import check_first_box, make_sequence, read_bytes, refuse_infinite
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
 from evalkit.boxes import Boxes, enclosing_boxes
 from evalkit.errors import AnnotationError, DatasetLayoutError
@@ -166,6 +166,7 @@ def read_boxes_or_polygons(path: Path) -> Boxes:
         raise AnnotationError(
             f"{path}: the file has no rows; expected left,top,width,height of the first frame at least."
         )
+    refuse_infinite(numbers, where=str(path))
     if numbers.shape[1] == 8:
         return enclosing_boxes(numbers)
     if numbers.shape[1] != 4:

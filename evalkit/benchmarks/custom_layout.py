@@ -80,9 +80,15 @@ def read_layout(path: Path) -> Layout:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise DatasetLayoutError(f"custom: the layout file {path} is not valid TOML: {problem}.") from problem
     except pydantic.ValidationError as problem:
-        lines = [f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in problem.errors()]
+        lines = [_explain(error["type"], error["loc"], error["msg"]) for error in problem.errors()]
         known = ", ".join(Layout.model_fields)
         raise DatasetLayoutError(f"custom: layout file {path}: {'; '.join(lines)}. Keys: {known}.") from problem
+
+
+def _explain(kind: str, place: tuple[str | int, ...], message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"unknown key {'.'.join(map(str, place))!r}"
+    return f"{'.'.join(map(str, place)) or 'the file'}: {message}"
 
 
 def optional_layout(folder: Path) -> Layout:

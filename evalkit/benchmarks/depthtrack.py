@@ -34,8 +34,9 @@ def read_annotation(root: Path, split: Split, name: str) -> Annotation:
     """Read one sequence's annotation; images may be missing."""
     folder = _layout(split).folder(root, name)
     path = folder / "groundtruth.txt"
-    boxes = absent_as_nan(read_boxes(path, title=TITLE))
+    boxes = read_boxes(path, title=TITLE)
     check_first_box(boxes, where=str(path))
+    boxes = absent_as_nan(boxes)
     return Annotation(
         name=name,
         ground_truth=boxes,
@@ -110,6 +111,7 @@ def _layout(split: Split) -> FolderLayout:
         bases=(part, ""),
         lists=lists.get(split.name, ()),
         marker="groundtruth.txt",
+        traces=("color", "depth", "sequence"),
         foreign=("depthtrack_train.csv",) if part == "test" else ("depthtrack_test.csv",),
         official_only=split.name not in lists,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import DatasetLayoutError, ImageReadError
-from evalkit.images import image_size, last_number, list_images, read_depth, read_rgb
+from evalkit.images import IMAGE_SUFFIXES, image_size, last_number, list_images, read_depth, read_rgb
 from evalkit.sequences import Frame, Modality
 
 
@@ -96,9 +96,11 @@ def open_folder(folder: Path, *, title: str, name: str, kind: str = "image") -> 
             f"{title}: sequence {name} has no {kind} folder {folder}. Check that the archive is unpacked completely."
         ) from None
     if not names:
+        others = sorted(entry.name for entry in folder.iterdir())
+        found = f"{len(others)} other files such as {others[0]}" if others else "nothing"
         raise DatasetLayoutError(
-            f"{title}: sequence {name}: the {kind} folder {folder} holds no image. "
-            "Check that the archive is unpacked completely."
+            f"{title}: sequence {name}: the {kind} folder {folder} holds no image; found {found}, expected files "
+            f"ending in {', '.join(sorted(IMAGE_SUFFIXES))}. Check that the archive is unpacked completely."
         )
     return ImageFrames(folder=str(folder), names=names)
 

@@ -127,6 +127,7 @@ def _layout(split: Split) -> FolderLayout:
         bases=(split.name,),
         lists=(f"{split.name}/list.txt",),
         marker="groundtruth.txt",
+        traces=("00000001.jpg", "meta_info.ini"),
     )
 
 

@@ -28,6 +28,7 @@ LAYOUTS = {
         bases=("testingset", "test/testingset", "test", ""),
         lists=("testingset/list.txt", "test/list.txt", "testingsetList.txt"),
         marker="visible.txt",
+        traces=("groundtruth.txt", "visible", "infrared"),
         foreign=("lasher_train.csv",),
     ),
     "train": FolderLayout(
@@ -35,6 +36,7 @@ LAYOUTS = {
         bases=("trainingset", "train/trainingset", "train", ""),
         lists=("trainingset/list.txt", "train/list.txt", "trainingsetList.txt"),
         marker="visible.txt",
+        traces=("groundtruth.txt", "visible", "infrared"),
         foreign=("lasher_test.csv",),
     ),
 }

@@ -67,19 +67,39 @@ def repeated(names: list[str]) -> list[str]:
 
 
 def text_files(folder: Path) -> list[str]:
-    """Names of the visible ``.txt`` files of a folder without the suffix, sorted; empty without the folder."""
+    """Names of the visible ``.txt`` files of a folder without the suffix, sorted; empty without the folder.
+
+    Raises:
+        DatasetLayoutError: A name cannot be written as text.
+    """
     if not folder.is_dir():
         return []
     names = os.listdir(folder)  # noqa: PTH208 - names only, 30,000 of them in TrackingNet
-    return sorted(name.removesuffix(".txt") for name in names if name.endswith(".txt") and not name.startswith("."))
+    files = [name for name in names if name.endswith(".txt") and not name.startswith(".")]
+    return [name.removesuffix(".txt") for name in _as_text(folder, files)]
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names of the visible sub-folders, sorted; empty if the folder does not exist."""
+    """Names of the visible sub-folders, sorted; empty if the folder does not exist.
+
+    Raises:
+        DatasetLayoutError: A name cannot be written as text.
+    """
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+        return _as_text(folder, [e.name for e in entries if not e.name.startswith(".") and e.is_dir()])
+
+
+def _as_text(folder: Path, names: list[str]) -> list[str]:
+    """Sort names; refuse those whose bytes are no UTF-8, which no result file could hold."""
+    for name in names:
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise DatasetLayoutError(
+                f"{folder}: the name {os.fsencode(name)!r} is not valid UTF-8, probably from an archive with another "
+                "encoding. Rename it."
+            )
+    return sorted(names)
 
 
 def require_root(root: Path, *, title: str) -> None:
@@ -111,6 +131,7 @@ class FolderLayout:
         bases: Folders below the root that may hold the sequence folders, in the order of looking.
         lists: List files below the root that name the sequences, in the order of looking.
         marker: File that a sequence folder holds; tells sequences from other folders where the names are unknown.
+        traces: What a sequence folder that lacks the marker may still hold; such a one is unpacked by half.
         foreign: Packaged name lists of other splits, which may lie in the same folder.
         official_only: The split is a selection from the official list; a copy of other content does not have it.
     """
@@ -119,6 +140,7 @@ class FolderLayout:
     bases: tuple[str, ...]
     lists: tuple[str, ...]
     marker: str
+    traces: tuple[str, ...]
     foreign: tuple[str, ...] = ()
     official_only: bool = False
 
@@ -144,11 +166,15 @@ class FolderLayout:
         present = [(base, name) for base in self.bases for name in subfolders(root / base)]
         if any(name in official for _, name in present):
             return list(official)
-        own = {n for base, n in present if n not in others and (root / base / n / self.marker).is_file()}
+        own = {n for base, n in present if n not in others and self._is_sequence(root / base / n)}
         if own and not self.official_only:
             return sorted(own)
         folders = " or ".join(f"{base}/<sequence>/" if base else "<sequence>/" for base in self.bases)
         raise nothing_found(root, title=self.title, expected=f"{folders} with {self.marker} (split {split.name})")
+
+    def _is_sequence(self, folder: Path) -> bool:
+        """Also true of a sequence without its annotation, so that reading it says what is missing."""
+        return any((folder / entry).exists() for entry in (self.marker, *self.traces))
 
     def folder(self, root: Path, name: str) -> Path:
         """Folder of a sequence.

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.benchmarks.frames import ImageFrames, missing_number
-from evalkit.boxes import Boxes, Flags
+from evalkit.boxes import Boxes, Flags, FloatArray
 from evalkit.errors import AnnotationError, DatasetLayoutError
 from evalkit.numbers import parse_numbers
 from evalkit.sequences import Annotation, IntArray, Sequence
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GET_AGAIN = "Correct the file, or get it again from the release."
 _SEPARATORS = re.compile(rb"[,;\s]+")
 
 
@@ -77,7 +78,23 @@ def parse_boxes(data: bytes, *, where: str) -> Boxes:
         raise AnnotationError(
             f"{where}: {boxes.shape[1]} columns; expected 4 (left, top, width, height in pixels) in every row."
         )
+    refuse_infinite(boxes, where=where)
     return boxes
+
+
+def refuse_infinite(numbers: FloatArray, *, where: str) -> None:
+    """Refuse infinite coordinates; NaN stands for an absent target, infinity for nothing.
+
+    Raises:
+        AnnotationError: Names the first row.
+    """
+    rows = np.flatnonzero(np.isinf(numbers).any(axis=1))
+    if len(rows):
+        text = ",".join(f"{value:g}" for value in numbers[rows[0]])
+        raise AnnotationError(
+            f"{where}: row {rows[0] + 1} is {text}; expected finite numbers, or NaN where the target is absent. "
+            f"{_GET_AGAIN}"
+        )
 
 
 def read_flags(path: Path, *, title: str, rows: int, surplus: int = 0) -> Flags:
@@ -170,10 +187,13 @@ def check_first_box(boxes: Boxes, *, where: str) -> None:
         AnnotationError: The first box has NaN, or no positive width and height.
     """
     if not np.isfinite(boxes[0]).all():
-        raise AnnotationError(f"{where}: the first row is {_text(boxes)}; the box of frame 0 must have four numbers.")
+        raise AnnotationError(
+            f"{where}: the first row is {_text(boxes)}; the box of frame 0 must have four numbers. {_GET_AGAIN}"
+        )
     if boxes[0, 2] <= 0 or boxes[0, 3] <= 0:
         raise AnnotationError(
-            f"{where}: the first row is {_text(boxes)}; the box of frame 0 must have a positive width and height."
+            f"{where}: the first row is {_text(boxes)}; the box of frame 0 must have a positive width and height. "
+            f"{_GET_AGAIN}"
         )
 
 

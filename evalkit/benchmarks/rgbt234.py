@@ -15,7 +15,9 @@ from evalkit.errors import AnnotationError
 from evalkit.sequences import Annotation, Modality, Sequence
 
 TITLE = "RGBT234"
-LAYOUT = FolderLayout(title=TITLE, bases=("", "RGBT234"), lists=("list.txt",), marker="visible.txt")
+LAYOUT = FolderLayout(
+    title=TITLE, bases=("", "RGBT234"), lists=("list.txt",), marker="visible.txt", traces=("visible", "infrared")
+)
 
 
 def list_sequences(root: Path, split: Split) -> list[str]:

@@ -52,6 +52,7 @@ LAYOUTS = {
         bases=("test", "TNL2K_test_subset", ""),
         lists=("test/list.txt", "testing_set.txt"),
         marker="groundtruth.txt",
+        traces=("imgs", "language.txt"),
         foreign=("tnl2k_train.csv",),
     ),
     "train": FolderLayout(
@@ -59,6 +60,7 @@ LAYOUTS = {
         bases=("train", "TNL2K_train_subset", ""),
         lists=("train/list.txt", "training_set.txt", "TNL2K_train_set.txt"),
         marker="groundtruth.txt",
+        traces=("imgs", "language.txt"),
         foreign=("tnl2k_test.csv",),
     ),
 }

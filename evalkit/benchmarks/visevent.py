@@ -13,6 +13,7 @@ project's validation list); results on them differ, so each is a split of its ow
 """
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,7 @@ def _layout(split: Split) -> FolderLayout:
         bases=(part, ""),
         lists=(f"{part}/{part}list.txt", f"{part}list.txt") if whole else (),
         marker="groundtruth.txt",
+        traces=("absent_label.txt", *itertools.chain(*FOLDERS)),
         foreign=("visevent_train.csv",) if part == "test" else ("visevent_test.csv", RAW_ONLY),
         official_only=not whole,
     )
