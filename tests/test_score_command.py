@@ -257,3 +257,62 @@ def test_help_has_examples(evalkit, command):
     assert code == 0
     assert "Examples:" in out
     assert f"evalkit {command} " in out
+
+
+@pytest.fixture
+def spoiled(kit):
+    """One result of each tracker's is missing, short, long, unreadable or has NaN; a foreign file lies beside."""
+    near, lost = kit / "results" / "near", kit / "results" / "lost"
+    (near / "cat-1.txt").unlink()
+    rows = (near / "book-3.txt").read_text().splitlines()
+    (near / "book-3.txt").write_text("\n".join([*rows[:3], "nan,nan,nan,nan", *rows[4:], rows[-1]]) + "\n")
+    (near / "zebra-1.txt").write_text("1,2,3,4\n")
+    (lost / "book-3.txt").write_text("1,2,3,x\n")
+    return kit
+
+
+@pytest.mark.usefixtures("spoiled")
+def test_missing_long_nan_foreign_and_unreadable_files_are_listed_in_one_error(evalkit):
+    for command in ("score", "explain"):
+        code, _, err = evalkit(command, "lasot", *FILES, "--tracker", "near", "--protocol", "lasot-kit")
+        assert code == 1
+        assert "near on LaSOT test: the results cannot be scored under lasot-kit" in err
+        assert "no result, 1: cat-1" in err
+        assert "result too long, would be cut, 1: book-3 (26 rows for 25 frames)" in err
+        assert "NaN or negative size, would be replaced by the (repaired) row before it, 1: book-3 (1 rows" in err
+        assert "1 files of other sequences ignored: near/zebra-1.txt" in err
+    code, _, err = evalkit("compare", "lasot", *FILES)
+    assert code == 1
+    assert "near on LaSOT test" in err
+    assert "unreadable: results/lost/book-3.txt, line 1: expected numbers, found '1,2,3,x'" in err
+
+
+@pytest.mark.usefixtures("spoiled")
+def test_all_protocols_name_those_that_refuse_the_results(evalkit):
+    asked = ("score", "lasot", *FILES, "--tracker", "near", "--protocol", "all", "--allow-missing")
+    code, out, _ = evalkit(*asked, "--json")
+    assert code == 0
+    scores = json.loads(out)
+    assert [one["protocol"] for one in scores] == ["lasot-kit", "got10k-toolkit", "swintrack"]
+    refused = [note for note in scores[0]["notes"] if note.startswith("not scored under")]
+    assert [note.split()[3] for note in refused] == ["pytracking:", "ostrack:", "pysot:"]
+    assert "book-3" in refused[0]
+
+
+@pytest.mark.usefixtures("spoiled")
+def test_compare_says_which_sequences_only_one_tracker_has(evalkit):
+    asked = ("compare", "lasot", *FILES, "--protocol", "lasot-kit", "--allow-missing")
+    code, out, err = evalkit(*asked, "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document["sequences"] == 1
+    left_out = "compared on the 1 sequences that both have; left out: book-3, cat-1"
+    assert document["notes"][-1] == left_out
+    assert left_out in err
+    assert any("unreadable" in note for note in document["notes"])
+
+
+def test_explain_tells_in_json_what_was_left_out(evalkit, kit):
+    (kit / "results" / "near" / "cat-1.txt").unlink()
+    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--allow-missing", "--json")
+    assert "1 sequences without a complete result, left out: cat-1" in json.loads(out)["notes"]

@@ -1,5 +1,6 @@
 """``evalkit compare``: two trackers on the same sequences, and how sure the difference is."""
 
+import collections.abc as cabc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +9,7 @@ from evalkit.commands import inputs
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import SEED, Asked, input_options
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, ScoringError
 from evalkit.scoring.score import Evaluation, evaluate_results
 
 if TYPE_CHECKING:
@@ -59,10 +60,9 @@ def compare(
             f"compare needs two trackers, found {len(candidates)}: "
             f"{', '.join(one.tracker for one in candidates)}. Name them: --tracker A --tracker B."
         )
-    first, second = _evaluated(truth, candidates, protocol, allow_missing=allow_missing)
-    for one in (first, second):
-        for note in one.gathered.notes:
-            app.say(f"note: {note}")
+    first, second, notes = _evaluated(truth, candidates, protocol, allow_missing=allow_missing)
+    for note in notes:
+        app.say(f"note: {note}")
     found = [
         compare_metric(
             key,
@@ -77,32 +77,51 @@ def compare(
     ]
     names = candidates[0].tracker, candidates[1].tracker
     if as_json:
-        print_json(_document(truth, names, first, found))
+        print_json(_document(truth, names, first, found) | {"notes": notes})
     else:
         click.echo("\n".join(_lines(truth, names, first, found)))
 
 
 def _evaluated(
     truth: inputs.Truth, candidates: list[inputs.Candidate], protocol: str, *, allow_missing: bool
-) -> tuple[Evaluation, Evaluation]:
-    """Both trackers under the protocol, on the sequences that both have."""
-    rules = inputs.protocols_of(truth.spec, protocol)[0]
-    common = set(candidates[0].trajectories) & set(candidates[1].trajectories) if allow_missing else None
-    done = []
-    for candidate in candidates:
+) -> tuple[Evaluation, Evaluation, list[str]]:
+    """Both trackers under the protocol, on the sequences that both have, and what a reader must know."""
+    rules = inputs.protocols_of(truth.spec, protocol)
+    if len(rules) != 1:
+        raise EvalkitError("--protocol: trackers are compared under one protocol; `all` names several.")
+
+    def evaluated(candidate: inputs.Candidate, names: cabc.Container[str] | None) -> Evaluation:
         annotations, _ = inputs.limited(truth, candidate)
-        if common is not None:
-            annotations = tuple(one for one in annotations if one.name in common)
         results = candidate.trajectories
-        if common is not None:
-            results = {name: runs for name, runs in results.items() if name in common}
-        own_rules = inputs.rules_for(candidate, rules)
-        done.append(evaluate_results(annotations, results, own_rules, allow_missing=allow_missing))
-    if done[0].names != done[1].names:
-        raise EvalkitError(
-            "the two trackers were scored on different sequences; leave out those that are not complete."
-        )
-    return done[0], done[1]
+        if names is not None:
+            annotations = tuple(one for one in annotations if one.name in names)
+            results = {name: runs for name, runs in results.items() if name in names}
+        with inputs.said_of(truth, candidate, allow_missing=allow_missing):
+            return evaluate_results(
+                annotations, results, inputs.rules_for(candidate, rules[0]), allow_missing=allow_missing
+            )
+
+    done, problems = [], []
+    for candidate in candidates:
+        try:
+            done.append(evaluated(candidate, None))
+        except ScoringError as problem:
+            problems.append(str(problem))
+    if problems:
+        raise ScoringError("\n".join(problems))
+    notes = [
+        f"{candidate.tracker}: {note}"
+        for candidate, one in zip(candidates, done, strict=True)
+        for note in (*candidate.unreadable_notes, *one.gathered.notes)
+    ]
+    common = set(done[0].names) & set(done[1].names)
+    if not common:
+        raise EvalkitError("the two trackers have no sequence in common; there is nothing to compare.")
+    apart = sorted({*done[0].names, *done[1].names} - common)
+    if apart:
+        notes.append(f"compared on the {len(common)} sequences that both have; left out: {', '.join(apart)}")
+        done = [evaluated(candidate, common) for candidate in candidates]
+    return done[0], done[1], [*truth.notes, *notes]
 
 
 def _document(

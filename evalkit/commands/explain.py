@@ -62,19 +62,21 @@ def explain(
     documents = []
     for candidate in candidates:
         annotations, notes = inputs.limited(truth, candidate)
-        found = explained(
-            annotations,
-            candidate.trajectories,
-            [inputs.rules_for(candidate, one) for one in inputs.protocols_of(truth.spec, inputs.ALL)],
-            inputs.rules_for(candidate, reference),
-            metric=key,
-            published=published,
-            allow_missing=allow_missing,
-        )
-        documents.append(_document(truth, candidate, found))
+        with inputs.said_of(truth, candidate, allow_missing=allow_missing):
+            found = explained(
+                annotations,
+                candidate.trajectories,
+                [inputs.rules_for(candidate, one) for one in inputs.protocols_of(truth.spec, inputs.ALL)],
+                inputs.rules_for(candidate, reference),
+                metric=key,
+                published=published,
+                allow_missing=allow_missing,
+            )
+        told = tuple(dict.fromkeys((*truth.notes, *notes, *candidate.unreadable_notes, *found.notes)))
+        documents.append(_document(truth, candidate, found) | {"notes": list(told)})
         if not as_json:
             click.echo("\n".join(_lines(truth, candidate, found)))
-        for note in dict.fromkeys((*truth.notes, *notes, *found.notes)):
+        for note in told:
             app.say(f"note: {candidate.tracker}: {note}")
     if as_json:
         print_json(documents[0] if len(documents) == 1 else documents)

@@ -1,6 +1,7 @@
 """What scoring commands need: ground truth, results from the store or from raw files, and the scores made of them."""
 
 import collections.abc as cabc
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,6 +80,11 @@ class Candidate:
     notes: tuple[str, ...] = ()
     how_to_continue: str = ""
     own: bool = False
+
+    @property
+    def unreadable_notes(self) -> tuple[str, ...]:
+        """Texts about files that could not be read, as notes."""
+        return tuple(f"unreadable: {text}" for text in self.unreadable)
 
     def frames_per_second(self) -> float | None:
         """Frames divided by the seconds spent on them, over all frames whose time is known."""
@@ -367,8 +373,10 @@ def score_files(
         ResultFormatError: As :func:`from_files`.
         ScoringError: As :func:`compute_scores`.
     """
+    from evalkit.store.formats import trackers_in
+
     frames = sum(one.frame_count for one in truth.annotations)
-    names = trackers or (trackers_in(truth, path) if format is None else ())
+    names = trackers or (trackers_in(path, names=truth.known, benchmark=truth.spec.name) if format is None else ())
     if len(names) < 2 or len(names) * frames < _WORTH_FORKING:
         return _united(
             [_scores_of(truth, one, options) for one in from_files(truth, path, trackers=trackers, format=format)]
@@ -379,17 +387,6 @@ def score_files(
         return [score for scores, _ in done for score in scores], [text for _, texts in done for text in texts]
 
     return _united(fork_map(of_tracker, names))
-
-
-def trackers_in(truth: Truth, path: Path) -> tuple[str, ...]:
-    """Names of the trackers in a folder or zip of raw results, by file names alone."""
-    from evalkit.archive import open_tree
-    from evalkit.store.layouts import Recognizer, Role, tracker_labels
-
-    recognizer = Recognizer(frozenset(truth.known), truth.spec.name)
-    files = [recognizer.classify(name) for name in open_tree(path).names]
-    found = [file.tracker for file in files if file.sequence and file.role is Role.BOXES]
-    return tuple(sorted(tracker_labels(found, path.stem).values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,15 +401,22 @@ class ScoreOptions:
 
 
 def _scores_of(truth: Truth, candidate: Candidate, options: ScoreOptions) -> tuple[list[Scores], list[str]]:
-    """Scores of one candidate under every protocol asked for, and what went wrong."""
+    """Scores of one candidate under every protocol asked for, and what went wrong.
+
+    Of all protocols those that refuse the results are told in a note of the first score.
+    """
     scores: list[Scores] = []
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     for rules in protocols_of(truth.spec, options.protocol):
         try:
             scores.append(_score(truth, candidate, rules, options))
         except ScoringError as problem:
-            problems.append(str(problem))
-    return scores, problems if options.protocol != ALL or not scores else []
+            problems[rules.id] = str(problem)
+    if options.protocol != ALL or not scores:
+        return scores, list(problems.values())
+    refusals = [f"not scored under {name}: {' '.join(text.split())}" for name, text in problems.items()]
+    scores[0] = replace(scores[0], notes=(*scores[0].notes, *refusals))
+    return scores, []
 
 
 def _united(done: cabc.Iterable[tuple[list[Scores], list[str]]]) -> list[Scores]:
@@ -436,8 +440,7 @@ def rules_for(candidate: Candidate, rules: Protocol) -> Protocol:
 
 def _score(truth: Truth, candidate: Candidate, rules: Protocol, options: ScoreOptions) -> Scores:
     annotations, notes = limited(truth, candidate)
-    unreadable = tuple(f"unreadable: {text}" for text in candidate.unreadable)
-    try:
+    with said_of(truth, candidate, allow_missing=options.allow_missing):
         return score(
             annotations,
             candidate.trajectories,
@@ -450,13 +453,20 @@ def _score(truth: Truth, candidate: Candidate, rules: Protocol, options: ScoreOp
             attributes=options.attributes,
             interval=options.interval,
             seed=options.seed,
-            notes=(*truth.notes, *notes, *unreadable),
+            notes=(*truth.notes, *notes, *candidate.unreadable_notes),
             sample=truth.is_sample,
         )
+
+
+@contextlib.contextmanager
+def said_of(truth: Truth, candidate: Candidate, *, allow_missing: bool) -> cabc.Iterator[None]:
+    """Errors of scoring say whose results they are, why files could not be read, and how to go on."""
+    try:
+        yield
     except ScoringError as problem:
         text = f"{candidate.tracker} on {truth.spec.title} {truth.split.name}: {problem}"
-        lines = [text, *(f"  {line}" for line in unreadable)]
-        if candidate.how_to_continue and not options.allow_missing:
+        lines = [text, *(f"  {line}" for line in (*candidate.unreadable_notes, *candidate.notes))]
+        if candidate.how_to_continue and not allow_missing:
             lines.append(f"What is missing is computed by `{candidate.how_to_continue}`.")
         raise ScoringError("\n".join(lines)) from problem
 

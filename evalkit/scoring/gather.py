@@ -221,14 +221,27 @@ def _raise_for(findings: Findings, protocol: Protocol, *, allow_missing: bool) -
         parts += _part("result too short", findings.short)
         parts += _part("result of an unknown sequence", findings.foreign)
         parts += _part("cannot be scored under this protocol", findings.unscorable)
-    if protocol.lengths.long is LongResult.REFUSE:
-        refused = {name: text for name, text in findings.long.items() if name not in protocol.lengths.always_cut}
-        parts += _part("result too long, which this protocol refuses", refused)
-    if isinstance(protocol, OpeProtocol) and protocol.rows.nan_or_negative is BadBox.REFUSE:
-        parts += _part("NaN or negative size, which this protocol refuses", findings.nan)
+    refused, remarks = _long_and_bad(findings, protocol)
+    parts += refused
     if parts:
         hint = "" if allow_missing else "\nOr score what is there with --allow-missing (the output says so)."
-        raise ScoringError(f"the results cannot be scored under {protocol.id}:\n" + "\n".join(parts) + hint)
+        raise ScoringError(f"the results cannot be scored under {protocol.id}:\n" + "\n".join(parts + remarks) + hint)
+
+
+def _long_and_bad(findings: Findings, protocol: Protocol) -> tuple[list[str], list[str]]:
+    """Texts on long results and on rows without a proper box: those refused, and those that the protocol mends."""
+    refused: list[str] = []
+    remarks: list[str] = []
+    refuses = protocol.lengths.long is LongResult.REFUSE
+    beyond = {name: text for name, text in findings.long.items() if refuses and name not in protocol.lengths.always_cut}
+    refused += _part("result too long, which this protocol refuses", beyond)
+    remarks += _part("result too long, would be cut", {k: v for k, v in findings.long.items() if k not in beyond})
+    if isinstance(protocol, OpeProtocol):
+        if protocol.rows.nan_or_negative is BadBox.REFUSE:
+            refused += _part("NaN or negative size, which this protocol refuses", findings.nan)
+        else:
+            remarks += _part(f"NaN or negative size, would be {protocol.rows.nan_or_negative.value}", findings.nan)
+    return refused, remarks
 
 
 def _part(what: str, names: cabc.Collection[str] | cabc.Mapping[str, str]) -> list[str]:

@@ -15,7 +15,7 @@ from evalkit.store.layouts import DESCRIPTIONS, Recognizer, ResultFile, Role, tr
 from evalkit.store.reading import Findings, box_files, place, read_boxes, read_confidences, read_times
 
 FORMATS = DESCRIPTIONS
-__all__ = ["FORMATS", "ImportedResults", "read_results"]
+__all__ = ["FORMATS", "ImportedResults", "read_results", "trackers_in"]
 
 
 def read_results(
@@ -62,6 +62,14 @@ def read_results(
         _read_tracker(request, label, [file for file in wanted if file.tracker == folders], files)
         for folders, label in sorted(_selected(labels, tracker, tree).items(), key=lambda item: item[1])
     ]
+
+
+def trackers_in(path: Path, *, names: cabc.Sequence[str], benchmark: str) -> tuple[str, ...]:
+    """Names of the trackers in a folder or zip of raw results, by file names alone; see :func:`read_results`."""
+    recognizer = Recognizer(frozenset(names), benchmark)
+    files = [recognizer.classify(name) for name in open_tree(path).names]
+    found = [file.tracker for file in files if file.sequence and file.role is Role.BOXES]
+    return tuple(sorted(tracker_labels(found, path.stem).values()))
 
 
 def _fits(file: ResultFile, wanted: str | None) -> bool:
