@@ -25,6 +25,7 @@ COMMANDS = {
     "check-submission": ("submission:check", "Every defect of anyone's submission, before the upload."),
     "measure-speed": ("speed:measure_speed", "Latency and throughput of a tracker, and the five numbers called FPS."),
     "check-tracker": ("trackers:check_tracker", "The conformance suite for a tracker."),
+    "convert-weights": ("weights:convert_weights", "The authors' checkpoint as safetensors, safely loaded."),
     "config": ("config:config", "Show or change the user's settings."),
 }
 

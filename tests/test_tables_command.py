@@ -3,86 +3,31 @@
 import csv
 import hashlib
 import io
+import itertools
 import json
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
-from click.testing import CliRunner
+from PIL import Image
+from small_lasot import FRAMES, NAMES, PROTOCOL, evalkit, make_lasot, make_results, store_run, write_raw
 
-from cli import make_app
-from evalkit.benchmarks import get_benchmark
-from evalkit.commands.common import run
-from evalkit.sequences import Trajectory
-from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
-from evalkit.store.runs import ResultStore, Run
-
-NAMES = ("cup-1", "cup-2")
-FRAMES = 12
-PROTOCOL = get_benchmark("lasot").protocols["papers"]
-OFFSETS = {"kcf": 2.0, "ncc": 8.0}
+from evalkit.store.runs import ResultStore
 
 
 @pytest.fixture
 def lasot(tmp_path: Path) -> Path:
-    """A LaSOT copy with two sequences; the target of the second one is absent in its last frame."""
-    root = tmp_path / "data" / "LaSOT"
-    for number, name in enumerate(NAMES):
-        folder = root / "cup" / name
-        (folder / "img").mkdir(parents=True)
-        for frame in range(FRAMES):
-            cv2.imwrite(str(folder / "img" / f"{frame + 1:08d}.jpg"), np.full((60, 80, 3), 90 + number, np.uint8))
-        rows = [f"{10 + frame},20,20,10\n" for frame in range(FRAMES)]
-        (folder / "groundtruth.txt").write_text("".join(rows))
-        (folder / "full_occlusion.txt").write_text(",".join(["0"] * FRAMES))
-        (folder / "out_of_view.txt").write_text(",".join(["0"] * (FRAMES - 1) + [str(number)]))
-        (folder / "nlp.txt").write_text("a cup\n")
-    (root / "testing_set.txt").write_text("\n".join(NAMES))
-    return root
-
-
-def store_run(results: Path, tracker: str, *, offset: float, seed: int = 0, names: tuple[str, ...] = NAMES) -> Run:
-    identity = RunIdentity(
-        benchmark="lasot",
-        split="test",
-        data="official",
-        sequence_list_sha256=names_sha256(NAMES),
-        tracker=tracker,
-        config={},
-        weights_sha256=None,
-        precision="fp32",
-        seed=seed,
-        repeat=0,
-        frame_limit=None,
-    )
-    stored = ResultStore(results).open_or_create(identity, NAMES, ())
-    for name in names:
-        boxes = np.array([[10.0 + frame, 20, 20, 10] for frame in range(FRAMES)])
-        boxes[1:, 0] += offset
-        record = SequenceRecord(name, FRAMES, (10.0, 20.0, 20.0, 10.0), "", "", 0.5, "cpu", 1, 0, "2026-01-01", "")
-        stored.write(record, Trajectory(boxes, np.full(FRAMES, np.nan), np.full(FRAMES, 1 / 24)))
-    return stored
+    return make_lasot(tmp_path)
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    for tracker, offset in OFFSETS.items():
-        store_run(tmp_path / "results", tracker, offset=offset)
-    return tmp_path / "results"
+    return make_results(tmp_path)
 
 
 @pytest.fixture
 def place(lasot: Path, results: Path) -> list[str]:
     return ["--data-root", str(lasot.parent), "--results", str(results)]
-
-
-def evalkit(*arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    app, codes = make_app(), []
-    with CliRunner().isolation() as (out, err, _):
-        codes.append(run(app, [str(part) for part in arguments]))
-        return codes[0], out.getvalue().decode(), err.getvalue().decode()
 
 
 def success_auc(offset: float) -> float:
@@ -212,10 +157,7 @@ def test_plots_and_their_report(place: list[str], tmp_path: Path, results: Path)
 
 def test_raw_files_of_two_trackers_have_their_own_hashes(lasot: Path, tmp_path: Path) -> None:
     for tracker, shift in (("one", 1), ("two", 5)):
-        for name in NAMES:
-            path = tmp_path / "raw" / tracker / f"{name}.txt"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(f"{10 + frame + shift},20,20,10\n" for frame in range(FRAMES)))
+        write_raw(tmp_path / "raw", tracker, shift)
     place = ["--predictions", tmp_path / "raw", "--data-root", lasot.parent, "--output", tmp_path]
     code, _, err = evalkit("make-plots", "lasot", "--format", "svg", *place)
     assert (code, err) == (0, "")
@@ -254,6 +196,31 @@ def test_render_draws_every_nth_frame(place: list[str], tmp_path: Path) -> None:
     assert (code, sorted(path.name for path in output.iterdir())) == (0, ["000000.png", "000005.png", "000010.png"])
     assert "3 pictures" in err
     assert cv2.imread(str(output / "000005.png")).shape[1] == 80 * 8
+
+
+def test_render_writes_a_video_that_plays(place: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "clips" / "cup.mp4"
+    code, _, err = evalkit("render", "lasot", "cup-1", "--tracker", "kcf", "--output", path, "--fps", 10, *place)
+    assert (code, f"{FRAMES} pictures in {path}" in err) == (0, True)
+    video = cv2.VideoCapture(str(path))
+    frames = list(itertools.takewhile(lambda frame: frame is not None, (video.read()[1] for _ in range(99))))
+    assert len(frames) == FRAMES
+    assert (video.get(cv2.CAP_PROP_FPS), frames[0].shape[1]) == (10, 80 * 8)
+
+
+def test_render_writes_an_animated_gif(place: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert evalkit("render", "lasot", "cup-1", "--tracker", "kcf", "--format", "gif", "--every", 4, *place)[0] == 0
+    with Image.open(tmp_path / "reports" / "lasot" / "cup-1.gif") as gif:
+        assert gif.n_frames == 3
+
+
+def test_render_refuses_a_suffix_that_does_not_fit(place: list[str], tmp_path: Path) -> None:
+    for form, name in (("gif", "a.mp4"), ("mp4", "folder")):
+        arguments = ["--tracker", "kcf", "--format", form, "--output", tmp_path / name]
+        code, _, err = evalkit("render", "lasot", "cup-1", *arguments, *place)
+        assert code == 2
+        assert "--output" in err
 
 
 @pytest.mark.parametrize(

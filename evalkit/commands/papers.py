@@ -180,9 +180,9 @@ def _measure(
     )
     truth_hash = ground_truth_sha256(truth.annotations)
     origin = {"predictions_sha256": results_sha256(candidate.trajectories), "ground_truth_sha256": truth_hash}
-    reason = reason or _other_data(truth, candidate, truth_hash)
+    reason = reason or other_data(truth, candidate, truth_hash)
     return [
-        Measured(score, reason or _incomplete(score.missing, len(truth.annotations)), origin)
+        Measured(score, reason or incomplete(score.missing, len(truth.annotations)), origin)
         for protocol in protocols
         for score in compute_scores(
             truth,
@@ -195,7 +195,8 @@ def _measure(
     ]
 
 
-def _other_data(truth: Truth, candidate: Candidate, truth_hash: str) -> str:
+def other_data(truth: Truth, candidate: Candidate, truth_hash: str) -> str:
+    """Why results on this ground truth say nothing about published numbers; empty if they do."""
     if truth_hash in _STAND_INS:
         return _STAND_INS[truth_hash]
     if candidate.frame_limit is not None:
@@ -208,5 +209,6 @@ def _other_data(truth: Truth, candidate: Candidate, truth_hash: str) -> str:
     return ""
 
 
-def _incomplete(missing: cabc.Sequence[str], total: int) -> str:
+def incomplete(missing: cabc.Sequence[str], total: int) -> str:
+    """The same of sequences that were left out."""
     return f"scored without {len(missing)} of {total} sequences" if missing else ""

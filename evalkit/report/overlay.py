@@ -13,8 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from evalkit.boxes import Boxes, FloatArray
-from evalkit.scoring.conventions import OverlapArithmetic
-from evalkit.scoring.overlap import overlap
+from evalkit.report.aligned import frame_overlaps, padded_boxes, truth_per_frame
 from evalkit.sequences import Frame, Sequence, Trajectory
 from evalkit.store.atomic import write_whole
 
@@ -80,8 +79,8 @@ def draw_frame(
     pictures = [_panel(picture, boxes, seen, label if len(panels) > 1 else "") for label, picture in panels]
     height = max(picture.shape[0] for picture in pictures)
     body = np.hstack([np.pad(picture, ((0, height - len(picture)), (0, 0), (0, 0))) for picture in pictures])
-    entries = [(TRUTH_COLOR, "truth" if has_truth else "no truth")]
-    entries += [(color_of(i), _entry(item)) for i, item in enumerate(shown)]
+    entries = [_Entry(TRUTH_COLOR, "truth" if has_truth else "no truth", "no truth")]
+    entries += [_Entry(color_of(i), _entry(item), f"{item.name} no box") for i, item in enumerate(shown)]
     return np.vstack([_header(body.shape[1], heading, entries), body])
 
 
@@ -91,6 +90,7 @@ def draw_sequence(
     indices: cabc.Iterable[int],
     *,
     auxiliary: str = "second image",
+    mark: str = "",
 ) -> cabc.Iterator[tuple[int, Picture]]:
     """Draw frames of a sequence with its truth and the trackers' boxes, one after the other.
 
@@ -99,18 +99,18 @@ def draw_sequence(
         trajectories: Tracker name -> its boxes; a frame past their end has no box.
         indices: Frames to draw.
         auxiliary: Name of the second modality.
+        mark: First word above every picture: "sample" for the rendered sample.
 
     Yields:
-        Frame index and (height, width, 3) uint8 RGB.
+        Frame index and (height, width, 3) uint8 RGB, all of one size where the frames are.
     """
-    truth = _truth_per_frame(sequence)
-    boxes = {name: _padded(trajectory.boxes, len(sequence)) for name, trajectory in trajectories.items()}
-    overlaps = {
-        name: overlap(own.T, truth.T, OverlapArithmetic.CONTINUOUS, np.finfo(float).tiny) for name, own in boxes.items()
-    }
+    truth = truth_per_frame(sequence.annotation, len(sequence))
+    boxes = {name: padded_boxes(trajectory.boxes, len(sequence)) for name, trajectory in trajectories.items()}
+    overlaps = {name: frame_overlaps(own, truth) for name, own in boxes.items()}
     for index in indices:
         shown = [Shown(name, boxes[name][index], float(overlaps[name][index])) for name in boxes]
-        heading = f"{sequence.name}   frame {index} of {len(sequence) - 1}"
+        words = [mark, sequence.name, f"frame {index} of {len(sequence) - 1}"]
+        heading = "   ".join(word for word in words if word)
         frame = sequence.frames.read(index)
         yield index, draw_frame(frame, shown, truth=truth[index], heading=heading, auxiliary=auxiliary)
 
@@ -172,26 +172,21 @@ def save_picture(picture: Picture, path: Path) -> None:
     write_whole(path, buffer.getvalue())
 
 
-def _truth_per_frame(sequence: Sequence) -> Boxes:
-    """(N, 4), NaN where the target is absent, has no size, or is not annotated."""
-    annotation = sequence.annotation
-    rows = annotation.ground_truth.copy()
-    rows[annotation.absent | (rows[:, 2:] <= 0).any(axis=1)] = np.nan
-    truth = np.full((len(sequence), 4), np.nan)
-    places = np.arange(len(rows)) * annotation.stride
-    inside = places < len(sequence)
-    truth[places[inside]] = rows[inside]
-    return truth
+def draw_boxes(
+    picture: Picture, boxes: cabc.Sequence[tuple[Color, Boxes]], truth: Boxes | None, size_wh: tuple[int, int]
+) -> Picture:
+    """Draw boxes on a resized copy of a picture, the truth dashed and on top.
 
-
-def _padded(boxes: Boxes, count: int) -> Boxes:
-    return np.concatenate([boxes[:count], np.full((max(0, count - len(boxes)), 4), np.nan)])
-
-
-def _panel(picture: Picture, boxes: list[tuple[Color, Boxes]], truth: Boxes | None, label: str) -> Picture:
-    scale = max(1, -(-MIN_SIDE // min(picture.shape[:2])))
-    size = (picture.shape[1] * scale, picture.shape[0] * scale)
-    canvas = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    Args:
+        picture: (height, width, 3) uint8 RGB.
+        boxes: Color and (4,) box in pixels of the picture; boxes with NaN are passed over.
+        truth: (4,) box without NaN, or None.
+        size_wh: Width and height of the copy, in pixels.
+    """
+    height, width = picture.shape[:2]
+    smaller = size_wh[0] < width
+    canvas = cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC).astype(np.uint8)
+    scale = np.array([size_wh[0] / width, size_wh[1] / height] * 2)
     thickness = max(2, round(min(canvas.shape[:2]) / 360))
     limit = 4.0 * max(canvas.shape)  # a wild box must not overflow OpenCV's integers
     for color, box in boxes:
@@ -199,15 +194,24 @@ def _panel(picture: Picture, boxes: list[tuple[Color, Boxes]], truth: Boxes | No
             _draw_lines(canvas, _outline(box * scale, limit), color, thickness)
     if truth is not None:
         _draw_lines(canvas, _dashes(_outline(truth * scale, limit), 5.0 * thickness), TRUTH_COLOR, thickness)
-    if label:
-        image = Image.fromarray(canvas)
-        pen = ImageDraw.Draw(image)
-        font = _font(16)
-        left, top, right, bottom = pen.textbbox((0, 0), label, font=font)
-        pen.rectangle((0, 0, right - left + 16, bottom + top + 8), fill=_BACKGROUND)
-        pen.text((8, 4), label, font=font, fill=_TEXT)
-        canvas = np.array(image)
     return canvas
+
+
+def _panel(picture: Picture, boxes: list[tuple[Color, Boxes]], truth: Boxes | None, label: str) -> Picture:
+    scale = max(1, -(-MIN_SIDE // min(picture.shape[:2])))
+    canvas = draw_boxes(picture, boxes, truth, (picture.shape[1] * scale, picture.shape[0] * scale))
+    return stamp(canvas, label) if label else canvas
+
+
+def stamp(picture: Picture, text: str, size: int = 16) -> Picture:
+    """A copy with a text on a dark ground in the upper left corner; ``size`` in pixels."""
+    image = Image.fromarray(picture)
+    pen = ImageDraw.Draw(image)
+    font = _font(size)
+    left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+    pen.rectangle((0, 0, right - left + size, bottom + top + size // 2), fill=_BACKGROUND)
+    pen.text((size // 2, size // 4), text, font=font, fill=_TEXT)
+    return np.array(image)
 
 
 def _outline(box: Boxes, limit: float) -> FloatArray:
@@ -237,15 +241,24 @@ def _draw_lines(canvas: Picture, lines: FloatArray, color: Color, thickness: int
         )
 
 
-def _header(width: int, heading: str, entries: list[tuple[Color, str]]) -> Picture:
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A legend entry; ``widest`` is its longest text in any frame, so that all headers have the same size."""
+
+    color: Color
+    text: str
+    widest: str
+
+
+def _header(width: int, heading: str, entries: list[_Entry]) -> Picture:
     font, small = _font(18), _font(15)
-    spots, bottom = _flow([small.getlength(text) for _, text in entries], width)
+    spots, bottom = _flow([small.getlength(entry.widest) for entry in entries], width)
     image = Image.new("RGB", (width, bottom), _BACKGROUND)
     pen = ImageDraw.Draw(image)
     pen.text((12, 8), heading, font=font, fill=_TEXT)
-    for (color, text), (x, y) in zip(entries, spots, strict=True):
-        pen.rounded_rectangle((x, y + 4, x + 12, y + 16), radius=3, fill=color)
-        pen.text((x + 19, y), text, font=small, fill=_TEXT)
+    for entry, (x, y) in zip(entries, spots, strict=True):
+        pen.rounded_rectangle((x, y + 4, x + 12, y + 16), radius=3, fill=entry.color)
+        pen.text((x + 19, y), entry.text, font=small, fill=_TEXT)
     return np.asarray(image)
 
 

@@ -1,0 +1,199 @@
+"""From a source of results to a part of the report: scores, verdicts, the hardest sequences, provenance."""
+
+import collections.abc as cabc
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from evalkit.benchmarks import get_benchmark
+from evalkit.boxes import FloatArray
+from evalkit.commands import inputs
+from evalkit.commands.papers import incomplete, other_data
+from evalkit.commands.roots import find_root
+from evalkit.commands.sources import Source
+from evalkit.errors import EvalkitError
+from evalkit.published import load_published
+from evalkit.report.build import labels, leading
+from evalkit.report.compare import LEVEL
+from evalkit.report.content import Entry, Part, ranked
+from evalkit.report.judged import judge_scores
+from evalkit.report.origins import ground_truth_sha256, results_sha256
+from evalkit.report.worst import Hard, Thumbnail, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
+from evalkit.scoring.lookup import get_protocol
+from evalkit.sequences import Annotation, Trajectory
+from evalkit.store.runs import ResultStore, Run
+
+DRAWN = 6  # trackers whose boxes are drawn on one picture; more cannot be told apart
+Runs = cabc.Mapping[str, Trajectory]
+
+
+def make_part(source: Source, results: Path, *, worst: int, say: cabc.Callable[[str], None]) -> Part:
+    """Score a source.
+
+    Args:
+        source: What to score.
+        results: Folder of the store.
+        worst: Number of hardest sequences.
+        say: Takes messages for people.
+
+    Raises:
+        EvalkitError: As for `evalkit score`.
+    """
+    truth = inputs.load_truth(
+        source.benchmark,
+        split=source.split,
+        annotations=source.annotations,
+        data_root=source.data_root,
+        local_truth=source.local_truth,
+        layout=source.layout,
+    )
+    candidates = _candidates(source, truth, results, say)
+    truth_hash = ground_truth_sha256(truth.annotations)
+    entries, kept = [], {}
+    for candidate in candidates:
+        entry = _entry(source, truth, candidate, truth_hash, results)
+        entries.append(entry)
+        kept[id(entry.scores)] = candidate
+    part = Part(
+        spec=truth.spec,
+        rules=get_protocol(entries[0].scores.protocol, truth.spec.name),
+        entries=ranked(entries, truth.spec),
+        attributes={one.name: one.attributes for one in truth.annotations},
+        facts=_truth_facts(source, truth, truth_hash),
+        remark=source.remark,
+        stand_in=source.stand_in,
+    )
+    runs = {
+        name: {sequence: found[0] for sequence, found in kept[id(entry.scores)].trajectories.items()}
+        for name, entry in zip(labels(part.scores), part.entries, strict=True)
+    }
+    hard, problem = _hard_sequences(source, truth, part, runs, count=worst, say=say)
+    return replace(part, hard=hard, no_pictures=problem)
+
+
+def _candidates(
+    source: Source, truth: inputs.Truth, results: Path, say: cabc.Callable[[str], None]
+) -> list[inputs.Candidate]:
+    if source.predictions is not None:
+        return inputs.from_files(truth, source.predictions, trackers=source.trackers)
+    found = inputs.from_store(truth, results, trackers=source.trackers, run_ids=source.run_ids)
+    if source.trackers or source.run_ids or source.allow_missing:
+        return found
+    names = {one.name for one in truth.annotations}
+    complete = [one for one in found if names <= set(one.trajectories)]
+    for one in found:
+        if one not in complete:
+            lacking = len(names - set(one.trajectories))
+            say(f"{truth.spec.name}: {one.tracker} is left out, {lacking} of {len(names)} sequences are missing")
+    return complete or found
+
+
+def _entry(source: Source, truth: inputs.Truth, candidate: inputs.Candidate, truth_hash: str, results: Path) -> Entry:
+    (scores,) = inputs.compute_scores(
+        truth,
+        [candidate],
+        source.protocol,
+        allow_missing=source.allow_missing,
+        attributes=True,
+        interval=LEVEL,
+    )
+    runs = _runs_of(candidate, results) if source.predictions is None else []
+    random = "random weights" if any(run.identity.weights_sha256 == "random" for run in runs) else ""
+    reason = source.stand_in or random or other_data(truth, candidate, truth_hash)
+    reason = reason or incomplete(scores.missing, len(truth.annotations))
+    facts = {
+        "Run": scores.run,
+        "Predictions, SHA-256": results_sha256(candidate.trajectories),
+        **(_file_facts("Files", source.predictions) if source.predictions else {}),
+        **{key: value for run in runs[:1] for key, value in _run_facts(run).items()},
+    }
+    return Entry(
+        scores, facts, candidate.frames_per_second(), judge_scores(scores, truth.spec, load_published(), reason)
+    )
+
+
+def _truth_facts(source: Source, truth: inputs.Truth, truth_hash: str) -> dict[str, str]:
+    protocols = truth.spec.protocols
+    citation = truth.spec.citation
+    return {
+        "Benchmark": f"{citation.authors}: {citation.title}. {citation.venue} {citation.year}. {truth.spec.homepage}",
+        "Data": truth.origin or "annotations-only copy",
+        **(_file_facts("Annotations", source.annotations) if source.annotations else {}),
+        "Ground truth, SHA-256": truth_hash,
+        "Protocols": f"official: {protocols['official']}, papers: {protocols['papers']}",
+    }
+
+
+def _file_facts(label: str, path: Path) -> dict[str, str]:
+    facts = {label: path.name}
+    if path.is_file():
+        facts[f"{label}, SHA-256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return facts
+
+
+def _runs_of(candidate: inputs.Candidate, results: Path) -> list[Run]:
+    ids = candidate.run.removeprefix("imported:").split("+")
+    return [run for name in ids for run in ResultStore(results).find(run_id=name) if run.run_id == name]
+
+
+def _run_facts(run: Run) -> dict[str, str]:
+    identity = run.identity
+    facts = {"Source": identity.source, "Data": identity.data}
+    if identity.archive_sha256:
+        facts["Imported file, SHA-256"] = identity.archive_sha256
+    if identity.source == "run":
+        facts["Weights, SHA-256"] = identity.weights_sha256 or "none"
+        facts["Settings"] = ", ".join(f"{key} = {value}" for key, value in identity.config.items()) or "none"
+        facts["Precision and seed"] = f"{identity.precision}, seed {identity.seed}"
+    for number, found in enumerate(run.environments().values(), 1):
+        libraries = ", ".join(f"{name} {version}" for name, version in found.libraries.items())
+        facts[f"Environment {number}"] = (
+            f"evalkit {found.evalkit_version} (code {found.code_sha256[:12]}), Python {found.python}, "
+            f"{found.platform}, {libraries}, images by {found.image_decoder}"
+        )
+    records = [record for record in (run.record(name) for name in run.names) if record is not None]
+    where = sorted({f"{record.device}, capacity {record.capacity}" for record in records if record.environment_sha256})
+    if where:
+        facts["Devices"] = "; ".join(where)
+    return facts
+
+
+def _hard_sequences(
+    source: Source,
+    truth: inputs.Truth,
+    part: Part,
+    runs: cabc.Mapping[str, Runs],
+    *,
+    count: int,
+    say: cabc.Callable[[str], None],
+) -> tuple[tuple[Hard, ...], str]:
+    """The hardest sequences, and why they have no pictures."""
+    annotations = {one.name: one for one in truth.annotations}
+    key = leading(part.scores, truth.spec)
+    found = []
+    problem = "" if source.has_images else "No pictures: the ground truth is a copy without images."
+    for name, mean in hardest(part.scores, key, count):
+        annotation = annotations[name]
+        own = {tracker: by_name[name] for tracker, by_name in runs.items() if name in by_name}
+        overlaps = {tracker: overlaps_of(annotation, trajectory) for tracker, trajectory in own.items()}
+        drawn = dict(list(own.items())[:DRAWN])
+        pictures: list[Thumbnail] = []
+        if not problem:
+            try:
+                pictures = _pictures(source, truth, annotation, drawn, [overlaps[tracker] for tracker in drawn])
+            except EvalkitError as trouble:
+                say(f"{truth.spec.name}: no pictures of the hardest sequences: {trouble}")
+                problem = "No pictures: the images cannot be read here."
+        strips = {tracker: strip(values) for tracker, values in overlaps.items()}
+        shown = tuple(drawn) if pictures else ()
+        found.append(Hard(name, annotation.frame_count, mean, strips, shown, tuple(pictures)))
+    return tuple(found), problem
+
+
+def _pictures(
+    source: Source, truth: inputs.Truth, annotation: Annotation, drawn: Runs, overlaps: list[FloatArray]
+) -> list[Thumbnail]:
+    spec = get_benchmark(source.benchmark, layout=source.layout)
+    clip = spec.read_sequence(find_root(spec, source.data_root), truth.split, annotation.name)
+    mark = "sample" if truth.is_sample else ""
+    return draw_thumbnails(annotation, clip.frames, drawn, telling_frames(overlaps), mark=mark)

@@ -1,0 +1,136 @@
+"""``evalkit make-report``: scores of several benchmarks as one HTML file that works offline."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.commands.common import App, common_options
+from evalkit.commands.sources import Source, read_report_file
+from evalkit.commands.tables import Request, names_option, score_options
+from evalkit.errors import StoreError
+from evalkit.store.runs import ResultStore
+
+TITLE = "Tracking report"
+
+
+@click.command()
+@click.option("--benchmark", "benchmarks", multiple=True, callback=names_option, help="Default: all that have runs.")
+@score_options
+@click.option(
+    "--source",
+    "files",
+    nargs=3,
+    multiple=True,
+    metavar="BENCHMARK PREDICTIONS ANNOTATIONS",
+    help="Raw result files and an annotations-only copy; repeatable.",
+)
+@click.option("--from", "listed", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file that lists all.")
+@click.option("--title", help=f"Heading. [default: {TITLE}]")
+@click.option(
+    "--worst", type=click.IntRange(min=0), default=4, show_default=True, help="Hardest sequences shown per benchmark."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("reports/report.html"),
+    show_default=True,
+    help="File to write.",
+)
+@common_options
+@click.pass_obj
+def make_report(
+    app: App,
+    /,
+    *,
+    benchmarks: tuple[str, ...],
+    files: tuple[tuple[str, str, str], ...],
+    listed: Path | None,
+    title: str | None,
+    worst: int,
+    output: Path,
+    **asked: Any,
+) -> None:
+    r"""Write one HTML file that works offline: scores, intervals, verdicts, curves, attributes, sequences, provenance.
+
+    Results are runs of the store, raw files of one benchmark (--predictions), of several (--source, repeatable), or
+    what a TOML file lists (--from). The hardest sequences are drawn where the data root has their images.
+
+    \b
+    Examples:
+      evalkit make-report --tracker kcf,ncc --data-root sample --local-truth
+      evalkit make-report --benchmark lasot,uav123 --output reports/mine.html
+      evalkit make-report --source lasot lasot.zip lasot_truth.zip --source uav123 uav.zip uav_truth.zip
+      evalkit make-report --from report.toml
+    """
+    from evalkit.commands.parts import make_part
+    from evalkit.report.html import build_html
+    from evalkit.store.atomic import write_whole
+
+    request = Request(**asked)
+    plan = read_report_file(listed) if listed else None
+    sources = [*(plan.source if plan else ()), *(_of_files(line, request) for line in files)]
+    if benchmarks or not sources:
+        sources += _of_benchmarks(benchmarks, request)
+    parts = []
+    for source in sources:
+        app.say(f"{source.benchmark}: scoring")
+        parts.append(make_part(source, request.results, worst=worst, say=app.say))
+    page = build_html(parts, title or (plan.title if plan else None) or TITLE)
+    write_whole(output, page.encode())
+    app.say(f"{len(page.encode()) / 1e6:.1f} MB, {len(parts)} benchmarks; open it in a browser")
+    click.echo(output)
+
+
+def _of_files(line: tuple[str, str, str], request: Request) -> Source:
+    benchmark, predictions, annotations = line
+    return Source(
+        benchmark=benchmark,
+        predictions=Path(predictions),
+        annotations=Path(annotations),
+        trackers=request.trackers,
+        protocol=request.protocol,
+        allow_missing=request.allow_missing,
+    )
+
+
+def _of_benchmarks(benchmarks: tuple[str, ...], request: Request) -> list[Source]:
+    """What the options say, for the benchmarks named or for all that have runs."""
+    if request.predictions is not None and len(benchmarks) != 1:
+        raise click.UsageError(
+            "--predictions holds results on one benchmark: name it with --benchmark, or use --source."
+        )
+    trackers = dict.fromkeys(benchmarks, request.trackers) or _with_runs(request)
+    return [
+        Source(
+            benchmark=name,
+            predictions=request.predictions,
+            annotations=request.annotations,
+            data_root=request.data_root,
+            trackers=chosen,
+            run_ids=request.run_ids,
+            split=request.split,
+            protocol=request.protocol,
+            local_truth=request.local_truth,
+            allow_missing=request.allow_missing,
+            layout=request.layout,
+        )
+        for name, chosen in trackers.items()
+    ]
+
+
+def _with_runs(request: Request) -> dict[str, tuple[str, ...]]:
+    """Benchmarks that have runs of the trackers asked for, and those trackers."""
+    found: dict[str, dict[str, None]] = {}
+    for run in ResultStore(request.results).find():
+        tracker = run.identity.tracker
+        if not request.trackers or tracker in request.trackers:
+            found.setdefault(run.identity.benchmark, {})[tracker] = None
+    if not found:
+        raise StoreError(
+            f"nothing to report: {request.results} has no run{' of these trackers' if request.trackers else ''}. Run "
+            "`evalkit run-benchmark BENCHMARK --tracker T` first, or pass raw files with --source."
+        )
+    names = [*(name for name in BENCHMARKS if name in found), *(name for name in found if name not in BENCHMARKS)]
+    return {name: request.trackers and tuple(t for t in request.trackers if t in found[name]) for name in names}

@@ -1,0 +1,265 @@
+"""What a report holds: one part per benchmark, and the part's numbers as compact JSON for its charts and tables."""
+
+import collections.abc as cabc
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from evalkit.benchmarks.spec import BenchmarkSpec
+from evalkit.boxes import FloatArray
+from evalkit.errors import ScoringError
+from evalkit.report.build import headline, labels, leading
+from evalkit.report.figures import PLOTS
+from evalkit.report.judged import Judged
+from evalkit.report.metrics import get_metric
+from evalkit.report.worst import Hard
+from evalkit.scoring.conventions import Protocol
+from evalkit.scoring.longterm import f_score
+from evalkit.scoring.scores import Scores
+
+# distinct hues on white, none lighter than a mid grey; a second round comes with other line patterns
+SCREEN_COLORS = (
+    "#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f", "#475569", "#92400e",
+)  # fmt: skip
+SCREEN_DASHES = ("solid", "dash", "dot", "dashdot")
+CURVE_POINTS = 101  # more thresholds are thinned out for the screen
+_LONG_TERM = ("longterm_recall", "longterm_precision")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One tracker of a part.
+
+    Attributes:
+        scores: With intervals and attributes.
+        facts: Where its numbers come from: label -> text.
+        speed: Frames per second; None where not known.
+        judged: Metric key -> published numbers and verdicts.
+    """
+
+    scores: Scores
+    facts: cabc.Mapping[str, str] = field(default_factory=dict)
+    speed: float | None = None
+    judged: cabc.Mapping[str, cabc.Sequence[Judged]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One benchmark, split and protocol of a report.
+
+    Attributes:
+        spec: The benchmark.
+        rules: The protocol as it treats this benchmark.
+        entries: Trackers, the best first.
+        attributes: Sequence -> attribute codes.
+        hard: The hardest sequences.
+        facts: About the ground truth: label -> text.
+        remark: What a reader must know of the results before any number; may be empty.
+        stand_in: Why the ground truth is not the benchmark's own; empty if it is.
+        no_pictures: Why the hardest sequences have no pictures; empty if they have.
+    """
+
+    spec: BenchmarkSpec
+    rules: Protocol
+    entries: tuple[Entry, ...]
+    attributes: cabc.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    hard: tuple[Hard, ...] = ()
+    facts: cabc.Mapping[str, str] = field(default_factory=dict)
+    remark: str = ""
+    stand_in: str = ""
+    no_pictures: str = ""
+
+    @property
+    def scores(self) -> list[Scores]:
+        """Of all trackers."""
+        return [entry.scores for entry in self.entries]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the trackers, with the run where a tracker occurs twice."""
+        return labels(self.scores)
+
+    @property
+    def title(self) -> str:
+        """Benchmark and split."""
+        return f"{self.spec.title} {self.scores[0].split}"
+
+    @property
+    def leading(self) -> str:
+        """Key of the metric that ranks."""
+        return leading(self.scores, self.spec)
+
+    @property
+    def keys(self) -> list[str]:
+        """Metric keys that the part shows."""
+        return headline(self.scores, self.spec)
+
+
+def ranked(entries: cabc.Iterable[Entry], spec: BenchmarkSpec) -> tuple[Entry, ...]:
+    """Entries by their leading metric, the best first, undefined ones last."""
+    listed = list(entries)
+    key = leading([entry.scores for entry in listed], spec)
+    return tuple(sorted(listed, key=lambda entry: -_number(entry.scores.summary.get(key))))
+
+
+def check_parts(parts: cabc.Sequence[Part]) -> None:
+    """Refuse a report that would put the rendered sample beside real data.
+
+    Raises:
+        ScoringError: There is no part, or some are of the sample and some are not.
+    """
+    if not parts:
+        raise ScoringError("a report needs the scores of at least one tracker.")
+    if len({score.sample for part in parts for score in part.scores}) > 1:
+        real = next(part for part in parts if not part.scores[0].sample)
+        raise ScoringError(
+            f"the report would put scores of the rendered sample beside real ones ({real.title}). The sample is no "
+            "benchmark: make one report of each."
+        )
+
+
+def screen_styles(parts: cabc.Iterable[Part]) -> dict[str, tuple[str, str]]:
+    """Tracker, as :attr:`Part.names` has it -> color and line pattern.
+
+    The same in all parts; within a part different, as far as colors reach.
+    """
+    every = [(color, dash) for dash in SCREEN_DASHES for color in SCREEN_COLORS]
+    styles: dict[str, tuple[str, str]] = {}
+    for part in parts:
+        names = part.names
+        taken = [styles[name] for name in names if name in styles]
+        for name in names:
+            if name not in styles:
+                free = [style for style in every if style not in taken] or every
+                colors = [style for style in free if style[0] not in {color for color, _ in taken}]
+                styles[name] = (colors or free)[0]
+                taken.append(styles[name])
+    return styles
+
+
+def part_json(part: Part, styles: cabc.Mapping[str, tuple[str, str]]) -> dict[str, object]:
+    """A part's numbers for the page's program; scores per sequence in ten-thousandths."""
+    scores = part.scores
+    names = list(dict.fromkeys(name for score in scores for name in score.sequence_names))
+    return {
+        "title": part.title,
+        "sample": scores[0].sample,
+        "leading": part.leading,
+        "metrics": [_metric_json(key, part) for key in part.keys],
+        "trackers": [{"name": name, "color": styles[name][0], "dash": styles[name][1]} for name in part.names],
+        "scores": {key: [_rounded(score.summary.get(key)) for score in scores] for key in part.keys},
+        "intervals": {
+            key: [
+                [_rounded(end) for end in score.intervals[key]] if key in score.intervals else None for score in scores
+            ]
+            for key in part.keys
+        },
+        "speeds": [entry.speed if entry.speed is None else round(entry.speed, 3) for entry in part.entries],
+        "curves": _curves_json(scores),
+        "attributes": _attributes_json(part),
+        "sequences": _sequences_json(part, names),
+        "hard": [[hard.strips.get(name, "") for name in part.names] for hard in part.hard],
+    }
+
+
+def _metric_json(key: str, part: Part) -> dict[str, object]:
+    metric = get_metric(key, part.spec.name)
+    return {"key": key, "label": metric.label.replace("_", " "), "scale": metric.scale, "decimals": metric.decimals}
+
+
+def _curves_json(scores: cabc.Sequence[Scores]) -> list[dict[str, object]]:
+    curves: list[dict[str, object]] = []
+    for plot in PLOTS:
+        if any(plot.curve in score.curves for score in scores):
+            key = next((key for key in plot.ranked_by if key in scores[0].summary), "")
+            lines = [_line(score.thresholds.get(plot.curve), score.curves.get(plot.curve)) for score in scores]
+            curves.append(
+                {
+                    "name": plot.name,
+                    "title": plot.title,
+                    "x_label": plot.x_label,
+                    "y_label": plot.y_label,
+                    "mark": plot.marked_at.get(key),
+                    "lines": lines,
+                }
+            )
+    if all(name in score.curves for name in _LONG_TERM for score in scores):
+        pairs = [[score.curves[name] for name in _LONG_TERM] for score in scores]
+        curves.append(
+            {
+                "name": "precision_recall",
+                "title": "Precision and recall",
+                "x_label": "Recall",
+                "y_label": "Precision",
+                "mark": None,
+                "lines": [_line(recall, precision) for recall, precision in pairs],
+            }
+        )
+        curves.append(
+            {
+                "name": "f_score",
+                "title": "F-score",
+                "x_label": "Confidence threshold, from strict to loose (rank)",
+                "y_label": "F-score",
+                "mark": None,
+                "lines": [
+                    _line(np.linspace(0, 1, len(recall)), f_score(precision, recall)) for recall, precision in pairs
+                ],
+            }
+        )
+    return curves
+
+
+def _line(x: FloatArray | None, y: FloatArray | None) -> list[list[float | None]] | None:
+    if x is None or y is None:
+        return None
+    step = max(1, -(-len(x) // CURVE_POINTS))
+    places = sorted({*range(0, len(x), step), len(x) - 1})
+    return [[_rounded(value) for value in np.asarray(values)[places]] for values in (x, y)]
+
+
+def _attributes_json(part: Part) -> dict[str, object]:
+    scores = part.scores
+    codes = [code for code in scores[0].attributes if all(code in score.attributes for score in scores)]
+    return {
+        "codes": codes,
+        "sizes": [int(scores[0].attributes[code]["sequences"]) for code in codes],
+        "values": {
+            key: [[_rounded(score.attributes[code].get(key)) for code in codes] for score in scores]
+            for key in part.keys
+        },
+    }
+
+
+def _sequences_json(part: Part, names: list[str]) -> dict[str, object]:
+    frames = {name: int(count) for score in part.scores for name, count in _by_name(score, score.frames)}
+    codes = sorted({code for name in names for code in part.attributes.get(name, ())})
+    number = {code: place for place, code in enumerate(codes)}
+    keys = [key for key in part.keys if all(key in score.per_sequence for score in part.scores)]
+    return {
+        "names": names,
+        "frames": [frames[name] for name in names],
+        "codes": codes,
+        "tags": [sorted(number[code] for code in part.attributes.get(name, ())) for name in names],
+        "keys": keys,
+        "values": {key: [_per_sequence(score, key, names) for score in part.scores] for key in keys},
+    }
+
+
+def _per_sequence(score: Scores, key: str, names: list[str]) -> list[int | None]:
+    values = dict(_by_name(score, score.per_sequence[key]))
+    found = [values.get(name, math.nan) for name in names]
+    return [round(value * 10_000) if math.isfinite(value) else None for value in found]
+
+
+def _by_name(score: Scores, values: cabc.Iterable[float]) -> list[tuple[str, float]]:
+    return [(name, float(value)) for name, value in zip(score.sequence_names, values, strict=True)]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(float(value), 5)
+
+
+def _number(value: float | None) -> float:
+    return -1.0 if value is None or not math.isfinite(value) else float(value)

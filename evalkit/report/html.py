@@ -1,0 +1,272 @@
+"""The report: one HTML file with its charts' program and data inside, which needs no network and runs nothing else.
+
+A content security policy names the two scripts by their hashes and forbids connections, so that a tracker's or a
+sequence's name can neither run as a program nor fetch anything.
+"""
+
+import base64
+import collections.abc as cabc
+import gzip
+import hashlib
+import json
+import math
+from dataclasses import dataclass, replace
+from importlib import resources
+
+import jinja2
+import plotly.offline
+
+import evalkit
+from evalkit.report.build import overview_table, remarks
+from evalkit.report.compare import Verdict
+from evalkit.report.content import Part, check_parts, part_json, screen_styles
+from evalkit.report.metrics import get_metric
+from evalkit.report.overlay import TRUTH_COLOR, color_of
+from evalkit.report.table import Place, Table
+from evalkit.scoring.lookup import flat_rules
+
+MAX_BYTES = 8_000_000
+DENSE = 0.5  # share of filled cells from which trackers against benchmarks make a readable table
+_LISTED = 6  # values of a long rule that are printed
+_VERDICTS = {
+    Verdict.AGREES: ("agrees", "agrees"),
+    Verdict.WITHIN: ("within", "within interval"),
+    Verdict.DIFFERS: ("differs", "differs"),
+    Verdict.NOT_COMPARABLE: ("apart", "not comparable"),
+    Verdict.NOTHING_PUBLISHED: ("apart", "nothing published"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A printed score with everything that stands around it."""
+
+    text: str
+    sort: float
+    low: float
+    high: float
+    interval: str
+    place: str
+    verdict: str
+    verdict_text: str
+    published: str
+    difference: str
+    details: str
+
+
+def build_html(parts: cabc.Sequence[Part], title: str = "Tracking report", max_bytes: int = MAX_BYTES) -> str:
+    """Make the report.
+
+    Args:
+        parts: One per benchmark, split and protocol, in reading order.
+        title: Heading; says "sample" where the data are.
+        max_bytes: Pictures of the hardest sequences are left out, the easiest first, until the file is smaller.
+
+    Raises:
+        ScoringError: There is nothing to report, or scores of the sample would stand beside real ones.
+    """
+    check_parts(parts)
+    page = _render(parts, title)
+    kept = list(parts)
+    while len(page.encode()) > max_bytes and any(hard.thumbnails for part in kept for hard in part.hard):
+        kept = _with_fewer_pictures(kept)
+        page = _render(kept, title)
+    return page
+
+
+def _render(parts: cabc.Sequence[Part], title: str) -> str:
+    styles = screen_styles(parts)
+    sample = parts[0].scores[0].sample
+    code, program = plotly.offline.get_plotlyjs(), _text("report.js")
+    views = [_part_view(part, number, styles) for number, part in enumerate(parts)]
+    shown = title if not sample or "sample" in title.lower() else f"{title} (sample)"
+    data = {"title": shown, "parts": [part_json(part, styles) for part in parts]}
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    page = environment.from_string(_text("report.html")).render(
+        title=shown,
+        sample=sample,
+        version=evalkit.__version__,
+        policy=" ".join(_script_hash(text) for text in (code, program)),
+        # own files and JSON without angle brackets: the only text that is not escaped
+        style=_text("report.css"),
+        program=program,
+        data=_safe_json(data),
+        plotly=base64.b64encode(gzip.compress(code.encode(), 9, mtime=0)).decode(),
+        parts=views,
+        matrix=_matrix(parts),
+        trackers=len({score.tracker for part in parts for score in part.scores}),
+        benchmarks=len({part.spec.name for part in parts}),
+        sequences=sum(max(len(score.sequence_names) for score in part.scores) for part in parts),
+        frames=sum(max(int(score.frames.sum()) for score in part.scores) for part in parts),
+        judged=_judged_counts(parts),
+        speeds=any(entry.speed is not None for part in parts for entry in part.entries),
+        truth_color=_css(TRUTH_COLOR),
+    )
+    return page + "\n"
+
+
+def _text(name: str) -> str:
+    return (resources.files("evalkit.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _script_hash(code: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+
+
+def _safe_json(data: object) -> str:
+    """JSON that cannot end its script element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _css(color: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def _with_fewer_pictures(parts: cabc.Sequence[Part]) -> list[Part]:
+    """Drop the pictures of the last sequence that has some, in every part."""
+    kept = []
+    for part in parts:
+        last = max((place for place, hard in enumerate(part.hard) if hard.thumbnails), default=-1)
+        hard = tuple(
+            replace(one, thumbnails=(), drawn=()) if place == last else one for place, one in enumerate(part.hard)
+        )
+        kept.append(replace(part, hard=hard))
+    return kept
+
+
+def _part_view(part: Part, number: int, styles: cabc.Mapping[str, tuple[str, str]]) -> dict[str, object]:
+    values = {key: _values(part, key) for key in part.keys}
+    notes = [remarks(score) for score in part.scores]
+    shared = [note for note in notes[0] if all(note in others for others in notes)]
+    first = part.scores[0]
+    return {
+        "id": f"part-{number}",
+        "number": number,
+        "title": part.title,
+        "benchmark": part.spec.title,
+        "year": part.spec.year,
+        "sample": first.sample,
+        "protocol": part.rules.id,
+        "version": part.rules.version,
+        "remark": part.remark,
+        "stand_in": part.stand_in,
+        "sequences": max(len(score.sequence_names) for score in part.scores),
+        "frames": max(int(score.frames.sum()) for score in part.scores),
+        "leading": get_metric(part.leading, part.spec.name).label,
+        "columns": [(key, get_metric(key, part.spec.name).label) for key in part.keys],
+        "rows": [
+            {
+                "rank": place + 1,
+                "name": name,
+                "color": styles[name][0],
+                "values": [values[key][place] for key in part.keys],
+                "lead": values[part.leading][place],
+                "speed": entry.speed,
+                "notes": [note for note in notes[place] if note not in shared],
+                "facts": entry.facts,
+                "judged": [(get_metric(key, part.spec.name).label, found) for key, found in entry.judged.items()],
+            }
+            for place, (name, entry) in enumerate(zip(part.names, part.entries, strict=True))
+        ],
+        "speeds": any(entry.speed is not None for entry in part.entries),
+        "attributes": bool(first.attributes),
+        "per_sequence": any(key in first.per_sequence for key in part.keys),
+        "notes": shared,
+        "facts": part.facts,
+        "rules": [(key, _rule_text(value)) for key, value in flat_rules(part.rules).items()],
+        "hard": [_hard_view(part, place) for place in range(len(part.hard))],
+        "no_pictures": part.no_pictures,
+    }
+
+
+def _values(part: Part, key: str) -> list[_Value]:
+    metric = get_metric(key, part.spec.name)
+    numbers = [float(score.summary.get(key, math.nan)) for score in part.scores]
+    ranks = sorted({value for value in numbers if math.isfinite(value)}, reverse=True)
+    found = []
+    for entry, value in zip(part.entries, numbers, strict=True):
+        known = math.isfinite(value)
+        low, high = entry.scores.intervals.get(key, (math.nan, math.nan)) if known else (math.nan, math.nan)
+        rank = ranks.index(value) if known and len(ranks) > 1 else len(ranks)
+        judged = entry.judged.get(key, ())
+        name, text = _VERDICTS[judged[0].verdict] if judged else ("", "")
+        found.append(
+            _Value(
+                text=metric.text(value) if known else "-",
+                sort=value if known else -1.0,
+                low=low,
+                high=high,
+                interval=f"{metric.text(low)}\u2013{metric.text(high)}" if math.isfinite(low) else "",
+                place={0: "first", 1: "second"}.get(rank, "") if len(ranks) > max(1, rank + 1) else "",
+                verdict=name,
+                verdict_text=text,
+                published=metric.text(judged[0].published.value) if judged else "",
+                difference=judged[0].difference if judged else "",
+                details="\n".join(one.text for one in judged),
+            )
+        )
+    assert len(found) == len(part.entries)
+    return found
+
+
+def _hard_view(part: Part, place: int) -> dict[str, object]:
+    hard = part.hard[place]
+    metric = get_metric(part.leading, part.spec.name)
+    return {
+        "name": hard.name,
+        "place": place,
+        "frames": hard.frames,
+        "mean": metric.text(hard.mean),
+        "attributes": sorted(part.attributes.get(hard.name, ())),
+        "drawn": [(name, _css(color_of(number))) for number, name in enumerate(hard.drawn)],
+        "pictures": [{"frame": one.frame, "data": base64.b64encode(one.jpeg).decode()} for one in hard.thumbnails],
+    }
+
+
+def _rule_text(value: object) -> str:
+    if isinstance(value, list) and len(value) > _LISTED:
+        return f"{', '.join(map(str, value[:3]))}, ..., {value[-1]} ({len(value)} values)"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def _matrix(parts: cabc.Sequence[Part]) -> dict[str, object] | None:
+    """Trackers against benchmarks, where most cells have a number and each has one."""
+    scores = [score for part in parts for score in part.scores]
+    pairs = [(score.tracker, score.benchmark) for score in scores]
+    trackers, benchmarks = {tracker for tracker, _ in pairs}, {benchmark for _, benchmark in pairs}
+    cells = len(trackers) * len(benchmarks)
+    if len(benchmarks) < 2 or len(set(pairs)) < len(pairs) or len(pairs) < DENSE * cells:
+        return None
+    return _table_view(overview_table(scores, {part.spec.name: part.spec for part in parts}))
+
+
+def _table_view(table: Table) -> dict[str, object]:
+    names = {Place.FIRST: "first", Place.SECOND: "second", Place.NONE: ""}
+    lines = zip(table.rows, table.cells, table.places(), strict=True)
+    return {
+        "columns": [(column.group, column.label) for column in table.columns],
+        "rows": [
+            (
+                row.label,
+                [
+                    (cell.text, cell.value if math.isfinite(cell.value) else -1.0, names[place])
+                    for cell, place in zip(cells, places, strict=True)
+                ],
+            )
+            for row, cells, places in lines
+        ],
+        "caption": table.caption,
+    }
+
+
+def _judged_counts(parts: cabc.Sequence[Part]) -> list[tuple[str, str, int]]:
+    """CSS class, words and number of every verdict on a headline metric."""
+    entries = [(entry, part.keys) for part in parts for entry in part.entries]
+    found = [entry.judged[key][0].verdict for entry, keys in entries for key in keys if entry.judged.get(key)]
+    return [(*_VERDICTS[verdict], found.count(verdict)) for verdict in _VERDICTS if verdict in found]
