@@ -66,14 +66,16 @@ def _benchmark_row(spec: BenchmarkSpec) -> list[str]:
 
 
 def tracker_rows(catalog: cabc.Mapping[str, TrackerEntry]) -> list[list[str]]:
-    """Name, sensors, size and summary with reference of every tracker."""
+    """Name, sensors, parameters, multiply-adds, input sizes, benchmark, summary with weights and reference."""
     return [
         [
             entry.name,
             _sensors(entry.modalities) or "none",
             "-" if entry.parameters is None else f"{entry.parameters / 1e6:.1f} M",
-            "weights needed" if entry.weights else "no weights",
-            f"{entry.summary} ({entry.reference})",
+            "-" if entry.multiply_adds is None else f"{entry.multiply_adds / 1e9:.1f} GMAC",
+            "/".join(map(str, entry.input_sizes)) + " px" if entry.input_sizes else "-",
+            entry.benchmark or "any",
+            f"{entry.summary} ({entry.reference})" + (f" Weights: {entry.weights}" if entry.weights else ""),
         ]
         for entry in catalog.values()
     ]
