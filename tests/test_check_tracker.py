@@ -263,3 +263,17 @@ def test_the_command_ends_with_2_for_an_unknown_name(capsys):
     assert code == 2
     assert out == ""
     assert "did you mean 'still'?" in err
+
+
+def test_what_a_tracker_prints_does_not_get_between_the_results(capsys, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "print('loading')\n"
+        "class Talks:\n"
+        "    def initialize(self, image, box):\n        self.box = box\n"
+        "    def track(self, image):\n        print('tracking')\n        return self.box\n"
+    )
+    code, out, err = invoke(capsys, f"{path}:Talks", "--json")
+    assert (code, json.loads(out)["passed"]) == (0, True)
+    assert "loading" in err
+    assert "tracking" in err

@@ -1,10 +1,15 @@
 """Raw results go into the store and out of it again: nothing lost, nothing invented, every defect named."""
 
+import errno
 import json
+import os
+import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+import trees
 
 import cli
 from evalkit.commands.common import run
@@ -135,6 +140,17 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError, match=r"cannot write .* 0 of 1 files were written"):
         export(tmp_path / "file", "plain", {"a": [trajectory(0)]})
+
+
+def test_a_file_that_could_not_be_finished_is_not_left_behind(tmp_path, monkeypatch):
+    def half(path, text, **_):
+        path.write_bytes(text[:3].encode())
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(StoreError, match=r"No space left on device\. 0 of 1 files were written"):
+        export(tmp_path, "plain", {"a": [trajectory(0)]})
+    assert not (tmp_path / "KCF/a.txt").exists()
 
 
 def test_unknown_export_format_suggests_the_nearest(tmp_path):
@@ -272,3 +288,44 @@ def test_results_of_a_sub_list_name_their_split(shared_data, tmp_path, capsys):
     assert "pass --split test-172" in err
     code, out, _ = call(capsys, *arguments, "--split", "test-172")
     assert (code, "172 sequences, 106836 rows" in out) == (0, True)
+
+
+def export_own_videos(tmp_path, capsys, layout="plain"):
+    videos = trees.custom(tmp_path / "videos")
+    where = ("--data-root", videos, "--results", tmp_path / "r")
+    assert call(capsys, "run-benchmark", "custom", "--tracker", "kcf", *where)[0] == 0
+    code, _, err = call(
+        capsys, "export-results", "--tracker", "kcf", "--benchmark", "custom", "--results", tmp_path / "r",
+        "--format", layout, "--output", tmp_path / "o",
+    )  # fmt: skip
+    assert code == 0, err
+    return videos, err
+
+
+def test_own_videos_go_out_and_in_again_with_equal_scores(tmp_path, capsys, monkeypatch):
+    videos, _ = export_own_videos(tmp_path, capsys)
+    monkeypatch.setenv("EVALKIT_DATA_ROOT", str(videos))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    imported = ("--tracker", "kcf", "--results", tmp_path / "imported")
+    code, _, err = call(capsys, "import-results", tmp_path / "o", "--benchmark", "custom", *imported)
+    assert code == 0, err
+    before = call(capsys, "score", "custom", "--tracker", "kcf", "--results", tmp_path / "r", "--json")
+    after = call(capsys, "score", "custom", *imported, "--json")
+    assert (before[0], after[0]) == (0, 0), after
+    assert json.loads(after[1])["scores"] == json.loads(before[1])["scores"]
+
+
+def test_a_format_without_confidences_says_that_they_are_lost(tmp_path, capsys):
+    assert "'plain' has no place for confidences" in export_own_videos(tmp_path / "1", capsys)[1]
+    assert "confidences" not in export_own_videos(tmp_path / "2", capsys, "vot")[1]
+
+
+def test_results_are_imported_though_the_data_are_not_complete(tmp_path, capsys):
+    root = trees.lasot(tmp_path / "LaSOT", test=("mug-1", "mug-2"), train=())
+    shutil.rmtree(root / "mug/mug-2")
+    trees.text(tmp_path / "raw/mug-1.txt", (root / "mug/mug-1/groundtruth.txt").read_text())
+    arguments = ("import-results", tmp_path / "raw", "--benchmark", "lasot", "--tracker", "mine", "--data-root", root)
+    code, _, err = call(capsys, *arguments, "--results", tmp_path / "r", "--allow-missing")
+    assert code == 0, err
+    (stored,) = ResultStore(tmp_path / "r").find()
+    assert (stored.names, stored.missing()) == (("mug-1", "mug-2"), ["mug-2"])

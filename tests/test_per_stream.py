@@ -161,7 +161,9 @@ def test_a_tracker_that_never_answers_ends_its_stream_and_not_the_run(concurrent
     predictions = step(tracker, 4)
     assert time.perf_counter() - begin < 20
     assert sorted(predictions.errors) == [1, 2]
-    assert str(predictions.errors[1]) == "scripted did not answer within 0.2 s (frame 1)."
+    assert str(predictions.errors[1]) == (
+        "scripted did not answer within 0.2 s (frame 1). If it is slow and not stuck, raise --timeout."
+    )
     assert predictions.boxes[[0, 3]].tolist() == [BOX, BOX]
     release.set()
 
@@ -244,3 +246,10 @@ def test_a_tracker_with_a_second_modality_gets_the_second_image():
     assert seen == [np.uint16, (120, 160)]
     lone = tracker.track(states, [Frame(video.frames[1].rgb)])
     assert "reads a second image (depth), but this frame has none" in str(lone.errors[0])
+
+
+def test_tensors_with_a_gradient_are_read():
+    import torch
+
+    box, confidence = read_answer((torch.ones(4, requires_grad=True) * 2, torch.tensor([0.5])), "here")
+    assert (box.tolist(), confidence) == ([2, 2, 2, 2], 0.5)

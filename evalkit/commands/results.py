@@ -1,15 +1,17 @@
 """``evalkit import-results`` and ``evalkit export-results``."""
 
 import collections.abc as cabc
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from evalkit.benchmarks import get_benchmark, get_split
-from evalkit.benchmarks.names import official_rows
+from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
+from evalkit.benchmarks.names import MissingSequenceError, official_row, official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.boxes import Boxes
 from evalkit.commands.common import (
@@ -21,7 +23,7 @@ from evalkit.commands.common import (
     print_json,
     results_option,
 )
-from evalkit.commands.roots import find_root
+from evalkit.commands.roots import data_origin, find_root
 from evalkit.errors import ResultFormatError, StoreError, unknown_name
 from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.exporters import EXPORT_FORMATS, Numbers, write_results
@@ -59,6 +61,7 @@ class KnownSequences:
 @click.option("--format", "layout", help=FORMAT_HELP)
 @click.option("--annotations", type=click.Path(path_type=Path), help="An annotations-only copy, to check lengths.")
 @data_root_option
+@click.option("--layout", "layout_file", type=click.Path(path_type=Path), help="Layout file of `custom`.")
 @click.option("--allow-missing", is_flag=True, help="Import what is there; the run stays partial.")
 @results_option
 @json_option
@@ -74,6 +77,7 @@ def import_results(  # noqa: PLR0917 - one parameter per option
     layout: str | None,
     annotations: Path | None,
     data_root: Path | None,
+    layout_file: Path | None,
     allow_missing: bool,
     results: Path,
     as_json: bool,
@@ -89,7 +93,7 @@ def import_results(  # noqa: PLR0917 - one parameter per option
       evalkit import-results all.zip/SiamFC --benchmark uav123 --tracker siamfc --annotations uav123_gt.zip
       evalkit import-results out --benchmark rgbt234 --tracker mine --format corners
     """
-    spec = get_benchmark(benchmark)
+    spec = get_benchmark(benchmark, layout=layout_file)
     found, known = _read(path, spec, _known(spec, split, annotations, data_root), tracker, layout)
     for remark in found.remarks():
         app.say(remark)
@@ -115,19 +119,15 @@ def _known(
     spec: BenchmarkSpec, split: str | None, annotations: Path | None, data_root: Path | None
 ) -> list[KnownSequences]:
     """Sequences of the annotation, of the data folder, or of the packaged lists of all splits that may be meant."""
-    from evalkit.sample import sample_origin
-
     if annotations is not None:
         from evalkit.benchmarks.annotations import read_annotations
+        from evalkit.sample import sample_origin
 
         found_split, read = read_annotations(spec, split, annotations)
         origin = sample_origin(annotations) if annotations.is_dir() else None
         return [_of_annotations(found_split, read, origin or "official")]
-    if data_root is not None:
-        root = find_root(spec, data_root)
-        part = get_split(spec, split)
-        read = [spec.read_annotation(root, part, name) for name in spec.list_sequences(root, part)]
-        return [_of_annotations(part.name, read, sample_origin(root) or "official")]
+    if data_root is not None or spec.name == CUSTOM:
+        return [_of_copy(spec, split, data_root)]
     splits = [get_split(spec, split)] if split is not None else list(spec.splits.values())
     known = [
         KnownSequences(
@@ -145,6 +145,20 @@ def _known(
             f"{spec.title}: no list of sequence names is packaged for it. Pass --annotations or --data-root."
         )
     return known
+
+
+def _of_copy(spec: BenchmarkSpec, split: str | None, data_root: Path | None) -> KnownSequences:
+    """Sequences of a copy; of those that it lacks, the length in the packaged list is taken."""
+    root = find_root(spec, data_root)
+    part = get_split(spec, split)
+    names = spec.list_sequences(root, part)
+    read: list[Annotation] = []
+    for name in names:
+        with contextlib.suppress(MissingSequenceError):
+            read.append(spec.read_annotation(root, part, name))
+    packaged = {name: int(rows["frames"]) for name in names if (rows := official_row(part, name)).get("frames")}
+    known = _of_annotations(part.name, read, data_origin(spec, root))
+    return dataclasses.replace(known, names=tuple(names), frame_counts={**packaged, **known.frame_counts})
 
 
 def _of_annotations(split: str, annotations: cabc.Sequence[Annotation], data: str) -> KnownSequences:
@@ -290,11 +304,17 @@ def export_results(  # noqa: PLR0917 - one parameter per option
     )
     if EXPORT_FORMATS[layout].numbers is not Numbers.EXACT:
         app.say(f"The format {layout!r} rounds ({EXPORT_FORMATS[layout].numbers.value}); scores may change slightly.")
+    if EXPORT_FORMATS[layout].confidence is None and _has_confidences(trajectories):
+        app.say(f"The format {layout!r} has no place for confidences, which long-term scores need; `vot` has.")
     document: dict[str, Any] = {"runs": [run.run_id for run in runs], "format": layout, "files": len(files)}
     if as_json:
         print_json(document | {"output": str(output)})
     else:
         click.echo(f"{len(files)} files in {output} ({EXPORT_FORMATS[layout].description})")
+
+
+def _has_confidences(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -> bool:
+    return any(np.isfinite(one.confidence).any() for repetitions in trajectories.values() for one in repetitions)
 
 
 def _runs(store: ResultStore, run_id: str | None, tracker: str | None, benchmark: str | None) -> list[Run]:

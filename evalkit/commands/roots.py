@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from evalkit.benchmarks import CUSTOM
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import DatasetLayoutError
 
@@ -32,6 +33,13 @@ def find_root(spec: BenchmarkSpec, data_root: Path | None) -> Path:
         f"{spec.title}: no data folder is known. Pass --data-root DIR, or "
         f"`evalkit config set data-root.{spec.name} DIR`, or set {ENVIRONMENT_VARIABLE}."
     )
+
+
+def data_origin(spec: BenchmarkSpec, root: Path) -> str:
+    """What a copy holds, as in ``RunIdentity.data``: the rendered sample, the user's own videos, or official data."""
+    from evalkit.sample import sample_origin
+
+    return sample_origin(root) or (f"{CUSTOM}:{root.resolve().name}" if spec.name == CUSTOM else "official")
 
 
 def _existing(spec: BenchmarkSpec, folder: Path, origin: str) -> Path:

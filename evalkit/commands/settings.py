@@ -8,6 +8,7 @@ import platformdirs
 import pydantic
 
 from evalkit.errors import EvalkitError
+from evalkit.store.atomic import write_whole
 
 
 class Settings(pydantic.BaseModel):
@@ -43,11 +44,14 @@ def load_settings() -> Settings:
 
 
 def save_settings(settings: Settings) -> Path:
-    """Write the settings file and return its path."""
+    """Write the settings file, as a whole or not at all, and return its path.
+
+    Raises:
+        StoreError: The disk is full or read-only; the old settings are kept.
+    """
     path = settings_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = ["[data-root]"]
     # JSON strings are TOML basic strings
     lines += [f"{json.dumps(name)} = {json.dumps(str(folder))}" for name, folder in sorted(settings.data_root.items())]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, ("\n".join(lines) + "\n").encode())
     return path

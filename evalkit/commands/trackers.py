@@ -1,5 +1,7 @@
 """``evalkit check-tracker``: the conformance suite for a tracker."""
 
+import contextlib
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -62,9 +64,10 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
     from evalkit.testing import check_tracker as run_checks
 
     options = TrackerOptions(weights=weights, device=device, precision=precision, seed=seed)
-    built = load_tracker(app.catalog, tracker, options, timeout=timeout)
-    app.detail(f"checking {built.info.name} ...")
-    report = run_checks(built, tolerance=tolerance)
+    with contextlib.redirect_stdout(sys.stderr):  # what a tracker prints is no result
+        built = load_tracker(app.catalog, tracker, options, timeout=timeout)
+        app.detail(f"checking {built.info.name} ...")
+        report = run_checks(built, tolerance=tolerance)
     if as_json:
         print_json(report.as_json())
     else:

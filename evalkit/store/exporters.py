@@ -1,6 +1,7 @@
 """Text formats of other programs, for results that leave evalkit."""
 
 import collections.abc as cabc
+import contextlib
 import enum
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,6 +251,8 @@ def _write(files: cabc.Mapping[Path, str]) -> list[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="ascii")
         except OSError as problem:
+            with contextlib.suppress(OSError):  # no half file; it is ours, since existing ones were refused
+                path.unlink()
             raise StoreError(
                 f"cannot write {path}: {problem.strerror or problem}. {count} of {len(files)} files were written."
             ) from problem

@@ -156,7 +156,10 @@ class _PerStream:
 
     def _explain(self, problem: BaseException, frame_index: int) -> TrackerError:
         if isinstance(problem, _NoAnswerError):
-            return TrackerError(f"{self.info.name} did not answer within {self._timeout:g} s (frame {frame_index}).")
+            return TrackerError(
+                f"{self.info.name} did not answer within {self._timeout:g} s (frame {frame_index}). "
+                "If it is slow and not stuck, raise --timeout."
+            )
         if isinstance(problem, TrackerError):
             return TrackerError(f"{problem} (frame {frame_index})")
         hint = ""
@@ -205,8 +208,10 @@ def read_answer(answer: Any, where: str) -> tuple[Boxes, float]:
 
 def _as_numbers(value: Any) -> Boxes | None:
     try:
+        if callable(getattr(value, "detach", None)):  # a tensor, perhaps with a gradient or on a device
+            value = value.detach().cpu()
         numbers = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError):  # ragged lists; tensors on a device
+    except (ValueError, TypeError, RuntimeError):  # ragged lists
         return None
     return numbers.astype(np.float64) if numbers.dtype.kind in "iuf" else None
 

@@ -1,0 +1,61 @@
+"""``evalkit config``: the user's settings survive what may happen to them."""
+
+import errno
+import os
+import tempfile
+
+import pytest
+
+import cli
+from evalkit.commands.common import run
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
+def call(capsys, *arguments):
+    code = run(cli.make_app(), ["config", *arguments])
+    return code, *capsys.readouterr()
+
+
+def test_what_is_set_is_shown(capsys, tmp_path):
+    assert call(capsys, "set", "data-root.lasot", str(tmp_path / 'with "quotes" é'))[0] == 0
+    code, out, _ = call(capsys, "show")
+    assert (code, out) == (0, f'data-root.lasot = {tmp_path}/with "quotes" é\n')
+
+
+def test_a_full_disk_keeps_the_old_settings(capsys, tmp_path, monkeypatch):
+    call(capsys, "set", "data-root.lasot", "/old")
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "mkstemp", full)
+        code, _, err = call(capsys, "set", "data-root.uav123", "/new")
+    assert code == 1
+    assert "No space left on device" in err
+    assert call(capsys, "show")[1] == "data-root.lasot = /old\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "words"),
+    [
+        ("data-root.lasott", 2, "did you mean 'lasot'"),
+        ("data-rot.lasot", 1, "unknown setting 'data-rot.lasot'; known: data-root.BENCHMARK"),
+    ],
+)
+def test_unknown_settings_are_refused(capsys, key, code, words):
+    found = call(capsys, "set", key, "x")
+    assert found[0] == code
+    assert words in found[2]
+
+
+def test_a_damaged_settings_file_is_named(capsys, tmp_path):
+    (tmp_path / "evalkit").mkdir()
+    (tmp_path / "evalkit" / "config.toml").write_text("data-root = 3\n")
+    code, _, err = call(capsys, "show")
+    assert code == 1
+    assert "config.toml cannot be used" in err
