@@ -1,5 +1,6 @@
 """The user's own videos: usual names, layout files, polygons, strides; the six real clips."""
 
+import json
 from pathlib import Path
 from time import perf_counter
 
@@ -8,8 +9,10 @@ import pytest
 import trees
 from trees import boxes, rows
 
+from cli import make_app
 from evalkit.benchmarks import get_benchmark
 from evalkit.benchmarks.custom import custom_benchmark
+from evalkit.commands.common import run
 from evalkit.errors import AnnotationError, DatasetLayoutError
 from evalkit.sequences import Modality, Sequence
 
@@ -248,3 +251,18 @@ def test_real_thermal_clip_has_a_row_every_tenth_frame(shared_data: Path, tmp_pa
     assert (annotation.stride, len(annotation.ground_truth), annotation.frame_count) == (10, 5, 41)
     assert annotation.ground_truth_aux is not None
     assert not np.array_equal(annotation.ground_truth, annotation.ground_truth_aux)
+
+
+def test_rows_without_a_target_are_left_out_of_the_default_scores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video(tmp_path / "videos" / "a")
+    path = tmp_path / "videos" / "a" / "groundtruth.txt"
+    lines = path.read_text().splitlines()
+    lines[1] = "NaN,NaN,NaN,NaN"
+    trees.text(path, "\n".join(lines))
+    trees.text(tmp_path / "raw/a.txt", path.read_text().replace("NaN,NaN,NaN,NaN", "1,1,5,5"))
+    options = ["--predictions", str(tmp_path / "raw"), "--data-root", str(tmp_path / "videos"), "--json"]
+    assert run(make_app(), ["score", "custom", *options]) == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert (scores["success_auc"], scores["precision_20"]) == (1, 1)
