@@ -208,6 +208,8 @@ class TestSubLists:
         for missing in ("none.txt", "a.zip/lists/none.txt", "empty.txt"):
             with pytest.raises(DatasetLayoutError, match="list"):
                 read_sequence_list(tmp_path / missing)
+        with pytest.raises(DatasetLayoutError, match=r"there is no list .*none\.txt; .*a\.zip/lists holds 218\.txt"):
+            read_sequence_list(tmp_path / "a.zip" / "lists" / "none.txt")
 
 
 class TestWrongContent:

@@ -68,8 +68,7 @@ def read_sequence_list(path: Path) -> list[str]:
         DatasetLayoutError: No such file, or no name in it.
     """
     try:
-        tree = open_tree(path.parent, error=DatasetLayoutError) if not path.is_file() else None
-        data = tree.read(path.name) if tree is not None and path.name in tree.names else path.read_bytes()
+        data = path.read_bytes() if path.is_file() else _read_listed(path)
     except OSError as problem:
         raise DatasetLayoutError(f"cannot read the list {path}: {problem.strerror or problem}.") from problem
     lines = [line.strip() for line in data.decode("utf-8-sig", "replace").splitlines()]
@@ -77,6 +76,17 @@ def read_sequence_list(path: Path) -> list[str]:
     if not names:
         raise DatasetLayoutError(f"the list {path} holds no sequence name.")
     return names
+
+
+def _read_listed(path: Path) -> bytes:
+    """A list in a folder of a zip."""
+    if path.parent.is_dir():
+        return path.read_bytes()  # says why not
+    tree = open_tree(path.parent, error=DatasetLayoutError)
+    if path.name not in tree.names:
+        lists = [name for name in tree.names if name.endswith(".txt") and "/" not in name]
+        raise DatasetLayoutError(f"there is no list {path}; {tree.where} holds {', '.join(lists[:_SHOWN]) or 'none'}.")
+    return tree.read(path.name)
 
 
 class _Content:
