@@ -153,7 +153,11 @@ def chromium(profile: Path) -> Iterator[Page]:
     os.close(their_reading)
     os.close(their_writing)
     try:
-        yield Page(our_reading, our_writing)
+        page = Page(our_reading, our_writing)
+        yield page
+        page.session = None
+        page.call("Browser.close")
+        process.wait(20)
     finally:
         process.terminate()
         try:

@@ -4,6 +4,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("report-data").textContent);
   const FIRST_ROWS = 15;
+  const OVERVIEW_GAP = 1.4;
   const SCALE = [[179, 38, 30], [246, 198, 103], [42, 98, 201]];
   const FONT = { family: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", size: 12, color: "#33415c" };
   const CONFIG = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]] };
@@ -255,19 +256,39 @@
     }), summary];
   }
 
+  // every tracker has a height of its own, benchmarks stand apart
   function overview() {
-    const label = (part, place) => `${plain(part.title)} · ${plain(part.metrics.find(metric => metric.key === part.leading).label)}${"\u200b".repeat(place)}`;
-    const traces = data.parts.flatMap((part, place) => part.trackers.map((tracker, index) => {
-      const value = part.scores[part.leading][index];
-      const ends = part.intervals[part.leading][index];
-      const scale = part.metrics.find(metric => metric.key === part.leading).scale;
-      return {
-        type: "scatter", mode: "markers", name: plain(tracker.name), x: [value === null ? null : value * scale], y: [label(part, place)],
-        error_x: ends && ends[0] !== null ? { type: "data", symmetric: false, array: [(ends[1] - value) * scale], arrayminus: [(value - ends[0]) * scale], color: tracker.color, thickness: 1.2, width: 3 } : undefined,
-        marker: { size: 11, color: tracker.color, opacity: 0.85, line: { color: "#ffffff", width: 1 } }, hovertemplate: "%{x:.1f}",
-      };
-    }));
-    return [traces, layout({ margin: { l: 60, r: 16, t: 8, b: 40 }, xaxis: { title: title("Leading metric, times 100"), range: [0, 100] }, yaxis: { autorange: "reversed", type: "category" } })];
+    const traces = [];
+    const ticks = [];
+    let height = 0;
+    for (const part of data.parts) {
+      const metric = part.metrics.find(found => found.key === part.leading);
+      ticks.push([height + (part.trackers.length - 1) / 2, `${plain(part.title)} · ${plain(metric.label)}`]);
+      part.trackers.forEach((tracker, index) => {
+        const value = part.scores[part.leading][index];
+        const ends = part.intervals[part.leading][index];
+        traces.push({
+          type: "scatter", mode: "markers", name: plain(tracker.name), x: [value === null ? null : value * metric.scale], y: [height + index],
+          error_x: ends && ends[0] !== null ? { type: "data", symmetric: false, array: [(ends[1] - value) * metric.scale], arrayminus: [(value - ends[0]) * metric.scale], color: tracker.color, thickness: 1.3, width: 0 } : undefined,
+          marker: { size: 9, color: tracker.color, line: { color: "#ffffff", width: 1 } }, hovertemplate: "%{x:.1f}", cliponaxis: false,
+        });
+      });
+      height += part.trackers.length + OVERVIEW_GAP;
+    }
+    const last = height - OVERVIEW_GAP;
+    return [traces, layout({
+      margin: { l: 60, r: 16, t: 8, b: 40 }, xaxis: { title: title("Leading metric, times 100"), range: [0, 100] },
+      yaxis: { range: [last, -1], tickvals: ticks.map(([place]) => place), ticktext: ticks.map(([, text]) => text), showgrid: false, zeroline: false },
+      shapes: ticks.slice(1).map(([place], number) => {
+        const edge = place - (data.parts[number + 1].trackers.length - 1) / 2 - (OVERVIEW_GAP + 1) / 2;
+        return { type: "line", xref: "paper", x0: 0, x1: 1, y0: edge, y1: edge, line: { color: "#e8ecf2", width: 1 } };
+      }),
+    })];
+  }
+
+  function overviewHeight() {
+    const levels = data.parts.reduce((sum, part) => sum + part.trackers.length + OVERVIEW_GAP, 0);
+    return Math.max(220, Math.round(60 + levels * Math.min(15, Math.max(7, 600 / levels))));
   }
 
   function speed(part) {
@@ -416,7 +437,7 @@
 
   all("table.sortable:not([data-attribute-table])").forEach(sortable);
   const first = one("[data-chart=overview]");
-  first.style.height = `${Math.max(220, 70 + 44 * data.parts.length)}px`;
+  first.style.height = `${overviewHeight()}px`;
   later(first, () => draw(first, overview()));
   all("[data-part]").forEach(box => section(data.parts[Number(box.dataset.part)], box));
   speedSection();
