@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from evalkit.errors import ScoringError
+from evalkit.scoring.conventions import LongTermProtocol
 from evalkit.scoring.lookup import get_protocol
+from evalkit.scoring.protocols import PROTOCOLS
 from evalkit.scoring.score import score
 from evalkit.sequences import Annotation, Trajectory
 
@@ -46,6 +48,21 @@ def test_everything_wrong_is_listed_by_name_in_one_error():
     assert "result of an unknown sequence, 2: foreign-1, foreign-2" in text
     assert "NaN or negative size, which this protocol refuses, 1: nan (1 rows, first is row 2)" in text
     assert "--allow-missing" in text
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_infinite_and_enormous_coordinates_are_named_and_never_hit(protocol):
+    if isinstance(PROTOCOLS[protocol], LongTermProtocol):
+        return
+    whole = annotation("s", frame_wh=(90, 90), visible_eighths=np.full(6, 8), ground_truth_aux=BOX.copy())
+    results = {"s": run(r2=[np.inf, 10, 20, 20], r3=[-np.inf, np.inf, 5, np.inf], r4=[1e300, -1e300, 1e300, 1e300])}
+    if protocol in {"pytracking", "ostrack"}:
+        with pytest.raises(ScoringError, match=r"refuses, 1: s \(2 rows, first is row 2\)"):
+            scored([whole], results, protocol)
+        return
+    done = scored([whole], results, protocol)
+    assert any("1 results have rows with NaN or a negative size" in note for note in done.notes)
+    assert all(value <= 3 / 6 + 1 / 40 for key, value in done.summary.items() if key != "coverage")
 
 
 def test_long_results_are_cut_with_a_remark_or_refused():

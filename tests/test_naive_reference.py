@@ -211,4 +211,9 @@ def test_longterm(name, newer, seed):
         one["gt"] = [(np.array(g) * small / 4).tolist() for g in one["gt"]]
         one["pred"] = [(np.minimum(p, 999) * small / 4).tolist() for p in one["pred"]]
         one["wh"] = (70, 40)
+        if seed % 2:  # many frames: thresholds at every third confidence
+            one["gt"], one["pred"], one["absent"], one["cover"], one["aux"] = (
+                one[key] * 4 for key in ("gt", "pred", "absent", "cover", "aux")
+            )
+            one["confidence"] = [float(value) for value in rng.random(len(one["pred"]))]
     agree(evaluated(sequences, get_protocol(name)), naive.longterm(sequences, newer))

@@ -280,6 +280,13 @@ class TestRegions:
         assert results.problems()
 
 
+def test_times_in_a_folder_of_their_own_are_no_results(tmp_path):
+    files = each("T/{}.txt") | {f"T/time/{name}.txt": b"1\n" * len(boxes) for name, boxes in BOXES.items()}
+    (results,) = read(write(tmp_path, files), with_times=True)
+    assert results.format == "plain"
+    assert results.sequences["car-1"][0].seconds.tolist() == [1.0, 1.0, 1.0]
+
+
 class TestCorners:
     FILES = each("T/{}.txt", lambda boxes: text(corners(boxes)))
 

@@ -37,7 +37,7 @@ class Findings:
         missing: No result.
         short: Fewer rows than annotated, with both counts.
         long: More rows than annotated, with both counts.
-        nan: Rows with NaN or a negative size.
+        nan: Rows with NaN, an infinite coordinate or a negative size.
         foreign: Results of sequences that the benchmark does not have.
         unscorable: Annotations that the protocol cannot score, with the reason.
     """
@@ -187,10 +187,12 @@ def _track(sequence: int, annotation: Annotation, run: Trajectory, protocol: Pro
 
 
 def _note_bad_rows(name: str, boxes: Boxes, findings: Findings) -> None:
-    total = boxes.sum()
-    if total == total and (boxes[:, 2:] >= 0).all():  # noqa: PLR0124 - fast test for NaN
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(boxes.sum()) and (boxes[:, 2:] >= 0).all():
+            return
+    bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
+    if not bad.any():  # finite numbers whose sum is not
         return
-    bad = np.isnan(boxes).any(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
     rows = np.flatnonzero(bad)
     findings.nan[name] = f"{len(rows)} rows, first is row {rows[0]}"
 

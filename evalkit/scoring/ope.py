@@ -167,7 +167,8 @@ def evaluate(parts: cabc.Iterable[tuple[int, OpeInput]], sequence_count: int, pr
         frames=np.zeros(sequence_count),
     )
     for first, data in parts:
-        _add(whole, _evaluate_part(data, protocol), first)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite and enormous coordinates hit nothing
+            _add(whole, _evaluate_part(data, protocol), first)
     return whole
 
 

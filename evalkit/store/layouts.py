@@ -21,6 +21,7 @@ PREFIXES = ("uav_", "nfs_", "tpl_")
 """What pytracking puts before sequence names of UAV123, NFS and TC128."""
 
 _EXPERIMENTS = frozenset({"rgbd-unsupervised", "unsupervised", "longterm", "longterm-unsupervised"})
+_TIMES = frozenset({"time", "times"})
 _TITLES: cabc.Mapping[str, tuple[str, ...]] = {"uav123": ("uav",), "got10k": ("got",), "rgbt234": ("rgbt",)}
 _COPY = re.compile(r"(?:\(\d+\)| - Copy| copy)(?:\s*\(\d+\))?")
 _REPETITION = re.compile(r"(.+)_(\d{3})")
@@ -113,7 +114,8 @@ class Recognizer:
         if sequence is None and folders:  # the tracker's name said twice, as in archives for RGBT234
             sequence = self.sequence(stem.removeprefix(f"{folders[-1]}_"))
         if sequence is not None:
-            return self._found(path, Role.BOXES, "plain", sequence)
+            role = Role.SECONDS if folders and folders[-1] in _TIMES else Role.BOXES
+            return self._found(path, role, "plain", sequence)
         if match := _REPETITION.fullmatch(stem):
             sequence = self.sequence(match[1])
             if sequence is not None:
@@ -161,7 +163,7 @@ class Recognizer:
         """The folders above a file without those that say the sequence, its class, the benchmark or the program."""
         if folders and self.sequence(folders[-1]) == sequence:
             folders.pop()
-        if folders and folders[-1] == "times":
+        if folders and folders[-1] in _TIMES:
             folders.pop()
         if folders and folders[-1] in _EXPERIMENTS:
             folders.pop()

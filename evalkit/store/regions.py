@@ -47,13 +47,14 @@ def parse_regions(data: bytes, *, where: str) -> Boxes:
 
 
 def starts_with_code(data: bytes) -> bool:
-    r"""Whether the first line is the code of an initialisation, as in every file that the VOT toolkit writes.
+    r"""Whether the first line is the code of an initialisation and a region follows, as the VOT toolkit writes it.
 
     Example:
-        >>> starts_with_code(b"1\n2,3,4,5\n"), starts_with_code(b"1,2,3,4\n")
-        (True, False)
+        >>> starts_with_code(b"1\n2,3,4,5\n"), starts_with_code(b"1\n1\n"), starts_with_code(b"1,2,3,4\n")
+        (True, False, False)
     """
-    return data.partition(b"\n")[0].strip() in _SPECIAL
+    first, _, rest = data.partition(b"\n")
+    return first.strip() in _SPECIAL and rest.partition(b"\n")[0].count(b",") >= 3
 
 
 def _parse_rows(lines: list[bytes], rows: list[int], where: str) -> FloatArray:
