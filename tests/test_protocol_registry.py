@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from evalkit.benchmarks import BENCHMARKS
+from evalkit.commands.listing import protocol_documents
 from evalkit.errors import UnknownNameError
 from evalkit.report.metrics import METRICS
 from evalkit.scoring import grids
@@ -122,3 +123,12 @@ def test_protocols_can_be_written_as_json_with_every_rule():
 def test_an_unknown_id_suggests_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'ostrack'"):
         get_protocol("ostrak")
+
+
+def test_the_list_of_protocols_says_where_a_benchmark_is_treated_differently():
+    documents = {document["id"]: document for document in protocol_documents()}
+    assert list(documents) == list(PROTOCOLS)
+    assert json.loads(json.dumps(list(documents.values())))
+    assert documents["pytracking"]["variants"]["lasot"]["absent_flags"] == "frames left out"
+    assert documents["ostrack"]["variants"]["uav123"]["precision.unscorable"] == "always a hit (error -1)"
+    assert documents["otb"]["variants"] == {}

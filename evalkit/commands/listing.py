@@ -82,10 +82,11 @@ def tracker_rows(catalog: cabc.Mapping[str, TrackerEntry]) -> list[list[str]]:
 
 
 def protocol_documents() -> list[dict[str, Any]]:
-    """Every rule of every scoring protocol."""
+    """Every rule of every scoring protocol, and under "variants" the rules that differ on a benchmark."""
+    from evalkit.scoring.lookup import describe
     from evalkit.scoring.protocols import PROTOCOLS
 
-    return [plain(protocol) for protocol in PROTOCOLS.values()]
+    return [plain(protocol) | {"variants": plain(describe(name)["variants"])} for name, protocol in PROTOCOLS.items()]
 
 
 def protocol_rows() -> list[list[str]]:
