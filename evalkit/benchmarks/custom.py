@@ -49,8 +49,7 @@ def custom_benchmark(layout: Path | None = None, *, root: Path | None = None) ->
         modalities=frozenset({Modality.RGB}) | reader.modalities(root),
         splits={"all": Split("all", 0, None, Access.FULL, None)},
         coordinate_origin=0,
-        # the one protocol that leaves frames without a target out, and not those with a box at the border
-        protocols={"official": "swintrack", "papers": "swintrack"},
+        protocols={"official": "ostrack", "papers": "ostrack"},
         headline=("success_auc", "precision_20", "normalized_precision_20"),
         submission=None,
         attributes=(),

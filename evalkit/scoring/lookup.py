@@ -8,6 +8,7 @@ from dataclasses import replace
 from evalkit.errors import unknown_name
 from evalkit.scoring.conventions import (
     AbsentFlags,
+    Divisor,
     NanGroundTruth,
     OpeProtocol,
     Protocol,
@@ -34,11 +35,23 @@ def _on_lasot(protocol: OpeProtocol) -> OpeProtocol:
     )
 
 
+def _on_custom(protocol: OpeProtocol) -> OpeProtocol:
+    """PyTracking-type analysis on own videos: rows of NaN say that there is no target, and are left out altogether."""
+    return replace(
+        protocol,
+        nan_ground_truth=NanGroundTruth.UNSCORABLE,
+        absent_flags=AbsentFlags.LEFT_OUT,
+        divisor=Divisor.FRAMES_SCORED,
+    )
+
+
 VARIANTS: cabc.Mapping[tuple[str, str], Protocol] = {
     ("pytracking", "uav123"): _on_uav123(PYTRACKING),
     ("pytracking", "lasot"): _on_lasot(PYTRACKING),
     ("ostrack", "uav123"): _on_uav123(OSTRACK),
     ("ostrack", "lasot"): _on_lasot(OSTRACK),
+    ("pytracking", "custom"): _on_custom(PYTRACKING),
+    ("ostrack", "custom"): _on_custom(OSTRACK),
     ("pysot", "lasot"): replace(PYSOT, absent_flags=AbsentFlags.LEFT_OUT),
     # the trainer's LaSOT loader makes boxes 0-based; dividing before subtracting then meets other exact ties
     ("swintrack", "lasot"): replace(SWINTRACK, coordinate_shift=-1.0),
