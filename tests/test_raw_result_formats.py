@@ -272,6 +272,11 @@ class TestRegions:
         assert results.format == "vot"
         assert results.sequences["car-1"][0].confidence.tolist() == [0.0, 0.0, 0.0]
 
+    def test_an_empty_file_is_unreadable(self, tmp_path):
+        (results,) = read(write(tmp_path, each("T/{}.txt", regions) | {"T/car-1.txt": b""}), format="vot")
+        assert "car-1" not in results.sequences
+        assert results.unreadable == (f"{tmp_path}/T/car-1.txt: an empty file.",)
+
     def test_confidences_of_another_length_make_the_result_unreadable(self, tmp_path):
         files = each("T/{}_001.txt", regions) | CONFIDENCES | {"T/car-1_001_confidence.value": b"0.5\n"}
         (results,) = read(write(tmp_path, files))

@@ -159,7 +159,7 @@ def _of_width(
 ) -> Tables:
     found: Tables = []
     for file, table, name in zip(files, tables, where, strict=True):
-        if table is not None and table.shape[1] == columns:
+        if table is not None and len(table) and table.shape[1] == columns:
             found.append((file, table))
         elif table is not None:
             what = f"{table.shape[1]} columns, expected {columns}" if len(table) else "an empty file"
