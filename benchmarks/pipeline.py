@@ -175,19 +175,20 @@ def measure(arguments: argparse.Namespace, jobs: list[Job]) -> dict[str, Any]:
     """Run all cases in turn, round after round."""
     tracker = make_tracker(arguments)
     timings: dict[str, LoopTiming] = {}
-    waves = None if arguments.waves == "auto" else int(arguments.waves)
 
-    def ours(capacity: int) -> dict[str, Any]:
-        timings[f"ours, capacity {capacity}"] = timing = LoopTiming()
-        settings = LoopSettings(capacity, arguments.decoders, arguments.croppers, waves=waves)
+    def ours(name: str, capacity: int, waves: str) -> dict[str, Any]:
+        timings[name] = timing = LoopTiming()
+        chosen = None if waves == "auto" else int(waves)
+        settings = LoopSettings(capacity, arguments.decoders, arguments.croppers, waves=chosen)
         return slot_loop(tracker, jobs, settings, timing)
 
     cases = [Case("decode", lambda: pure_decode(jobs, arguments.decoders))]
     if not arguments.no_plain:
         cases.append(Case("plain", lambda: plain_loop(tracker, jobs)))
-    cases += [
-        Case(f"ours, capacity {capacity}", functools.partial(ours, capacity)) for capacity in arguments.capacities
-    ]
+    for capacity in arguments.capacities:
+        for waves in arguments.waves.split(","):
+            name = f"ours, capacity {capacity}, waves {waves}"
+            cases.append(Case(name, functools.partial(ours, name, capacity, waves)))
     for _ in range(arguments.rounds):
         found = [boxes for case in cases if (boxes := case.measure()) is not None]
         for other in found[1:]:
@@ -224,7 +225,7 @@ def read_arguments(words: cabc.Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--capacity", default="1,4,16")
     parser.add_argument("--decoders", type=int, default=cores)
     parser.add_argument("--croppers", type=int, default=cores)
-    parser.add_argument("--waves", default="auto", choices=["auto", "1", "2"])
+    parser.add_argument("--waves", default="auto", help="auto, 1, 2, or several of them")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tracker", default="stub")
     parser.add_argument("--cost", default="0+0", help="of the stub's device step in ms: fixed+each")
@@ -255,7 +256,7 @@ def main(words: cabc.Sequence[str] | None = None) -> None:
     print(f"{len(lengths)} sequences, {sum(lengths)} frames of {arguments.size}, {arguments.decoders} decoder threads")
     for case in found["cases"]:
         print(
-            f"{case['name']:20s} {case['frames_per_second']:8.1f} frames/s   {case['cpu_ms_per_frame']:6.2f} ms of "
+            f"{case['name']:28s} {case['frames_per_second']:8.1f} frames/s   {case['cpu_ms_per_frame']:6.2f} ms of "
             f"processor per frame   {case['of_decode_wall']:.2f} of the decode rate (wall), "
             f"{case['of_decode_cpu']:.2f} (processor)"
         )

@@ -257,6 +257,14 @@ def test_two_waves_are_kept_only_where_they_were_measured_to_be_faster():
     assert decide(0.020, 0.001, hidden=0.0) == 1  # nothing to hide: not even tried
 
 
+def test_a_disturbance_during_one_measurement_does_not_decide():
+    chooser = WaveChooser()
+    for number in range(100):
+        slow = 3.0 if number < 20 else 1.0  # another program during the first measurement with one wave
+        chooser.observe(Step(16, 0.020 * slow, 0.010, 0.0))
+    assert (chooser.decided, chooser.waves) == (True, 1)
+
+
 def test_counters_name_the_bottleneck():
     class Slow(Numbers):
         def read(self, index):

@@ -12,6 +12,7 @@ WARM_UP = 4
 """Steps after a change that are not measured: kernels are chosen, memory is taken, caches fill."""
 MEASURED = 16
 """Steps that are measured before a decision."""
+ROUNDS = 2
 WORTHWHILE = 1.05
 """A change must bring 5 %, else the simpler way stays."""
 USABLE_MEMORY = 0.9
@@ -119,10 +120,11 @@ class GrowingCapacity:
 
 @dataclass(slots=True)
 class WaveChooser:
-    """One wave or two: measure both at the present number of streams, keep the faster.
+    """One wave or two: measure both in turn at the present number of streams, keep the faster.
 
     With two, the device works on one half of the streams while threads prepare the other half; it costs the device two
-    small batches instead of a large one. Which wins depends on tracker, device and cores, so it is measured.
+    small batches instead of a large one. Which wins depends on tracker, device and cores, so it is measured: one, two,
+    one, two waves, the better of both measurements each, since other programs only ever make a step slower.
 
     Attributes:
         waves: Now: 1 or 2.
@@ -132,7 +134,7 @@ class WaveChooser:
     waves: int = 1
     decided: bool = False
     _window: Window = field(default_factory=Window)
-    _single_rate: float = 0.0
+    _rates: dict[int, list[float]] = field(default_factory=lambda: {1: [], 2: []})
 
     def observe(self, step: Step) -> None:
         """Take note of a step with an unchanged number of streams."""
@@ -144,23 +146,15 @@ class WaveChooser:
 
     def _decide(self) -> None:
         window, self._window = self._window, Window()
-        rate = window.frames / max(window.seconds, 1e-9)
-        if self.waves == 2:
-            self.decided = True
-            self.waves = 2 if rate >= WORTHWHILE * self._single_rate else 1
-            return
+        self._rates[self.waves].append(window.frames / max(window.seconds, 1e-9))
         hidden = window.seconds - window.device - window.wait_decode  # what a second wave could hide, at best
-        if min(hidden, window.device) < (WORTHWHILE - 1) * window.seconds:
+        if self.waves == 1 and min(hidden, window.device) < (WORTHWHILE - 1) * window.seconds:
             self.decided = True
-            return
-        self._single_rate = rate
-        self.waves = 2
-
-    def restart(self) -> None:
-        """The number of streams changed: measure again."""
-        if not self.decided:
-            self.waves = 1
-            self._window = Window()
+        elif len(self._rates[2]) == ROUNDS:
+            self.decided = True
+            self.waves = 2 if max(self._rates[2]) >= WORTHWHILE * max(self._rates[1]) else 1
+        else:
+            self.waves = 3 - self.waves
 
 
 def fixed(waves: int) -> WaveChooser:
