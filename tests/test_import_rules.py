@@ -13,7 +13,15 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ["evalkit.errors", "evalkit.boxes", "evalkit.numbers", "evalkit.flat"]
 DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
 RULES = {
-    "evalkit": [],
+    "evalkit": ["evalkit.api"],
+    "evalkit.api": [
+        "evalkit.errors",
+        "evalkit.benchmarks",
+        "evalkit.commands.inputs",
+        "evalkit.report",
+        "evalkit.scoring",
+        "evalkit.store",
+    ],
     "evalkit.errors": [],
     "evalkit.boxes": CORE,
     "evalkit.flat": CORE,

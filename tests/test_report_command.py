@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,23 @@ def test_hardest_sequences_are_drawn_from_the_images(place: list[str], tmp_path:
     assert len(data["parts"][0]["hard"]) == 1
     assert len(data["parts"][0]["hard"][0][0]) == FRAMES
     assert page.count("data:image/jpeg;base64,") == 4
+
+
+def test_splits_that_servers_score_are_left_out_and_named(place: list[str], tmp_path: Path) -> None:
+    run_on(tmp_path / "results", "got10k", "test")
+    path = tmp_path / "report.html"
+    code, _, err = evalkit("make-report", "--output", path, *place)
+    assert code == 0
+    assert "got10k test is left out: a server has its truth" in err
+    assert [part["title"] for part in data_of(path.read_text())["parts"]] == ["LaSOT test"]
+    code, _, err = evalkit("make-report", "--benchmark", "got10k", "--output", path, *place)
+    assert code == 1
+
+
+def run_on(results: Path, benchmark: str, split: str) -> None:
+    """An empty run on a benchmark."""
+    fields = ResultStore(results).find(benchmark="lasot")[0].identity
+    ResultStore(results).open_or_create(replace(fields, benchmark=benchmark, split=split), ["x"])
 
 
 def test_raw_files_and_runs_stand_in_one_report(place: list[str], lasot: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ What to try next:
     type=click.Path(path_type=Path),
     default=Path("reports/sample"),
     show_default=True,
-    help="Tables, plots.",
+    help="Tables, plots, the report.",
 )
 @common_options
 @click.pass_context
@@ -54,7 +54,9 @@ def demo(ctx: click.Context, sample: Path, results: Path, output: Path) -> int:
         code = run(program, arguments)
         if code:
             return code
-    app.say(f"\nDone in {time.perf_counter() - start:.0f} s. Tables and plots are in {output}/.")
+    app.say(
+        f"\nDone in {time.perf_counter() - start:.0f} s. Tables and plots are in {output}/; open {output}/report.html."
+    )
     app.say(NEXT.format(sample=sample))
     return 0
 
@@ -70,4 +72,5 @@ def _steps(sample: str, results: str, output: Path) -> list[list[str]]:
         *(["run-benchmark", names, "--tracker", name, *place] for name in TRACKERS),
         ["make-table", "--benchmark", names, *trackers, *truth, "--output", str(output / "tables.md")],
         ["make-plots", names, *trackers, *truth, *files],
+        ["make-report", "--benchmark", names, *trackers, *truth, "--output", str(output / "report.html")],
     ]

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from evalkit.benchmarks import BENCHMARKS
+from evalkit.benchmarks.spec import Access
 from evalkit.commands.common import App, common_options
 from evalkit.commands.sources import Source, read_report_file
 from evalkit.commands.tables import Request, names_option, score_options
@@ -72,7 +73,7 @@ def make_report(
     plan = read_report_file(listed) if listed else None
     sources = [*(plan.source if plan else ()), *(_of_files(line, request) for line in files)]
     if benchmarks or not sources:
-        sources += _of_benchmarks(benchmarks, request)
+        sources += _of_benchmarks(benchmarks, request) if benchmarks else _of_store(app, request)
     parts = []
     for source in sources:
         app.say(f"{source.benchmark}: scoring")
@@ -96,41 +97,60 @@ def _of_files(line: tuple[str, str, str], request: Request) -> Source:
 
 
 def _of_benchmarks(benchmarks: tuple[str, ...], request: Request) -> list[Source]:
-    """What the options say, for the benchmarks named or for all that have runs."""
+    """What the options say of the benchmarks named."""
     if request.predictions is not None and len(benchmarks) != 1:
-        raise click.UsageError(
-            "--predictions holds results on one benchmark: name it with --benchmark, or use --source."
+        raise click.UsageError("--predictions holds results on one benchmark; for several use --source.")
+    return [_source(request, name, request.trackers, request.split) for name in benchmarks]
+
+
+def _of_store(app: App, request: Request) -> list[Source]:
+    """All benchmarks and splits that have runs of the trackers asked for and whose truth is public or at hand."""
+    if request.predictions is not None:
+        raise click.UsageError("--predictions holds results on one benchmark: name it with --benchmark.")
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for run in ResultStore(request.results).find():
+        identity = run.identity
+        if request.trackers and identity.tracker not in request.trackers:
+            continue
+        if request.split in {None, identity.split}:
+            found.setdefault((identity.benchmark, identity.split), {})[identity.tracker] = None
+    places = sorted(found, key=lambda place: (*_order(place[0]), place[1]))
+    hidden = [] if request.local_truth or request.annotations else [place for place in places if _is_hidden(*place)]
+    for benchmark, split in hidden:
+        app.say(f"{benchmark} {split} is left out: a server has its truth (the sample brings its own: --local-truth)")
+    kept = [place for place in places if place not in hidden]
+    if not kept:
+        raise StoreError(
+            f"nothing to report: {request.results} has no run{' of these trackers' if request.trackers else ''} that "
+            "can be scored here. Run `evalkit run-benchmark BENCHMARK --tracker T` first, or pass raw files: --source."
         )
-    trackers = dict.fromkeys(benchmarks, request.trackers) or _with_runs(request)
     return [
-        Source(
-            benchmark=name,
-            predictions=request.predictions,
-            annotations=request.annotations,
-            data_root=request.data_root,
-            trackers=chosen,
-            run_ids=request.run_ids,
-            split=request.split,
-            protocol=request.protocol,
-            local_truth=request.local_truth,
-            allow_missing=request.allow_missing,
-            layout=request.layout,
-        )
-        for name, chosen in trackers.items()
+        _source(request, benchmark, request.trackers and tuple(found[benchmark, split]), split)
+        for benchmark, split in kept
     ]
 
 
-def _with_runs(request: Request) -> dict[str, tuple[str, ...]]:
-    """Benchmarks that have runs of the trackers asked for, and those trackers."""
-    found: dict[str, dict[str, None]] = {}
-    for run in ResultStore(request.results).find():
-        tracker = run.identity.tracker
-        if not request.trackers or tracker in request.trackers:
-            found.setdefault(run.identity.benchmark, {})[tracker] = None
-    if not found:
-        raise StoreError(
-            f"nothing to report: {request.results} has no run{' of these trackers' if request.trackers else ''}. Run "
-            "`evalkit run-benchmark BENCHMARK --tracker T` first, or pass raw files with --source."
-        )
-    names = [*(name for name in BENCHMARKS if name in found), *(name for name in found if name not in BENCHMARKS)]
-    return {name: request.trackers and tuple(t for t in request.trackers if t in found[name]) for name in names}
+def _order(benchmark: str) -> tuple[int, str]:
+    names = list(BENCHMARKS)
+    return (names.index(benchmark) if benchmark in names else len(names), benchmark)
+
+
+def _is_hidden(benchmark: str, split: str) -> bool:
+    spec = BENCHMARKS.get(benchmark)
+    return spec is not None and spec.splits[split].access is Access.FIRST_FRAME_ONLY
+
+
+def _source(request: Request, benchmark: str, trackers: tuple[str, ...], split: str | None) -> Source:
+    return Source(
+        benchmark=benchmark,
+        predictions=request.predictions,
+        annotations=request.annotations,
+        data_root=request.data_root,
+        trackers=trackers,
+        run_ids=request.run_ids,
+        split=split,
+        protocol=request.protocol,
+        local_truth=request.local_truth,
+        allow_missing=request.allow_missing,
+        layout=request.layout,
+    )

@@ -1,0 +1,285 @@
+"""For notebooks: runs, scores as DataFrames, plots as Figures; ``import evalkit`` offers these names, loaded late.
+
+Everything takes either a benchmark's name, or runs, or scores that were loaded before::
+
+    evalkit.score("lasot", trackers=["kcf"], data_root="sample")
+    evalkit.score(evalkit.load_run("lasot", "kcf"), data_root="sample")
+    evalkit.plot_success(evalkit.load_scores("lasot", predictions="raw.zip", annotations="truth.zip"))
+"""
+
+import collections.abc as cabc
+import os
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from evalkit.benchmarks import get_benchmark
+from evalkit.commands import inputs
+from evalkit.errors import ScoringError, StoreError, unknown_name
+from evalkit.report.build import headline, labels, leading
+from evalkit.report.charts import attribute_figure, difference_figure, ranking_figure
+from evalkit.report.figures import benchmark_figures
+from evalkit.report.metrics import get_metric
+from evalkit.scoring.scores import Scores
+from evalkit.store.runs import ResultStore, Run
+
+AnyPath = str | os.PathLike[str]
+Scored = str | Run | cabc.Sequence[Run] | cabc.Sequence[Scores]
+PLOTS = (
+    "success",
+    "precision",
+    "normalized_precision",
+    "precision_recall",
+    "f_score",
+    "ranking",
+    "attributes",
+    "difference",
+)
+
+
+class Options(TypedDict, total=False):
+    """What is scored, against which truth, by which rules; the names are those of ``evalkit score``'s options.
+
+    Attributes:
+        trackers: Only these; default all.
+        results: Folder of the store; default "results".
+        run_ids: Run ids or their beginnings, for trackers with several runs.
+        predictions: Raw result files instead of runs, folder or zip.
+        annotations: Annotations-only copy instead of the data root.
+        data_root: The benchmark's folder, or a folder that holds several.
+        split: Default: the split that papers report.
+        sequences: Only these.
+        local_truth: Take the sample's truth for splits that servers score.
+        protocol: Id, "official" or "papers" (the default).
+        allow_missing: Score what is there and say so in the notes.
+        interval: Level of bootstrap intervals over sequences, such as 0.95; default none.
+        seed: Of the bootstrap.
+    """
+
+    trackers: cabc.Sequence[str]
+    results: AnyPath
+    run_ids: cabc.Sequence[str]
+    predictions: AnyPath
+    annotations: AnyPath
+    data_root: AnyPath
+    split: str
+    sequences: cabc.Sequence[str]
+    local_truth: bool
+    protocol: str
+    allow_missing: bool
+    interval: float
+    seed: int
+
+
+def load_run(
+    benchmark: str,
+    tracker: str,
+    *,
+    results: AnyPath = "results",
+    split: str | None = None,
+    run_id: str = "",
+) -> Run:
+    """Open a run of the store: ``run.names``, ``run.read(name).boxes``, ``run.status()``, ``run.digest()``.
+
+    Args:
+        benchmark: Its name.
+        tracker: Its name.
+        results: Folder of the store.
+        split: Only runs on this split.
+        run_id: The id or its beginning, where there are several runs.
+
+    Raises:
+        StoreError: There is no such run, or there are several; lists them.
+    """
+    store = ResultStore(Path(results))
+    runs = store.find(benchmark=benchmark, tracker=tracker, run_id=run_id or None)
+    runs = [run for run in runs if split is None or run.identity.split == split]
+    if not runs:
+        which = " ".join(part for part in ("no run", run_id, "on", benchmark, split or "") if part)
+        raise StoreError(f"{tracker} has {which} in {store.root}. Make one with `evalkit run-benchmark`.")
+    if len(runs) > 1:
+        listed = ", ".join(f"{run.run_id} ({run.identity.split}, {run.status().value})" for run in runs)
+        raise StoreError(f"{tracker} has several runs on {benchmark}: {listed}. Choose one with run_id.")
+    return runs[0]
+
+
+def load_scores(what: str | Run | cabc.Sequence[Run], **options: Unpack[Options]) -> list[Scores]:
+    """Score trackers on one benchmark, attributes included.
+
+    Args:
+        what: A benchmark's name, or one or several runs on one benchmark.
+        **options: See :class:`Options`.
+
+    Raises:
+        EvalkitError: As ``evalkit score``.
+    """
+    if not isinstance(what, str):
+        what, options = _of_runs([what] if isinstance(what, Run) else list(what), options)
+    truth = inputs.load_truth(
+        what,
+        split=options.get("split"),
+        annotations=_path(options.get("annotations")),
+        data_root=_path(options.get("data_root")),
+        local_truth=options.get("local_truth", False),
+        sequences=options.get("sequences"),
+    )
+    trackers, predictions = options.get("trackers", ()), _path(options.get("predictions"))
+    if predictions is not None:
+        candidates = inputs.from_files(truth, predictions, trackers=trackers)
+    else:
+        store = Path(options.get("results", "results"))
+        candidates = inputs.from_store(truth, store, trackers=trackers, run_ids=options.get("run_ids", ()))
+    return inputs.compute_scores(
+        truth,
+        candidates,
+        options.get("protocol", "papers"),
+        allow_missing=options.get("allow_missing", False),
+        attributes=True,
+        interval=options.get("interval"),
+        seed=options.get("seed", 0),
+    )
+
+
+def score(what: Scored, **options: Unpack[Options]) -> pd.DataFrame:
+    """Scores as fractions in [0, 1].
+
+    Args:
+        what: A benchmark's name, runs, or scores of :func:`load_scores`.
+        **options: See :class:`Options`; with scores there are none.
+
+    Returns:
+        One row per tracker. Columns: every metric of the protocol (with ``interval`` also ``..._low`` and
+        ``..._high``), ``sequences``, ``frames``, ``protocol``, ``run``, ``sample`` (true for the rendered sample,
+        whose numbers say nothing about trackers).
+    """
+    scores = _scores(what, options)
+    rows = []
+    for one in scores:
+        row: dict[str, object] = {}
+        for key, value in one.summary.items():
+            row[key] = value
+            if key in one.intervals:
+                row[f"{key}_low"], row[f"{key}_high"] = one.intervals[key]
+        facts = {"sequences": len(one.sequence_names), "frames": int(one.frames.sum())}
+        rows.append(row | facts | {"protocol": one.protocol, "run": one.run, "sample": one.sample})
+    return pd.DataFrame(rows, index=pd.Index(labels(scores), name="tracker"))
+
+
+def per_sequence(what: Scored, metric: str | None = None, **options: Unpack[Options]) -> pd.DataFrame:
+    """One metric of every sequence (rows) and tracker (columns), as fractions; NaN where it is undefined.
+
+    Args:
+        what: As for :func:`score`.
+        metric: Metric key; default: the one that ranks trackers on the benchmark.
+        **options: As for :func:`score`.
+
+    Raises:
+        UnknownNameError: The protocol does not report that metric per sequence.
+    """
+    scores = _scores(what, options)
+    key = metric or leading(scores, get_benchmark(scores[0].benchmark))
+    for one in scores:
+        if key not in one.per_sequence:
+            raise unknown_name("metric", key, one.per_sequence)
+    columns = {
+        name: pd.Series(one.per_sequence[key], index=list(one.sequence_names))
+        for name, one in zip(labels(scores), scores, strict=True)
+    }
+    return pd.DataFrame(columns).rename_axis("sequence")
+
+
+def table(what: Scored | cabc.Sequence[str], **options: Unpack[Options]) -> pd.DataFrame:
+    """Scores as papers print them: times 100, rounded, headline metrics only, the best tracker first.
+
+    Args:
+        what: As for :func:`score`, or several benchmarks' names.
+        **options: As for :func:`score`.
+
+    Returns:
+        One row per tracker; columns (benchmark, metric) with the papers' labels; NaN where a tracker has no score.
+        A benchmark's label says "(sample)" where the data are the rendered sample.
+    """
+    names = [name for name in what if isinstance(name, str)] if not isinstance(what, str | Run) else []
+    scores = [one for name in names for one in load_scores(name, **options)] if names else _scores(what, options)
+    columns: dict[tuple[str, str], dict[str, float]] = {}
+    for benchmark in dict.fromkeys(one.benchmark for one in scores):
+        group = [one for one in scores if one.benchmark == benchmark]
+        spec = get_benchmark(benchmark)
+        for key in headline(group, spec):
+            metric = get_metric(key, benchmark)
+            label = spec.title + (" (sample)" if group[0].sample else ""), metric.label.replace("_", " ")
+            values = [round(one.summary[key] * metric.scale, metric.decimals) for one in group]
+            columns[label] = dict(zip(labels(group), values, strict=True))
+    found = pd.DataFrame(columns).rename_axis("tracker")
+    return found.sort_values(found.columns[0], ascending=False)
+
+
+def plot(what: Scored, kind: str = "success", **options: Unpack[Options]) -> Figure:
+    """One of :data:`PLOTS` of the scores of one benchmark.
+
+    Args:
+        what: As for :func:`score`.
+        kind: Name of the plot.
+        **options: As for :func:`score`.
+
+    Raises:
+        UnknownNameError: There is no such plot.
+        ScoringError: The scores do not allow it.
+    """
+    if kind not in PLOTS:
+        raise unknown_name("plot", kind, PLOTS)
+    scores = _scores(what, options)
+    spec = get_benchmark(scores[0].benchmark)
+    title, key = f"{spec.title} {scores[0].split}", leading(scores, spec)
+    if kind == "ranking":
+        return ranking_figure(scores, title, key)
+    if kind == "attributes":
+        return attribute_figure(scores, title, key)
+    if kind == "difference":
+        if len(scores) != 2:
+            raise ScoringError(f"{title}: a difference is drawn of two trackers, these are {len(scores)}.")
+        return difference_figure(scores[0], scores[1], title, key)
+    figures = benchmark_figures(scores, title)
+    if kind not in figures:
+        raise ScoringError(f"{title}: protocol {scores[0].protocol} has no plot {kind}; it has {', '.join(figures)}.")
+    return figures[kind]
+
+
+def plot_success(what: Scored, **options: Unpack[Options]) -> Figure:
+    """The success plot of one benchmark, ranked by score; ``figure.savefig("success.pdf")`` writes it."""
+    return plot(what, "success", **options)
+
+
+def _scores(what: object, options: Options) -> list[Scores]:
+    listed = list(what) if isinstance(what, cabc.Sequence) and not isinstance(what, str) else [what]
+    if listed and all(isinstance(one, Scores) for one in listed):
+        return [one for one in listed if isinstance(one, Scores)]
+    if isinstance(what, str):
+        return load_scores(what, **options)
+    runs = [one for one in listed if isinstance(one, Run)]
+    if not runs or len(runs) < len(listed):
+        raise ScoringError(f"expected a benchmark's name, runs, or scores; found {what!r}.")
+    return load_scores(runs, **options)
+
+
+def _of_runs(runs: list[Run], options: Options) -> tuple[str, Options]:
+    """The benchmark of some runs, and options that choose exactly them."""
+    if not runs:
+        raise ScoringError("no run to score.")
+    places = {(run.identity.benchmark, run.identity.split, run.path.parents[2]) for run in runs}
+    if len(places) > 1:
+        raise ScoringError("the runs are not on one benchmark and split of one store: score them one by one.")
+    ((benchmark, split, store),) = places
+    chosen: Options = {
+        "split": split,
+        "results": store,
+        "run_ids": [run.run_id for run in runs],
+        "trackers": list(dict.fromkeys(run.identity.tracker for run in runs)),
+    }
+    return benchmark, {**options, **chosen}
+
+
+def _path(value: AnyPath | None) -> Path | None:
+    return None if value is None else Path(value)
