@@ -61,7 +61,9 @@ def part(
     made = {"remark", "stand_in", "no_pictures", "facts"} & others.keys()
     fields = {key: others.pop(key) for key in made}
     entries = [entry(tracker, quality, names, benchmark, **others) for tracker, quality in trackers.items()]
-    hard = Hard(names[0], 100, 0.1, dict.fromkeys(trackers, "9950-0"), tuple(trackers), (Thumbnail(7, jpeg()),))
+    hard = Hard(
+        names[0], 100, 0.1, dict.fromkeys(trackers, "9950-0"), tuple(trackers), (Thumbnail(7, jpeg(), 100, 60),)
+    )
     return Part(
         spec=spec,
         rules=get_protocol("vot-longterm-0.5" if benchmark == "depthtrack" else "pytracking", benchmark),

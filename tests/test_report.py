@@ -176,7 +176,14 @@ def large(trackers: int, sequences: int, pictures: int) -> Part:
     )
     strips = {one.scores.tracker: "".join(map(str, random.integers(0, 10, 120))) for one in entries}
     hard = [
-        Hard(name, 100, 0.1, strips, tuple(strips)[:6], tuple(Thumbnail(f, random.bytes(12_000)) for f in range(4)))
+        Hard(
+            name,
+            100,
+            0.1,
+            strips,
+            tuple(strips)[:6],
+            tuple(Thumbnail(f, random.bytes(12_000), 300, 200) for f in range(4)),
+        )
         for name in names[:pictures]
     ]
     return replace(made, entries=entries, hard=tuple(hard))

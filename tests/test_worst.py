@@ -78,6 +78,7 @@ def test_thumbnails_are_small_pictures_of_the_frames_asked_for() -> None:
     frames = Grey(10)
     found = draw_thumbnails(annotation(), frames, {"a": trajectory(*[30.0] * 10)}, [0, 7])
     assert ([one.frame for one in found], frames.asked) == ([0, 7], [0, 7])
+    assert (found[0].width, found[0].height) == (SIDE, SIDE // 2)
     picture = np.asarray(Image.open(io.BytesIO(found[0].jpeg)))
     assert picture.shape == (SIDE // 2, SIDE, 3)
     assert (np.abs(picture.astype(int) - 90).max(axis=2) > 60).sum() > 100  # boxes

@@ -223,7 +223,8 @@ def _hard_view(part: Part, place: int) -> dict[str, object]:
         "mean": metric.text(hard.mean),
         "attributes": sorted(part.attributes.get(hard.name, ())),
         "drawn": [(name, _css(color_of(number))) for number, name in enumerate(hard.drawn)],
-        "pictures": [{"frame": one.frame, "data": base64.b64encode(one.jpeg).decode()} for one in hard.thumbnails],
+        "wide": any(one.width > 2 * one.height for one in hard.thumbnails),
+        "pictures": [(one, base64.b64encode(one.jpeg).decode()) for one in hard.thumbnails],
     }
 
 

@@ -27,10 +27,14 @@ class Thumbnail:
     Attributes:
         frame: Its index.
         jpeg: The picture.
+        width: In pixels.
+        height: In pixels.
     """
 
     frame: int
     jpeg: bytes
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,8 @@ def draw_thumbnails(
         drawn = [(color_of(number), own[index]) for number, own in enumerate(boxes)]
         height = round(SIDE * frame.rgb.shape[0] / frame.rgb.shape[1])
         shown = np.hstack([draw_boxes(panel, drawn, seen, (SIDE, height)) for panel in panels])
-        pictures.append(Thumbnail(index, _jpeg(stamp(shown, mark, 12) if mark else shown)))
+        jpeg = _jpeg(stamp(shown, mark, 12) if mark else shown)
+        pictures.append(Thumbnail(index, jpeg, shown.shape[1], shown.shape[0]))
     return pictures
 
 

@@ -215,7 +215,7 @@
     const unified = description.name === "precision_recall" ? "closest" : "x unified";
     return [traces, layout({
       hovermode: unified, shapes,
-      xaxis: { title: title(description.x_label), range: [Math.min(...xs), Math.max(...xs)] },
+      xaxis: { title: title(description.x_label), range: description.name === "precision_recall" ? [0, 1] : [Math.min(...xs), Math.max(...xs)] },
       yaxis: { title: title(description.y_label), range: [0, 1.01] },
     })];
   }
