@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import time
@@ -237,6 +238,31 @@ def test_a_tracker_that_never_stops_fails_its_sequence_alone(videos, tmp_path):
     assert "did not answer within 1 s" in done.json["failed"]["s2"]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_tracker_prints_does_not_mix_with_the_document(videos, tmp_path, workers):
+    tracker = own_tracker(tmp_path, extra="print('hello from the tracker')")
+    done = run(videos, tmp_path / "results", tracker, "--workers", workers)
+    assert done.code == 0
+    assert done.json["status"] == "complete"
+    assert "hello from the tracker" in done.stderr
+
+
+def test_quiet_still_names_what_failed(videos, tmp_path):
+    damage_empty(videos / "s1")
+    done = run(videos, tmp_path / "results", "ncc", "--quiet")
+    assert done.code == 1
+    assert "failed: custom/s1: " in done.stderr
+    assert "0004.png" in done.stderr
+
+
+def test_the_hint_of_the_next_command_works_as_printed(videos, tmp_path):
+    done = run(videos, tmp_path / "results")
+    (hint,) = [line for line in done.stderr.splitlines() if line.startswith("next: evalkit ")]
+    table = evalkit(*shlex.split(hint.removeprefix("next: evalkit ")))
+    assert table.code == 0, table.stderr
+    assert "ncc" in table.stdout
+
+
 def test_selections_limits_and_repeats(videos, tmp_path):
     done = run(videos, tmp_path / "results", "still", "--sequences", "s3,s1", "--limit-frames", 5, "--repeat", 2)
     assert [document["frames"] for document in done.json] == [10, 10]
@@ -375,6 +401,11 @@ def test_grey_and_16_bit_images_run(tmp_path):
             "did you mean 'test'",
         ),
         (["run-benchmark", "lasot"], 2, "--tracker"),
+        (
+            ["run-benchmark", "lasot", "--tracker", "still", "--device", "cudaa"],
+            2,
+            "'cudaa' is none of auto, cpu, cuda",
+        ),
         (["run-benchmarks"], 2, "did you mean 'run-benchmark'"),
         (["run-benchmark", "custom", "--tracker", "kcf", "--data-root", ".", "--capacity", "many"], 1, "."),
     ],

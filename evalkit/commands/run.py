@@ -3,7 +3,10 @@
 import collections.abc as cabc
 import contextlib
 import dataclasses
+import re
+import shlex
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -27,6 +30,8 @@ from evalkit.tracking.executor import Executor
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.shards import parse_shard
 from evalkit.tracking.timing import details, summary
+
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,12 @@ def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> S
         raise click.BadParameter(str(problem)) from None
 
 
+def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not DEVICE.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is none of auto, cpu, cuda, cuda:1, cuda:0,1.")
+    return value
+
+
 @click.command()
 @click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]")
 @click.option("--tracker", required=True, help="A name from `evalkit list trackers`, or FILE.py:CLASS.")
@@ -65,7 +76,11 @@ def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> S
 @click.option("--limit-frames", type=click.IntRange(min=1), help="Only the first N frames of each sequence.")
 @click.option("--capacity", default="auto", show_default=True, help="Streams tracked together, or `auto`.")
 @click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, or cuda:0,1 for one worker on each."
+    "--device",
+    default="auto",
+    show_default=True,
+    callback=_known_device,
+    help="auto, cpu, cuda, cuda:1, or cuda:0,1 for one worker on each.",
 )
 @click.option(
     "--precision",
@@ -74,6 +89,7 @@ def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> S
     show_default=True,
     help="Numbers.",
 )
+@click.option("--compile", "compiled", is_flag=True, help="Compile the network: slow first steps, faster later ones.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one per device.")
 @click.option(
     "--executor",
@@ -118,6 +134,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     weights: str | None,
     precision: str,
     seed: int,
+    compiled: bool,
     **options: Any,
 ) -> int:
     r"""Run a tracker over one or more benchmarks.
@@ -141,10 +158,11 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         raise click.BadParameter("sets all shards aside; use it without --shard.", param_hint="--fresh")
     how = ExecutorOptions(
         tracker=tracker,
-        options=TrackerOptions(weights=weights, precision=precision, seed=seed),
+        options=TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled),
         **{name: value for name, value in options.items() if name not in names},
     )
-    with _stop_on_sigterm(), contextlib.ExitStack() as stack:
+    # what a tracker prints must not mix with the results on stdout
+    with _stop_on_sigterm(), contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
         executor = stack.enter_context(open_executor(app, how))
         targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
         if how.executor == "ray":  # workers on other machines have other working folders
@@ -156,6 +174,8 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         stopped = session.execute(plans)
         documents = [running.outcome(plan) for plan in plans]
     _report(app, documents, as_json=as_json, stopped=stopped)
+    if all(document["status"] == RunStatus.COMPLETE.value for document in documents):
+        app.say(f"next: {_next(documents, asked, results)}")
     return 0 if all(map(_done, documents)) else 1
 
 
@@ -270,20 +290,31 @@ def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped
         if not as_json:
             click.echo(_summary(document))
         for name, error in document["failed"].items():
-            app.detail(f"  failed: {name}: {error}")
+            if app.quiet or app.verbose:  # otherwise it was said when it happened
+                click.echo(f"failed: {document['benchmark']}/{name}: {error}", err=True)
     unfinished = [document for document in documents if not _done(document)]
-    parts = [document for document in documents if document["status"] != RunStatus.COMPLETE.value]
     if unfinished:
         why = "stopped" if stopped else "incomplete"
         failed = [f"{document['benchmark']}/{name}" for document in unfinished for name in document["failed"]]
         if failed:
             app.say(f"failed: {', '.join(failed)}")
         app.say(f"{why}: finished sequences are stored; the same command runs only what is missing.")
-    elif parts:
-        app.say(f"shard {parts[0]['shard']} is finished; the run is complete when the other shards are.")
-    else:
-        names = ",".join(dict.fromkeys(str(document["benchmark"]) for document in documents))
-        app.say(f"next: evalkit make-table --benchmark {names} --tracker {documents[0]['tracker']}")
+    elif any(document["status"] != RunStatus.COMPLETE.value for document in documents):
+        app.say(f"shard {documents[0]['shard']} is finished; the run is complete when the other shards are.")
+
+
+def _next(documents: list[dict[str, Any]], asked: RunOptions, results: Path) -> str:
+    """The command that makes a table of these runs."""
+    names = ",".join(dict.fromkeys(str(document["benchmark"]) for document in documents))
+    options = {
+        "--split": asked.split,
+        "--data-root": asked.data_root,
+        "--layout": asked.layout,
+        "--results": results if results != Path("results") else None,
+    }
+    more = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+    tracker = str(documents[0]["tracker"])
+    return shlex.join(["evalkit", "make-table", "--benchmark", names, "--tracker", tracker, *more])
 
 
 def _done(document: cabc.Mapping[str, Any]) -> bool:

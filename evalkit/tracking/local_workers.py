@@ -5,6 +5,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -139,4 +140,5 @@ def _main(order: Order, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one decides
     signal.signal(signal.SIGTERM, stop)  # batch systems signal all processes of a job
     threading.Thread(target=listen, name="listen", daemon=True).start()
-    worker.run()
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's results
+        worker.run()
