@@ -148,6 +148,20 @@ class Cramped(Walk):
         pass
 
 
+def test_a_tracker_that_must_not_see_batches_gets_one_stream_per_call():
+    class Alone(Walk):
+        def initialize(self, frames, boxes):
+            assert len(frames) == 1
+            return super().initialize(frames, boxes)
+
+    expected, _ = run(Walk(), jobs(LENGTHS))
+    tracker = Alone()
+    found, timing = run(tracker, jobs(LENGTHS), capacity=4, batch=1)
+    same_boxes(found, expected)
+    assert set(tracker.batches) == {1}
+    assert timing.capacity == 4
+
+
 @pytest.mark.parametrize("waves", [1, 2])
 def test_out_of_memory_halves_the_capacity_and_the_run_goes_on(waves):
     expected, _ = run(Walk(), jobs(LENGTHS * 3))

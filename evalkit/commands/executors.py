@@ -139,6 +139,7 @@ def loop_settings(app: App, asked: ExecutorOptions, device: str, *, share: int) 
         read_timeout=asked.timeout,
         grow=grow,
         waves=None if asked.waves == "auto" else int(asked.waves),
+        batch=1 if device == "cpu" and is_network(app, asked.tracker) else None,  # a processor gains nothing by more
     )
 
 

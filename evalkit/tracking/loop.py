@@ -60,6 +60,8 @@ class LoopSettings:
         read_timeout: The same for reading one image.
         grow: Begin with ``capacity`` and find a better one from measured times and the device's memory.
         waves: 1, 2, or None = measure which is faster.
+        batch: Most streams in one call of the tracker, None = all. With 1 the boxes of a network do not depend on how
+            many streams there are, not even in the last bit.
     """
 
     capacity: int = 1
@@ -70,6 +72,7 @@ class LoopSettings:
     read_timeout: float | None = None
     grow: bool = False
     waves: int | None = None
+    batch: int | None = None
 
 
 def run_jobs(
@@ -137,7 +140,7 @@ class _Loop:
         self.chooser = WaveChooser() if self.settings.waves is None else fixed(self.settings.waves)
         self.waves = [Wave() for _ in range(self.chooser.waves)]
         self.timing.waves = len(self.waves)
-        self.largest_batch = 1 << 30
+        self.largest_batch = self.settings.batch or 1 << 30
         self.timing.decoders, self.timing.croppers = self.settings.decoders, self.settings.workers
 
     @property
@@ -226,6 +229,9 @@ class _Loop:
             smallest.streams.append(wave.streams.pop())
 
     def _initialize(self, started: list[tuple[Stream, Frame]]) -> list[Stream]:
+        if len(started) > self.largest_batch:
+            parts = (started[n : n + self.largest_batch] for n in range(0, len(started), self.largest_batch))
+            return [stream for part in parts for stream in self._initialize(part)]
         if not started:
             return []
         begin = time.perf_counter()
@@ -352,7 +358,7 @@ class _Loop:
         """The device's memory did not suffice for ``size`` streams at once: go on with half as many."""
         problem.__traceback__ = None  # its frames keep the arrays of the failed step alive
         self.timing.out_of_memory += 1
-        self.largest_batch = max(1, size // 2)
+        self.largest_batch = min(self.largest_batch, max(1, size // 2))
         before = self.capacity
         self.growing.shrink(self.largest_batch * len(self.waves))
         if isinstance(self.tracker, DeviceTracker):
