@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from evalkit.report import overlay
 from evalkit.report.overlay import (
     COLORS,
     TRUTH_COLOR,
@@ -190,3 +191,23 @@ def test_sparse_annotation_is_drawn_where_it_is() -> None:
     truth = np.tile([100.0, 100, 80, 60], (2, 1))
     drawn = dict(draw_sequence(grey_sequence(truth, [False, False], stride=10), {}, (0, 5, 10)))
     assert [bool(len(pixels_near(body_of(picture), TRUTH_COLOR))) for picture in drawn.values()] == [True, False, True]
+
+
+def test_boxes_that_count_pixels_from_one_are_drawn_where_those_from_zero_are() -> None:
+    truth = np.array([[100.0, 100, 80, 60]])
+    own = truth + np.array([20, 10, 0, 0])
+    step = np.array([1, 1, 0, 0])
+    (_, from_zero), (_, from_one), (_, unshifted) = (
+        next(draw_sequence(grey_sequence(truth + add, [False]), {"kcf": Trajectory.of_boxes(own + add)}, [0], **origin))
+        for add, origin in ((0, {}), (step, {"origin": 1}), (step, {}))
+    )
+    np.testing.assert_array_equal(from_one, from_zero)
+    assert not np.array_equal(unshifted, from_zero)
+
+
+def test_heading_has_the_index_and_the_number_of_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    headings = []
+    monkeypatch.setattr(overlay, "draw_frame", lambda *_, heading, **__: headings.append(heading))
+    sequence = grey_sequence(np.tile([100.0, 100, 80, 60], (12, 1)), [False] * 12)
+    list(draw_sequence(sequence, {}, [0, 11], mark="sample"))
+    assert headings == ["sample   clip   frame 0 (12 frames)", "sample   clip   frame 11 (12 frames)"]

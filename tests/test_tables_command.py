@@ -198,6 +198,19 @@ def test_render_draws_every_nth_frame(place: list[str], tmp_path: Path) -> None:
     assert cv2.imread(str(output / "000005.png")).shape[1] == 80 * 8
 
 
+def test_render_draws_the_boxes_of_a_benchmark_that_counts_from_one_on_their_pixels(
+    place: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "pictures"
+    arguments = ["--tracker", "kcf", "--every", 99, "--output", output]
+    assert evalkit("render", "lasot", "cup-1", *arguments, *place)[0] == 0
+    picture = cv2.imread(str(output / "000000.png"))[-60 * 8 :]
+    rows, columns = (abs(picture.astype(int) - 90).max(axis=2) > 20).nonzero()
+    edges = [columns.min(), columns.max(), rows.min(), rows.max()]
+    # 10,20,20,10 from one is 9,19,20,10 from zero; enlarged by 8
+    assert edges == pytest.approx([9 * 8, 29 * 8, 19 * 8, 29 * 8], abs=4)
+
+
 def test_render_writes_a_video_that_plays(place: list[str], tmp_path: Path) -> None:
     path = tmp_path / "clips" / "cup.mp4"
     code, _, err = evalkit("render", "lasot", "cup-1", "--tracker", "kcf", "--output", path, "--fps", 10, *place)

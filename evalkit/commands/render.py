@@ -61,8 +61,8 @@ def render(  # noqa: PLR0917 - one parameter per option
 ) -> None:
     r"""Draw the truth and trackers' boxes on the frames of SEQUENCE: PNG pictures, an mp4 or an animated gif.
 
-    The truth is green and dashed. A second modality stands beside the RGB image. Partial runs can be drawn, too.
-    Sample data say so in every picture.
+    The truth is green and dashed; frames count from 0. A second modality stands beside the RGB image. Partial runs can
+    be drawn, too. Sample data say so in every picture.
 
     \b
     Examples:
@@ -87,7 +87,8 @@ def render(  # noqa: PLR0917 - one parameter per option
     modality = clip.frames.aux_modality if isinstance(clip.frames, ImageFrames) else None
     auxiliary = modality.value if modality else "second image"
     mark = "sample" if sample_origin(root) else ""
-    drawn = draw_sequence(clip, found, range(0, len(clip), every), auxiliary=auxiliary, mark=mark)
+    indices = range(0, len(clip), every)
+    drawn = draw_sequence(clip, found, indices, auxiliary=auxiliary, mark=mark, origin=spec.coordinate_origin)
     count = _write(drawn, chosen, target, fps)
     app.say(f"{count} pictures in {target}")
 

@@ -91,6 +91,7 @@ def draw_sequence(
     *,
     auxiliary: str = "second image",
     mark: str = "",
+    origin: int = 0,
 ) -> cabc.Iterator[tuple[int, Picture]]:
     """Draw frames of a sequence with its truth and the trackers' boxes, one after the other.
 
@@ -100,6 +101,7 @@ def draw_sequence(
         indices: Frames to draw.
         auxiliary: Name of the second modality.
         mark: First word above every picture: "sample" for the rendered sample.
+        origin: Coordinate of the first pixel, 0 or 1; subtracted from left and top of truth and trackers alike.
 
     Yields:
         Frame index and (height, width, 3) uint8 RGB, all of one size where the frames are.
@@ -107,12 +109,13 @@ def draw_sequence(
     truth = truth_per_frame(sequence.annotation, len(sequence))
     boxes = {name: padded_boxes(trajectory.boxes, len(sequence)) for name, trajectory in trajectories.items()}
     overlaps = {name: frame_overlaps(own, truth) for name, own in boxes.items()}
+    shift = np.array([origin, origin, 0, 0])
     for index in indices:
-        shown = [Shown(name, boxes[name][index], float(overlaps[name][index])) for name in boxes]
-        words = [mark, sequence.name, f"frame {index} of {len(sequence) - 1}"]
+        shown = [Shown(name, own[index] - shift, float(overlaps[name][index])) for name, own in boxes.items()]
+        words = [mark, sequence.name, f"frame {index} ({len(sequence)} frames)"]
         heading = "   ".join(word for word in words if word)
         frame = sequence.frames.read(index)
-        yield index, draw_frame(frame, shown, truth=truth[index], heading=heading, auxiliary=auxiliary)
+        yield index, draw_frame(frame, shown, truth=truth[index] - shift, heading=heading, auxiliary=auxiliary)
 
 
 def aux_picture(aux: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Picture:
