@@ -182,3 +182,56 @@ def test_local_truth_needs_the_sample(tmp_path, benchmark):
     (tmp_path / "copy").mkdir()
     with pytest.raises(Exception, match="no folder"):
         inputs.load_truth(benchmark, data_root=tmp_path / "copy", local_truth=True)
+
+
+def test_of_several_runs_the_one_on_the_sequences_of_the_data_is_taken(root, tmp_path):
+    answer = answers(0)
+    longer = (*NAMES, "removed")
+    older = store_run(tmp_path / "results", answer, names=longer, sequence_list_sha256=names_sha256(longer))
+    newer = store_run(tmp_path / "results", answer)
+    (candidate,) = inputs.from_store(truth_of(root), tmp_path / "results")
+    assert candidate.run == newer.run_id
+    assert any(f"there are also: {older.run_id} (3 sequences)" in note for note in candidate.notes)
+
+
+def test_of_several_runs_the_one_on_the_sequences_asked_for_is_taken(root, tmp_path):
+    answer = answers(0)
+    whole = store_run(tmp_path / "results", answer)
+    one = {"one": answer["one"]}
+    part = store_run(tmp_path / "results", one, names=["one"], sequence_list_sha256=names_sha256(["one"]))
+    for sequences, run in ((None, whole), (["one"], part), (["two"], whole)):
+        truth = inputs.load_truth("uav123", data_root=root, sequences=sequences)
+        (candidate,) = inputs.from_store(truth, tmp_path / "results")
+        assert candidate.run == run.run_id
+
+
+def test_a_folder_that_cannot_be_read_does_not_block_another_tracker(root, tmp_path):
+    store_run(tmp_path / "results", answers(0))
+    future = tmp_path / "results" / "uav123" / "other" / "abc"
+    text(future / "manifest.json", '{"schema": 99}')
+    with pytest.raises(StoreError, match="other"):
+        inputs.from_store(truth_of(root), tmp_path / "results")
+    (candidate,) = inputs.from_store(truth_of(root), tmp_path / "results", trackers=["t"])
+    assert candidate.tracker == "t"
+
+
+def test_a_run_id_chooses_among_the_runs_of_its_own_tracker_only(root, tmp_path):
+    first = store_run(tmp_path / "results", answers(0))
+    store_run(tmp_path / "results", answers(5), config={"size": [3, 4]})
+    other = store_run(tmp_path / "results", answers(9), tracker="u")
+    truth = truth_of(root)
+    for run_ids in ([first.run_id], [first.run_id, other.run_id[:8]]):
+        found = inputs.from_store(truth, tmp_path / "results", trackers=["t", "u"], run_ids=run_ids)
+        assert [one.run for one in found] == [first.run_id, other.run_id]
+    with pytest.raises(StoreError, match=r"--run zz: no such run of t, u on uav123 test"):
+        inputs.from_store(truth, tmp_path / "results", trackers=["t", "u"], run_ids=[first.run_id, "zz"])
+
+
+def test_a_run_id_of_another_benchmark_of_the_same_command_is_passed_over(root, tmp_path):
+    here = store_run(tmp_path / "results", answers(0))
+    there = store_run(tmp_path / "results", answers(0), benchmark="lasot")
+    truth = truth_of(root)
+    (found,) = inputs.from_store(truth, tmp_path / "results", trackers=["t"], run_ids=[here.run_id, there.run_id])
+    assert found.run == here.run_id
+    with pytest.raises(StoreError, match=rf"--run {there.run_id}: no such run"):
+        inputs.from_store(truth, tmp_path / "results", trackers=["t"], run_ids=[there.run_id])

@@ -24,6 +24,20 @@ _TRAINING_FOLDERS = frozenset({"train", "trainingset", "tnl2k_train_subset"})
 _TEST_FOLDERS = frozenset({"test", "testingset", "val", "tnl2k_test_subset"})
 
 
+class IncompleteCopyError(DatasetLayoutError):
+    """An annotations-only copy lacks sequences.
+
+    Attributes:
+        names: Sequences to read, in order.
+        missing: Those of them that the copy lacks.
+    """
+
+    def __init__(self, text: str, names: cabc.Sequence[str], missing: cabc.Sequence[str]) -> None:
+        super().__init__(text)
+        self.names = tuple(names)
+        self.missing = tuple(missing)
+
+
 @dataclass(frozen=True, slots=True)
 class CopyLayout:
     """Where a benchmark's annotations-only copies have their boxes.
@@ -100,7 +114,8 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
         wanted: Sequences to read; None reads all of the split.
 
     Raises:
-        DatasetLayoutError: Nothing fits, two files fit, or sequences of the split are missing; lists all of them.
+        DatasetLayoutError: Nothing fits, or two files fit.
+        IncompleteCopyError: Sequences of the split are missing; lists all of them.
     """
     beside: dict[str, dict[str, str]] = {}
     collected: dict[str, dict[str, list[str]]] = {}
@@ -124,9 +139,12 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
     names = _names(tree, split, layout, found, wanted)
     missing = [name for name in names if name not in found]
     if missing:
-        raise DatasetLayoutError(
+        raise IncompleteCopyError(
             f"{spec.title}: {tree.where} has no annotation of {len(missing)} of {len(names)} sequences (split "
-            f"{split.name}): {_listed(missing)}. Complete the copy, or name the sequences to score with --sequences."
+            f"{split.name}): {_listed(missing)}. Complete the copy, name the sequences to score with --sequences, or "
+            "leave these out with `evalkit score --allow-missing` (the output says so).",
+            names,
+            missing,
         )
     doubled = [f"{name} ({' and '.join(found[name][:2])})" for name in names if len(found[name]) > 1]
     if doubled:

@@ -53,7 +53,7 @@ def compare(
     from evalkit.scoring.statistics import compare_metric
 
     given = Asked(**asked)
-    truth = given.truth(benchmark)
+    truth = given.truth(benchmark, allow_missing=allow_missing)
     candidates = given.candidates(truth)
     if len(candidates) != 2:
         raise EvalkitError(

@@ -53,7 +53,7 @@ def explain(
     from evalkit.scoring.explain import explain as explained
 
     given = Asked(**asked)
-    truth = given.truth(benchmark)
+    truth = given.truth(benchmark, allow_missing=allow_missing)
     candidates = given.candidates(truth)
     reference = _single(inputs.protocols_of(truth.spec, protocol))
     key = metric or _default_metric(truth.spec.headline, [one.key for one in reference.reported])

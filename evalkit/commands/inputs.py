@@ -2,19 +2,17 @@
 
 import collections.abc as cabc
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
+import glob
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
-from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
+from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.commands.parallel import fork_map
-from evalkit.commands.roots import find_root
-from evalkit.errors import DatasetLayoutError, ScoringError, StoreError, unknown_name
-from evalkit.sample import sample_origin
+from evalkit.commands.truth import Truth, load_truth
+from evalkit.errors import ScoringError, StoreError
 from evalkit.scoring.conventions import FirstFrame, LongTermProtocol, Protocol
 from evalkit.scoring.lookup import get_protocol, protocols_for
 from evalkit.scoring.score import score
@@ -23,38 +21,28 @@ from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.imported import ImportedResults, listed
 
 if TYPE_CHECKING:
-    from evalkit.store.runs import Run
+    from evalkit.store.runs import ResultStore, Run
+
+__all__ = [
+    "ALL",
+    "ROLES",
+    "Candidate",
+    "ScoreOptions",
+    "Truth",
+    "compute_scores",
+    "from_files",
+    "from_store",
+    "limited",
+    "load_truth",
+    "protocols_of",
+    "rules_for",
+    "said_of",
+    "score_files",
+]
 
 ROLES = ("papers", "official")
 ALL = "all"
-_READERS = 4
 _WORTH_FORKING = 500_000  # frames times trackers; below, starting processes costs more than it saves
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """Ground truth of one split of one benchmark.
-
-    Attributes:
-        spec: The benchmark.
-        split: Its split.
-        annotations: Sequences to be scored, in the benchmark's order.
-        known: Names of all sequences of the split; more than ``annotations`` where a list was given.
-        origin: "official", "sample:...", "custom:..."; stored runs on other data are not taken. None = any.
-        notes: Facts for readers of the numbers.
-    """
-
-    spec: BenchmarkSpec
-    split: Split
-    annotations: tuple[Annotation, ...]
-    known: tuple[str, ...]
-    origin: str | None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def is_sample(self) -> bool:
-        """The data are the rendered sample."""
-        return (self.origin or "").startswith("sample:")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,115 +80,6 @@ class Candidate:
         spent = np.concatenate(seconds) if seconds else np.zeros(0)
         spent = spent[np.isfinite(spent)]
         return float(len(spent) / spent.sum()) if spent.sum() > 0 else None
-
-
-def load_truth(
-    benchmark: str,
-    *,
-    split: str | None = None,
-    annotations: Path | None = None,
-    data_root: Path | None = None,
-    local_truth: bool = False,
-    sequences: cabc.Sequence[str] | None = None,
-    layout: Path | None = None,
-) -> Truth:
-    """Read the ground truth of a benchmark.
-
-    Args:
-        benchmark: Name.
-        split: Split; None takes the default, or the one that ``annotations`` holds.
-        annotations: Annotations-only copy, folder or zip.
-        data_root: As ``--data-root``.
-        local_truth: For splits that a server scores, take the truth that the sample brings.
-        sequences: Only these.
-        layout: Layout file for ``custom``.
-
-    Raises:
-        DatasetLayoutError: No copy, or one that is not complete.
-        ScoringError: Only the first box is public; says how to submit.
-        UnknownNameError: Unknown benchmark, split or sequence.
-    """
-    spec = get_benchmark(benchmark, layout=layout)
-    if annotations is not None:
-        truth = _from_copy(spec, split, annotations, sample_origin(annotations), sequences)
-    else:
-        part = get_split(spec, split)
-        root = find_root(spec, data_root)
-        if part.access is Access.FIRST_FRAME_ONLY:
-            truth = _hidden_truth(spec, part, root, allowed=local_truth)
-        else:
-            truth = _from_root(spec, part, root, sequences)
-    if all(len(one.ground_truth) < one.frame_count and one.stride == 1 for one in truth.annotations):
-        raise _server_only(spec, truth.split)
-    return truth if sequences is None else _selected(truth, sequences)
-
-
-def _from_copy(
-    spec: BenchmarkSpec,
-    split: str | None,
-    path: Path,
-    origin: str | None,
-    sequences: cabc.Sequence[str] | None = None,
-) -> Truth:
-    from evalkit.benchmarks.annotations import read_annotations
-
-    try:
-        name, found = read_annotations(spec, split, path)
-    except DatasetLayoutError:
-        if sequences is None:
-            raise
-        name, found = read_annotations(spec, split, path, names=sequences)  # a copy of these sequences alone
-    return Truth(spec, spec.splits[name], tuple(found), tuple(one.name for one in found), origin)
-
-
-def _from_root(spec: BenchmarkSpec, split: Split, root: Path, sequences: cabc.Sequence[str] | None) -> Truth:
-    names = spec.list_sequences(root, split)
-    wanted = names if sequences is None else [name for name in names if name in set(sequences)]
-
-    def read(name: str) -> Annotation:
-        if spec.name == CUSTOM:  # only the images tell how many frames there are
-            return spec.read_sequence(root, split, name).annotation
-        return spec.read_annotation(root, split, name)
-
-    with ThreadPoolExecutor(_READERS) as pool:
-        found = tuple(pool.map(read, wanted))
-    origin = sample_origin(root) or (f"custom:{root.resolve().name}" if spec.name == CUSTOM else "official")
-    return Truth(spec, split, found, tuple(names), origin)
-
-
-def _hidden_truth(spec: BenchmarkSpec, split: Split, root: Path, *, allowed: bool) -> Truth:
-    if not allowed:
-        raise _server_only(spec, split)
-    folder = root.parent / ".truth" / spec.title
-    if not folder.is_dir():
-        raise DatasetLayoutError(
-            f"{spec.title} {split.name}: --local-truth takes the truth that the rendered sample brings, but there is "
-            f"no folder {folder}. For an annotations-only copy of your own use --annotations PATH."
-        )
-    truth = _from_copy(spec, split.name, folder, sample_origin(root))
-    return replace(truth, notes=(f"scored with the sample's own truth of {spec.title} {split.name}",))
-
-
-def _server_only(spec: BenchmarkSpec, split: Split) -> ScoringError:
-    others = [name for name, other in spec.splits.items() if other.access is Access.FULL]
-    local = f" Splits with public annotation: {', '.join(others)} (--split)." if others else ""
-    pack = f"evalkit package-submission {spec.submission}" if spec.submission else "evalkit export-results"
-    return ScoringError(
-        f"{spec.title} {split.name} cannot be scored here: only the first box of every sequence is public, and the "
-        f"organizers' server scores the rest. Make the files that it expects with `{pack}` and submit them at "
-        f"{spec.homepage}.{local} The rendered sample brings its own truth: --local-truth."
-    )
-
-
-def _selected(truth: Truth, sequences: cabc.Sequence[str]) -> Truth:
-    for name in sequences:
-        if name not in truth.known:
-            raise unknown_name(f"sequence of {truth.spec.name}", name, truth.known)
-    chosen = set(sequences)
-    kept = tuple(one for one in truth.annotations if one.name in chosen)
-    note = f"scored on a list of {len(kept)} of {len(truth.known)} sequences"
-    notes = truth.notes if len(kept) == len(truth.known) else (*truth.notes, note)
-    return replace(truth, annotations=kept, notes=notes)
 
 
 def from_files(
@@ -262,24 +141,50 @@ def from_store(
         truth: The sequences.
         results: Folder of the store.
         trackers: Only these, in this order; empty = all.
-        run_ids: Run ids or their beginnings, where a tracker has several runs.
+        run_ids: Run ids or their beginnings, where a tracker has several runs; a named tracker that none of them
+            fits keeps all of its runs.
 
     Raises:
-        StoreError: A tracker has no run, or several that are no repetitions of each other; lists them.
+        StoreError: A tracker has no run, or several that are no repetitions of each other; lists them. A run id fits
+            nothing.
     """
     from evalkit.store.runs import ResultStore
 
+    store = ResultStore(results)
     runs = [
         run
-        for run in ResultStore(results).find(benchmark=truth.spec.name)
+        for tracker in trackers or (None,)  # named one by one: what another tracker's folder holds does not matter
+        for run in store.find(benchmark=truth.spec.name, tracker=tracker)
         if run.identity.split == truth.split.name and truth.origin in {None, run.identity.data}
     ]
     if run_ids:
-        runs = [run for run in runs if run.run_id.startswith(tuple(run_ids))]
+        runs = _chosen(truth, store, runs, trackers, run_ids)
     wanted = trackers or tuple(dict.fromkeys(run.identity.tracker for run in runs))
     if not wanted:
         raise StoreError(_no_run(truth, results, "no tracker"))
     return [_of_runs(truth, results, name, [run for run in runs if run.identity.tracker == name]) for name in wanted]
+
+
+def _chosen(
+    truth: Truth, store: "ResultStore", runs: "list[Run]", trackers: cabc.Sequence[str], run_ids: cabc.Sequence[str]
+) -> "list[Run]":
+    """Runs of the ids, and all runs of named trackers that no id speaks of.
+
+    Raises:
+        StoreError: An id fits none of the runs, and none of another benchmark of the same command either.
+    """
+    fitting = [run for run in runs if run.run_id.startswith(tuple(run_ids))]
+    unused = [one for one in run_ids if not any(run.run_id.startswith(one) for run in fitting)]
+    lost = unused if not fitting else [one for one in unused if not list(store.root.glob(f"*/*/{glob.escape(one)}*"))]
+    if lost:
+        who = f" of {', '.join(trackers)}" if trackers else ""
+        found = ", ".join(f"{run.run_id} ({run.identity.tracker})" for run in runs) or "none"
+        raise StoreError(
+            f"--run {', '.join(lost)}: no such run{who} on {truth.spec.name} {truth.split.name} in {store.root}. "
+            f"Runs: {found}."
+        )
+    spoken_of = {run.identity.tracker for run in fitting}
+    return fitting + [run for run in runs if trackers and run.identity.tracker not in spoken_of]
 
 
 def _no_run(truth: Truth, results: Path, who: str) -> str:
@@ -294,8 +199,8 @@ def _no_run(truth: Truth, results: Path, who: str) -> str:
 def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Candidate:
     if not runs:
         raise StoreError(_no_run(truth, results, f"no tracker {tracker!r}"))
-    groups = {replace(run.identity, repeat=0).run_id for run in runs}
-    if len(groups) > 1:
+    runs, passed_over = _on_same_list(truth, runs)
+    if _distinct(runs) > 1:
         found = ", ".join(f"{run.run_id} ({len(run.names)} sequences, {run.status().value})" for run in runs)
         raise StoreError(f"{tracker} has several runs on {truth.spec.name}: {found}. Choose one with --run ID.")
     first = runs[0]
@@ -307,6 +212,9 @@ def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Ca
             if name in wanted and name not in missing:
                 trajectories.setdefault(name, []).append(run.read(name))
     notes = dict.fromkeys(note for run in runs for note in run.notes)
+    if passed_over:
+        others = ", ".join(f"{run.run_id} ({len(run.names)} sequences)" for run in passed_over)
+        notes[f"run {first.run_id} is taken, whose sequences are those of the data; there are also: {others}"] = None
     if any(len(run.environments()) > 1 for run in runs):
         notes["mixed: parts of the run were computed by different code or libraries"] = None
     imported = first.identity.source == "imported"
@@ -319,6 +227,22 @@ def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Ca
         how_to_continue="" if imported else f"evalkit run-benchmark {truth.spec.name} --tracker {tracker}",
         own=not imported,
     )
+
+
+def _distinct(runs: "cabc.Iterable[Run]") -> int:
+    """Number of runs that are no repetitions of each other."""
+    return len({replace(run.identity, repeat=0).run_id for run in runs})
+
+
+def _on_same_list(truth: Truth, runs: "list[Run]") -> "tuple[list[Run], list[Run]]":
+    """Of several runs those on the sequences asked for, or else on those of the copy; and the others."""
+    scored = {one.name for one in truth.annotations}
+    if _distinct(runs) > 1:
+        for names in (scored | set(truth.left_out), scored, set(truth.known)):
+            fitting = [run for run in runs if set(run.names) == names]
+            if fitting:
+                return fitting, [run for run in runs if run not in fitting]
+    return runs, []
 
 
 def protocols_of(spec: BenchmarkSpec, name: str) -> list[Protocol]:
@@ -441,7 +365,7 @@ def rules_for(candidate: Candidate, rules: Protocol) -> Protocol:
 def _score(truth: Truth, candidate: Candidate, rules: Protocol, options: ScoreOptions) -> Scores:
     annotations, notes = limited(truth, candidate)
     with said_of(truth, candidate, allow_missing=options.allow_missing):
-        return score(
+        found = score(
             annotations,
             candidate.trajectories,
             rules_for(candidate, rules),
@@ -456,6 +380,8 @@ def _score(truth: Truth, candidate: Candidate, rules: Protocol, options: ScoreOp
             notes=(*truth.notes, *notes, *candidate.unreadable_notes),
             sample=truth.is_sample,
         )
+    missing = {*found.missing, *truth.left_out}
+    return replace(found, missing=tuple(name for name in truth.known if name in missing))
 
 
 @contextlib.contextmanager

@@ -73,8 +73,8 @@ class Asked:
     data_root: Path | None
     results: Path
 
-    def truth(self, benchmark: str) -> inputs.Truth:
-        """Read the ground truth."""
+    def truth(self, benchmark: str, *, allow_missing: bool) -> inputs.Truth:
+        """Read the ground truth; ``allow_missing`` leaves out sequences that cannot be read."""
         return inputs.load_truth(
             benchmark,
             split=self.split,
@@ -83,6 +83,7 @@ class Asked:
             local_truth=self.local_truth,
             sequences=sequence_list(self.sequences),
             layout=self.layout,
+            allow_missing=allow_missing,
         )
 
     def candidates(self, truth: inputs.Truth) -> list[inputs.Candidate]:

@@ -67,7 +67,7 @@ def score(
 
 
 def _scores(given: Asked, benchmark: str, options: inputs.ScoreOptions) -> list[Scores]:
-    truth = given.truth(benchmark)
+    truth = given.truth(benchmark, allow_missing=options.allow_missing)
     if given.predictions is not None:
         return inputs.score_files(truth, given.predictions, options, trackers=given.trackers, format=given.form)
     return inputs.compute_scores(truth, given.candidates(truth), **dataclasses.asdict(options))
