@@ -124,6 +124,7 @@ def load_scores(what: str | Run | cabc.Sequence[Run], **options: Unpack[Options]
         data_root=_path(options.get("data_root")),
         local_truth=options.get("local_truth", False),
         sequences=options.get("sequences"),
+        allow_missing=options.get("allow_missing", False),
     )
     trackers, predictions = options.get("trackers", ()), _path(options.get("predictions"))
     if predictions is not None:

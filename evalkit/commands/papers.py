@@ -161,7 +161,13 @@ def _name_of(run: Run, spec: BenchmarkSpec) -> str:
 
 
 def _truth(request: "Request", spec: BenchmarkSpec, split: Split) -> Truth:
-    truth = load_truth(spec.name, split=split.name, annotations=request.annotations, data_root=request.data_root)
+    truth = load_truth(
+        spec.name,
+        split=split.name,
+        annotations=request.annotations,
+        data_root=request.data_root,
+        allow_missing=request.allow_missing,
+    )
     if truth.is_sample:
         raise ScoringError("the data root holds the rendered sample, which has no published numbers")
     return truth

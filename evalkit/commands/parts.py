@@ -46,6 +46,7 @@ def make_part(source: Source, results: Path, *, worst: int, say: cabc.Callable[[
         data_root=source.data_root,
         local_truth=source.local_truth,
         layout=source.layout,
+        allow_missing=source.allow_missing,
     )
     candidates = _candidates(source, truth, results, say)
     truth_hash = ground_truth_sha256(truth.annotations)
@@ -196,4 +197,6 @@ def _pictures(
     spec = get_benchmark(source.benchmark, layout=source.layout)
     clip = spec.read_sequence(find_root(spec, source.data_root), truth.split, annotation.name)
     mark = "sample" if truth.is_sample else ""
-    return draw_thumbnails(annotation, clip.frames, drawn, telling_frames(overlaps), mark=mark)
+    return draw_thumbnails(
+        annotation, clip.frames, drawn, telling_frames(overlaps), mark=mark, origin=spec.coordinate_origin
+    )

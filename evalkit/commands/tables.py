@@ -192,6 +192,7 @@ def score_request(
         data_root=request.data_root,
         local_truth=request.local_truth,
         layout=request.layout,
+        allow_missing=request.allow_missing,
     )
     if request.predictions is not None:
         candidates = from_files(truth, request.predictions, trackers=request.trackers)

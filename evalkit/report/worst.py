@@ -135,6 +135,7 @@ def draw_thumbnails(
     indices: cabc.Iterable[int],
     *,
     mark: str = "",
+    origin: int = 0,
 ) -> list[Thumbnail]:
     """Small pictures with the truth and the trackers' boxes, the second modality beside the first.
 
@@ -144,12 +145,14 @@ def draw_thumbnails(
         trajectories: Tracker -> boxes; the i-th one has the i-th color of ``overlay``.
         indices: Frames to draw.
         mark: Text in the corner of every picture: "sample" for the rendered sample.
+        origin: Coordinate of the first pixel, 0 or 1.
 
     Raises:
         ImageReadError: A frame cannot be read.
     """
-    truth = truth_per_frame(annotation, len(frames))
-    boxes = [padded_boxes(trajectory.boxes, len(frames)) for trajectory in trajectories.values()]
+    shift = np.array([origin, origin, 0, 0])
+    truth = truth_per_frame(annotation, len(frames)) - shift
+    boxes = [padded_boxes(trajectory.boxes, len(frames)) - shift for trajectory in trajectories.values()]
     pictures = []
     for index in indices:
         frame = frames.read(index)
