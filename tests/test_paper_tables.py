@@ -536,6 +536,27 @@ def test_files_without_a_tracker_of_the_table_are_an_error(tmp_path: Path, small
     assert "no tracker of the table" in err
 
 
+def test_ground_truth_of_one_benchmark_is_not_read_as_anothers(tmp_path: Path):
+    for file in (tmp_path / "truth" / "cup-1" / "groundtruth.txt", tmp_path / "files" / "cup-1.txt"):
+        file.parent.mkdir(parents=True)
+        file.write_text("10,20,20,10\n" * 3)
+    arguments = ["--predictions", tmp_path / "files", "--annotations", tmp_path / "truth"]
+    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "5", *arguments)
+    assert (code, out) == (1, "")
+    assert "not GOT-10k test's: none of its 1 sequences (cup-1, ...) is among the 180 official ones" in err
+
+
+@pytest.mark.slow
+def test_raw_files_of_lasot_stand_in_a_table_of_three_benchmarks(shared_data: Path):
+    arguments = ["--predictions", shared_data / "results_lasot.zip", "--annotations", shared_data / "lasot_test_gt.zip"]
+    code, out, err = evalkit(
+        "make-table", "--paper", "upvpt", "--table", "2", "--tracker", "SiamRPN++", *arguments, "--json"
+    )
+    assert code == 0, err
+    comparisons = json.loads(out)[0]["comparisons"]
+    assert {(one["row"], one["verdict"]) for one in comparisons} == {("siamRPN++", "agrees")}
+
+
 @pytest.mark.slow
 def test_real_results_of_siamrpn_agree_to_the_printed_digit(shared_data: Path, tmp_path: Path):
     archive = shared_data / "results_lasot.zip"

@@ -49,7 +49,7 @@ def paper_tables(request: "Request", paper: str, table: str | None) -> list[Comp
     }
     everything = [offer for group in offers.values() for offer in group]
     if request.predictions is not None and not any(offer.measured or offer.left_out for offer in everything):
-        problems = [problem for offer in everything for problem in offer.problems]
+        problems = dict.fromkeys(problem for offer in everything for problem in offer.problems)
         raise ResultFormatError("\n".join(problems) or f"{request.predictions}: no tracker of the table has results.")
     return [
         compare(
@@ -121,14 +121,30 @@ def _from_files(request: "Request", spec: BenchmarkSpec, split: Split, cells: li
     offer = _Offer()
     try:
         truth = _truth(request, spec, split)
+        _check_names(truth)
         candidates = from_files(truth, request.predictions, trackers=request.trackers)
     except (DatasetLayoutError, AnnotationError, ScoringError, ResultFormatError) as problem:
         offer.problems.append(str(problem))
         return offer
     for candidate in candidates:
-        if any(is_named(candidate.tracker, cell.names) for cell in cells):
+        if not any(is_named(candidate.tracker, cell.names) for cell in cells):
+            continue
+        try:
             offer.measured += _measure(request, truth, candidate, cells, "")
+        except ScoringError as problem:
+            offer.left_out.append(f"{candidate.tracker} on {spec.title}: {str(problem).splitlines()[0]}")
     return offer
+
+
+def _check_names(truth: Truth) -> None:
+    """Refuse the ground truth of another benchmark, which a table of several benchmarks also meets."""
+    official = official_rows(truth.split.names_file)
+    names = [one.name for one in truth.annotations]
+    if official and not set(names) & set(official):
+        raise AnnotationError(
+            f"the ground truth is not {truth.spec.title} {truth.split.name}'s: "
+            f"none of its {len(names)} sequences ({names[0]}, ...) is among the {len(official)} official ones."
+        )
 
 
 def _is_asked(request: "Request", run: Run, cells: list[PaperCell]) -> bool:
