@@ -113,8 +113,10 @@ def load_scores(what: str | Run | cabc.Sequence[Run], **options: Unpack[Options]
         **options: See :class:`Options`.
 
     Raises:
+        UnknownNameError: There is no such option.
         EvalkitError: As ``evalkit score``.
     """
+    options = _checked(options)
     if not isinstance(what, str):
         what, options = _of_runs([what] if isinstance(what, Run) else list(what), options)
     truth = inputs.load_truth(
@@ -256,6 +258,8 @@ def plot_success(what: Scored, **options: Unpack[Options]) -> Figure:
 def _scores(what: object, options: Options) -> list[Scores]:
     listed = list(what) if isinstance(what, cabc.Sequence) and not isinstance(what, str) else [what]
     if listed and all(isinstance(one, Scores) for one in listed):
+        if options:
+            raise ScoringError(f"these are scores already; pass {', '.join(options)} to evalkit.load_scores.")
         return [one for one in listed if isinstance(one, Scores)]
     if isinstance(what, str):
         return load_scores(what, **options)
@@ -265,10 +269,28 @@ def _scores(what: object, options: Options) -> list[Scores]:
     return load_scores(runs, **options)
 
 
+def _checked(options: Options) -> Options:
+    """The options, every one known; a single name stands for a list of one."""
+    for key in options:
+        if key not in Options.__annotations__:
+            raise unknown_name("option", key, Options.__annotations__)
+    checked: Options = {**options}
+    if isinstance(name := options.get("trackers"), str):
+        checked["trackers"] = (name,)
+    if isinstance(name := options.get("run_ids"), str):
+        checked["run_ids"] = (name,)
+    if isinstance(name := options.get("sequences"), str):
+        checked["sequences"] = (name,)
+    return checked
+
+
 def _of_runs(runs: list[Run], options: Options) -> tuple[str, Options]:
     """The benchmark of some runs, and options that choose exactly them."""
     if not runs:
         raise ScoringError("no run to score.")
+    for key in ("trackers", "run_ids", "predictions"):
+        if key in options:
+            raise ScoringError(f"{key}: the runs say already what is scored. Pass a benchmark's name, or leave it out.")
     places = {(run.identity.benchmark, run.identity.split, run.path.parents[2]) for run in runs}
     if len(places) > 1:
         raise ScoringError("the runs are not on one benchmark and split of one store: score them one by one.")

@@ -122,3 +122,20 @@ def test_what_cannot_be_scored_says_why(options: dict) -> None:
         evalkit.score(7)
     with pytest.raises(ScoringError, match="expected a benchmark's name"):
         evalkit.score([])
+
+
+def test_a_misspelled_option_is_an_error_and_not_ignored(options: dict) -> None:
+    with pytest.raises(UnknownNameError, match="unknown option 'tracker'; did you mean 'trackers'"):
+        evalkit.score("lasot", tracker="kcf", **options)
+
+
+def test_options_that_would_have_no_effect_are_refused(options: dict) -> None:
+    opened = evalkit.load_run("lasot", "kcf", results=options["results"])
+    with pytest.raises(ScoringError, match="trackers: the runs say already"):
+        evalkit.score(opened, trackers=["ncc"], **options)
+    with pytest.raises(ScoringError, match="scores already; pass protocol to"):
+        evalkit.score(evalkit.load_scores("lasot", **options), protocol="official")
+
+
+def test_a_single_name_is_a_list_of_one(options: dict) -> None:
+    assert list(evalkit.score("lasot", trackers="ncc", **options).index) == ["ncc"]
