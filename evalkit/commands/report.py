@@ -80,7 +80,8 @@ def make_report(
         parts.append(make_part(source, request.results, worst=worst, say=app.say))
     page = build_html(parts, title or (plan.title if plan else None) or TITLE)
     write_whole(output, page.encode())
-    app.say(f"{len(page.encode()) / 1e6:.1f} MB, {len(parts)} benchmarks; open it in a browser")
+    count = "1 benchmark" if len(parts) == 1 else f"{len(parts)} benchmarks"
+    app.say(f"{len(page.encode()) / 1e6:.1f} MB, {count}; open it in a browser")
     click.echo(output)
 
 
