@@ -154,7 +154,7 @@ class Dispatcher:
         self._accept = accept
         self._seats = {rank: Seat() for rank in transport.ranks}
         self._first: Ready | None = None
-        self._queue: list[tuple[int, int, int]] = []
+        self._queue: list[tuple[bool, int, int]] = []
         self._open: dict[int, Task] = {}
         self._deaths: dict[int, int] = {}
         self._reasons: dict[int, str] = {}
@@ -340,8 +340,19 @@ class Dispatcher:
     # ---- tasks
 
     def _queue_up(self, task: Task) -> None:
-        suspect = int(self._deaths.get(task.number, 0) > 1)  # may be what kills the workers: after all others
-        heapq.heappush(self._queue, (suspect, -task.length, task.number))
+        heapq.heappush(self._queue, (self._is_suspect(task.number), -task.length, task.number))
+
+    def _is_suspect(self, number: int) -> bool:
+        """A sequence that may be what kills the workers: it comes after all others, and alone."""
+        return self._deaths.get(number, 0) > 1
+
+    def _takes(self, seat: Seat, number: int, share: int) -> bool:
+        """Whether a worker can take one more task, this one."""
+        if seat.state is not SeatState.WORKING or any(map(self._is_suspect, seat.hand)):
+            return False
+        if self._is_suspect(number):
+            return not seat.hand
+        return len(seat.hand) < min(seat.capacity + SPARE, share)
 
     def _hand_out(self) -> None:
         """Fill the workers' hands one task at a time, so that the longest sequences spread over them."""
@@ -349,15 +360,17 @@ class Dispatcher:
         share = -(-len(self._open) // max(alive, 1))
         given: dict[int, list[Task]] = {}
         while self._queue:
+            number = self._queue[0][2]
             hungry = [
                 (len(seat.hand) / seat.capacity, rank)
                 for rank, seat in self._seats.items()
-                if seat.state is SeatState.WORKING and len(seat.hand) < min(seat.capacity + SPARE, share)
+                if self._takes(seat, number, share)
             ]
             if not hungry:
                 break
             rank = min(hungry)[1]
-            task = self._open[heapq.heappop(self._queue)[2]]
+            heapq.heappop(self._queue)
+            task = self._open[number]
             seat = self._seats[rank]
             if not seat.hand:
                 seat.heard = time.monotonic()
