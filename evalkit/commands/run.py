@@ -18,10 +18,9 @@ from evalkit import running
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json, results_option
 from evalkit.commands.executors import CODE, ExecutorOptions, open_executor
+from evalkit.commands.options import sequence_list
 from evalkit.commands.progress import frame_progress
-from evalkit.commands.roots import find_root
-from evalkit.errors import EvalkitError
-from evalkit.sample import sample_origin
+from evalkit.commands.roots import data_origin, find_root
 from evalkit.sequences import Modality
 from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment, current_environment
@@ -185,25 +184,11 @@ def _target(name: str, asked: RunOptions) -> running.Target:
     root = find_root(spec, asked.data_root)
     spec = get_benchmark(name, layout=asked.layout, root=root)  # own videos: which sensors are there
     names = spec.list_sequences(root, split)
-    chosen = running.select_names(names, _wanted(asked.sequences), asked.limit_sequences)
-    origin = sample_origin(root) or (f"custom:{root.resolve().name}" if name == "custom" else "official")
-    target = running.Target(spec, split, root, origin, chosen, asked.limit_frames)
+    chosen = running.select_names(names, sequence_list(asked.sequences), asked.limit_sequences)
+    target = running.Target(spec, split, root, data_origin(spec, root), chosen, asked.limit_frames)
     if not chosen:
         raise running.no_sequences(target)
     return target
-
-
-def _wanted(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    if not text.startswith("@"):
-        return [name.strip() for name in text.split(",") if name.strip()]
-    path = Path(text[1:])
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as problem:
-        raise EvalkitError(f"--sequences: cannot read {path}: {problem.strerror}.") from problem
-    return [line.strip() for line in lines if line.strip()]
 
 
 @dataclass(frozen=True, slots=True)

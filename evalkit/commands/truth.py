@@ -8,7 +8,7 @@ from pathlib import Path
 from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
 from evalkit.benchmarks.names import MissingSequenceError
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
-from evalkit.commands.roots import find_root
+from evalkit.commands.roots import data_origin, find_root
 from evalkit.errors import DatasetLayoutError, EvalkitError, ScoringError, unknown_name
 from evalkit.sample import sample_origin
 from evalkit.sequences import Annotation
@@ -140,7 +140,7 @@ def _from_root(
     problems = {name: one for name, one in done.items() if isinstance(one, EvalkitError)}
     if problems and not (allow_missing and found):
         raise _incomplete(f"{spec.title} {split.name}", root, problems, len(wanted))
-    origin = sample_origin(root) or (f"custom:{root.resolve().name}" if spec.name == CUSTOM else "official")
+    origin = data_origin(spec, root)
     return Truth(spec, split, found, tuple(names), origin, _left_out_notes(problems), tuple(problems))
 
 
