@@ -10,7 +10,7 @@ from program import ROOT
 
 def bench(*arguments: str) -> dict:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "pipeline.py"), *arguments, "--json"],
+        [sys.executable, str(ROOT / "perf" / "pipeline.py"), *arguments, "--json"],
         capture_output=True,
         text=True,
         timeout=280,

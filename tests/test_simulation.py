@@ -12,7 +12,7 @@ from test_slot_loop import Memory, Numbers, Walk
 from evalkit.tracking.loop import LoopSettings, run_jobs
 from evalkit.tracking.source import Job
 
-spec = importlib.util.spec_from_file_location("simulate", ROOT / "benchmarks" / "simulate.py")
+spec = importlib.util.spec_from_file_location("simulate", ROOT / "perf" / "simulate.py")
 simulate = importlib.util.module_from_spec(spec)
 sys.modules["simulate"] = simulate
 spec.loader.exec_module(simulate)

@@ -11,9 +11,9 @@ the processor is free) and of the crop, or one of the catalogue (``--tracker ost
 cuda``). With ``--cost 0+0`` the pipeline's own overhead is visible. Rounds alternate between the loops, so that a
 machine's drift cancels out in their ratios; processor seconds are counted too, which other programs do not disturb.
 
-    python benchmarks/pipeline.py --cost 0+0
-    python benchmarks/pipeline.py --cost 4+0.05 --crop 1 --capacity 1,8,32
-    python benchmarks/pipeline.py --tracker ostrack-256 --weights random --device cuda --precision bf16 --scale 10
+    python perf/pipeline.py --cost 0+0
+    python perf/pipeline.py --cost 4+0.05 --crop 1 --capacity 1,8,32
+    python perf/pipeline.py --tracker ostrack-256 --weights random --device cuda --precision bf16 --scale 10
 """
 
 import argparse

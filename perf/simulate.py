@@ -5,9 +5,9 @@ slot takes the next sequence at once, all streams of a device advance together. 
 slowest of: the device (``fixed + each * n``), the device's share of the processor cores for decoding and crops, and its
 share of the disk that all machines read from. Starting a worker costs seconds.
 
-    python benchmarks/simulate.py                                   # assumed stage times, stated in the output
+    python perf/simulate.py                                   # assumed stage times, stated in the output
     evalkit measure-speed --tracker T --json > speed.json
-    python benchmarks/simulate.py --speed speed.json --cores 16 --disk 2000
+    python perf/simulate.py --speed speed.json --cores 16 --disk 2000
 """
 
 import argparse

@@ -4,7 +4,7 @@ Both sides run in one process, in turn, on the same frames with the same random 
 plain loop is what a paper's program does, one frame of one video at a time: crop, normalize on the processor, forward,
 decode. Peak memory is that of the process so far: name one tracker at a time to compare.
 
-    python benchmarks/models.py [--tracker ostrack-256 ...] [--frames 20] [--threads 2] [--device cpu|cuda]
+    python perf/models.py [--tracker ostrack-256 ...] [--frames 20] [--threads 2] [--device cpu|cuda]
                                 [--precision fp32] [--capacities 1,8,32]
 """
 

@@ -1,7 +1,7 @@
 """Speed of parsing annotation and result files: evalkit against numpy.loadtxt and pandas.read_csv, in one run.
 
 Usage:
-    python benchmarks/parsing.py [--files N] [--rows N] [--repeat N]
+    python perf/parsing.py [--files N] [--rows N] [--repeat N]
 
 The files are made here and lie in memory: integers with commas (as most annotations), two decimals with tabs (as many
 result files), and 14 decimals (as results of transformer trackers). All programs should give the same numbers, bit for

@@ -1,7 +1,7 @@
 """Speed of scoring in one run: whole process, arithmetic alone, four trackers, many sequences, memory, and a peer.
 
 Usage:
-    python benchmarks/scoring.py [--data DIR] [--repeat N]
+    python perf/scoring.py [--data DIR] [--repeat N]
 
 Without --data the files are made here, shaped like LaSOT's test split (280 sequences, 685,360 rows, four trackers);
 with --data DIR (a folder with lasot_test_gt.zip and results_lasot.zip) the real annotations and results are taken.
