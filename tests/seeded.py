@@ -95,12 +95,16 @@ class Kept:
 
 
 def run_clips(
-    tracker: Any, clips: cabc.Mapping[str, tuple[Clip, cabc.Sequence[float]]], capacity: int = 1
+    tracker: Any,
+    clips: cabc.Mapping[str, tuple[Clip, cabc.Sequence[float]]],
+    capacity: int = 1,
+    settings: LoopSettings | None = None,
+    **told: Any,
 ) -> dict[str, Trajectory]:
     """Track clips, name -> (frames, start box), with the slot loop."""
     jobs = [Job(name, clip, np.array(box, dtype=np.float64), len(clip)) for name, (clip, box) in clips.items()]
     sink = Kept()
-    run_jobs(tracker, jobs, sink, LoopSettings(capacity=capacity))
+    run_jobs(tracker, jobs, sink, settings or LoopSettings(capacity=capacity), **told)
     return sink.trajectories
 
 
