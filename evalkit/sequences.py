@@ -1,6 +1,5 @@
 """A benchmark's unit of work: one video with one target, its annotation, its frames, and a tracker's answer to it."""
 
-import enum
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,17 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.boxes import Boxes, Flags, FloatArray
+from evalkit.modality import Modality as Modality  # noqa: PLC0414 - a part of this module for who imports it
 
 IntArray = npt.NDArray[np.int64]
-
-
-class Modality(enum.StrEnum):
-    """What a sensor sees. The second image of a frame is one of the last three."""
-
-    RGB = "rgb"
-    DEPTH = "depth"
-    THERMAL = "thermal"
-    EVENT = "event"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

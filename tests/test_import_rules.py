@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 # Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
-CORE = ["evalkit.errors", "evalkit.boxes", "evalkit.numbers", "evalkit.flat"]
+CORE = ["evalkit.errors", "evalkit.boxes", "evalkit.numbers", "evalkit.flat", "evalkit.modality"]
 DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
 RULES = {
     "evalkit": ["evalkit.api"],
@@ -23,6 +23,7 @@ RULES = {
         "evalkit.store",
     ],
     "evalkit.errors": [],
+    "evalkit.modality": [],
     "evalkit.boxes": CORE,
     "evalkit.flat": CORE,
     "evalkit.numbers": CORE,
@@ -106,11 +107,17 @@ def test_torch_stays_in_the_trackers(module):
     ("program", "forbidden"),
     [
         ("import evalkit", {"numpy", "torch", "matplotlib", "cv2", "pandas", "scipy"}),
-        ("import cli; cli.make_app()", {"torch", "matplotlib", "cv2", "pandas", "scipy", "rich", "pydantic"}),
         *[
-            (f"import cli; from evalkit.commands.common import run; run(cli.make_app(), ['list', {what!r}])", heavy)
-            for what in ("benchmarks", "trackers", "protocols", "tables")
-            for heavy in [{"torch", "matplotlib", "cv2", "pandas", "scipy"}]
+            (f"import cli; from evalkit.commands.common import run; run(cli.make_app(), {words.split()})", heavy)
+            for words, more in (
+                ("--help", {"numpy", "rich", "pydantic"}),
+                ("list trackers", {"numpy", "rich", "pydantic"}),
+                ("list trackers --json", {"numpy", "rich", "pydantic"}),
+                ("list benchmarks", set()),
+                ("list protocols", set()),
+                ("list tables", set()),
+            )
+            for heavy in [{"torch", "matplotlib", "cv2", "pandas", "scipy"} | more]
         ],
     ],
 )

@@ -1,9 +1,9 @@
-"""The tracker catalogue, as text: listing it imports no tracker and no torch.
+"""The tracker catalogue, as text: listing it imports no tracker, no torch, no numpy.
 
 One tuple of entries per family; a new family adds its tuple to ``CATALOG``.
 """
 
-from evalkit.sequences import Modality
+from evalkit.modality import Modality
 from evalkit.tracking.catalog import TrackerEntry
 from trackers.learned import LEARNED
 

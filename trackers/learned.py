@@ -1,10 +1,10 @@
-"""Catalogue entries of the learned trackers, as text: importing this loads no torch.
+"""Catalogue entries of the learned trackers, as text: importing this loads neither torch nor numpy.
 
 Parameters and multiply-adds are those of the networks (a test builds each and counts). Multiply-adds follow the papers:
 linear layers and convolutions of one search frame, attention products left out.
 """
 
-from evalkit.sequences import Modality
+from evalkit.modality import Modality
 from evalkit.tracking.catalog import TrackerEntry
 
 _CONVERTER = "trackers.common.weights:convert"

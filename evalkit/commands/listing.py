@@ -4,11 +4,12 @@ import collections.abc as cabc
 import dataclasses
 import enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalkit.benchmarks import BENCHMARKS
-from evalkit.benchmarks.spec import Access, BenchmarkSpec
 from evalkit.tracking.catalog import TrackerEntry
+
+if TYPE_CHECKING:
+    from evalkit.benchmarks.spec import BenchmarkSpec
 
 NOT_YET = "This version has no {kind}."
 
@@ -39,21 +40,27 @@ def plain(value: object) -> Any:  # noqa: PLR0911 - one line per kind of value
 
 def benchmark_documents() -> list[dict[str, Any]]:
     """All facts of the eight benchmarks, without the functions that read them."""
+    from evalkit.benchmarks import BENCHMARKS
+
     return [_benchmark_document(spec) for spec in BENCHMARKS.values()]
 
 
-def _benchmark_document(spec: BenchmarkSpec) -> dict[str, Any]:
+def _benchmark_document(spec: "BenchmarkSpec") -> dict[str, Any]:
     fields = (f.name for f in dataclasses.fields(spec))
     return {name: plain(getattr(spec, name)) for name in fields if not name.startswith(("read_", "list_"))}
 
 
 def benchmark_rows() -> list[list[str]]:
     """Name, year, modalities, size and reference of the eight benchmarks and of the user's own videos."""
+    from evalkit.benchmarks import BENCHMARKS
+
     rows = [_benchmark_row(spec) for spec in BENCHMARKS.values()]
     return [*rows, ["custom", "-", "any", "your own videos", "docs/custom.md"]]
 
 
-def _benchmark_row(spec: BenchmarkSpec) -> list[str]:
+def _benchmark_row(spec: "BenchmarkSpec") -> list[str]:
+    from evalkit.benchmarks.spec import Access
+
     split = spec.default_split
     frames = "" if split.frame_count is None else f", {split.frame_count:,} frames"
     server = ", server" if split.access is Access.FIRST_FRAME_ONLY else ""
@@ -91,6 +98,7 @@ def protocol_documents() -> list[dict[str, Any]]:
 
 def protocol_rows() -> list[list[str]]:
     """Id with version, benchmarks that use it by default, title."""
+    from evalkit.benchmarks import BENCHMARKS
     from evalkit.scoring.protocols import PROTOCOLS
 
     uses = {

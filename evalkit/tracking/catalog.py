@@ -5,11 +5,13 @@ import hashlib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import TrackerError, unknown_name
-from evalkit.sequences import Modality
-from evalkit.tracking.interface import Tracker, TrackerInfo, TrackerOptions
+from evalkit.modality import Modality
+
+if TYPE_CHECKING:
+    from evalkit.tracking.interface import Tracker, TrackerInfo, TrackerOptions
 
 STEP_TIMEOUT = 300.0
 """Seconds that an own tracker may take for one frame unless the caller says otherwise."""
@@ -50,10 +52,10 @@ class TrackerEntry:
 def load_tracker(
     catalog: cabc.Mapping[str, TrackerEntry],
     name: str,
-    options: TrackerOptions,
+    options: "TrackerOptions",
     *,
     timeout: float | None = STEP_TIMEOUT,
-) -> Tracker[Any, Any]:
+) -> "Tracker[Any, Any]":
     """Build a tracker from what the user typed.
 
     Args:
@@ -93,7 +95,7 @@ def check_name(catalog: cabc.Mapping[str, TrackerEntry], name: str) -> None:
         raise unknown_name("tracker", name, catalog, "An own tracker is given as FILE.py:CLASS.")
 
 
-def check_modalities(info: TrackerInfo, available: cabc.Set[Modality], where: str) -> None:
+def check_modalities(info: "TrackerInfo", available: cabc.Set[Modality], where: str) -> None:
     """Refuse a tracker that needs a second modality which the data lack.
 
     Args:
@@ -105,6 +107,7 @@ def check_modalities(info: TrackerInfo, available: cabc.Set[Modality], where: st
         TrackerError: None of the modalities that the tracker requires is there.
 
     Example:
+        >>> from evalkit.tracking.interface import TrackerInfo
         >>> check_modalities(TrackerInfo("kcf"), {Modality.RGB}, "LaSOT")
     """
     if info.required and not info.required & available:
@@ -132,7 +135,7 @@ def hash_files(paths: cabc.Iterable[Path]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _build(entry: TrackerEntry, options: TrackerOptions) -> Tracker[Any, Any]:
+def _build(entry: TrackerEntry, options: "TrackerOptions") -> "Tracker[Any, Any]":
     if entry.weights is None and options.weights is not None:
         raise TrackerError(f"tracker {entry.name} takes no weights; leave out --weights {options.weights}.")
     module, _, function = entry.factory.partition(":")
