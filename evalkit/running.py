@@ -4,7 +4,6 @@ import collections.abc as cabc
 import contextlib
 import datetime as dt
 import itertools
-import os
 import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from evalkit.benchmarks.frames import ImageFrames
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
+from evalkit.cores import usable_cores
 from evalkit.errors import DatasetLayoutError, EvalkitError, StoreError, unknown_name
 from evalkit.sequences import Sequence
 from evalkit.store.locks import Shard
@@ -281,7 +281,7 @@ def _keep_timing(plans: cabc.Sequence[Plan], timing: LoopTiming, seconds: float)
     document = {
         "utc": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "seconds": seconds,
         "runs": [plan.run.run_id for plan in worked],
         **timing.as_json(),

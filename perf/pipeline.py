@@ -21,7 +21,6 @@ import collections.abc as cabc
 import csv
 import functools
 import json
-import os
 import statistics
 import tempfile
 import threading
@@ -36,6 +35,7 @@ import numpy as np
 import evalkit
 import trackers
 from evalkit.commands.clips import write_clip
+from evalkit.cores import usable_cores
 from evalkit.sequences import Trajectory
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.hardware import describe
@@ -217,7 +217,7 @@ def make_tracker(arguments: argparse.Namespace) -> Tracker[Any, Any]:
 
 def read_arguments(words: cabc.Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     parser.add_argument("--scale", type=float, default=100, help="divide LaSOT's lengths by this")
     parser.add_argument("--sequences", type=int, default=32, help="of the 280, spread evenly")
     parser.add_argument("--size", default="1280x720")

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 # Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
-CORE = ["evalkit.errors", "evalkit.boxes", "evalkit.numbers", "evalkit.flat", "evalkit.modality"]
+CORE = ["evalkit.cores", "evalkit.errors", "evalkit.boxes", "evalkit.numbers", "evalkit.flat", "evalkit.modality"]
 DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
 RULES = {
     "evalkit": ["evalkit.api"],
@@ -22,6 +22,7 @@ RULES = {
         "evalkit.scoring",
         "evalkit.store",
     ],
+    "evalkit.cores": [],
     "evalkit.errors": [],
     "evalkit.modality": [],
     "evalkit.boxes": CORE,

@@ -1,6 +1,5 @@
 """``evalkit list`` and ``evalkit check-data``."""
 
-import os
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from evalkit.commands.common import (
     json_option,
     print_json,
 )
+from evalkit.cores import usable_cores
 from evalkit.errors import unknown_name
 
 KINDS = ("benchmarks", "trackers", "protocols", "tables", "recipes")
@@ -67,9 +67,7 @@ def list_names(app: App, kind: str, as_json: bool) -> None:
 @click.option("--split", help="Default: the split that papers report.")
 @click.option("--deep", is_flag=True, help="Decode every image (else three frames per sequence).")
 @click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
-@click.option(
-    "--decoders", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="cores", help="Threads."
-)
+@click.option("--decoders", type=click.IntRange(min=1), default=usable_cores, show_default="cores", help="Threads.")
 @json_option
 @common_options
 @click.pass_obj

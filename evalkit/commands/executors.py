@@ -12,6 +12,7 @@ import click
 
 import evalkit
 from evalkit.commands.common import App
+from evalkit.cores import usable_cores
 from evalkit.errors import StoreError
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.tracking.catalog import check_name, load_tracker
@@ -128,7 +129,7 @@ def single_device(app: App, asked: ExecutorOptions) -> str:
 
 def loop_settings(app: App, asked: ExecutorOptions, device: str, *, share: int) -> LoopSettings:
     """Settings of one of ``share`` slot loops on a machine."""
-    cores = max(1, (os.cpu_count() or 1) // share)
+    cores = max(1, usable_cores() // share)
     capacity, grow = _capacity(asked, device, cores)
     return LoopSettings(
         capacity=capacity,

@@ -5,6 +5,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from evalkit.cores import usable_cores
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -32,7 +34,7 @@ def fork_map(
         >>> fork_map(abs, [-1, 2, -3])
         [1, 2, 3]
     """
-    count = min(len(items), workers or _cores())
+    count = min(len(items), workers or usable_cores())
     if count < 2 or not hasattr(os, "fork") or threading.active_count() > 1:
         return [function(item) for item in items]
     import multiprocessing
@@ -58,10 +60,6 @@ def fork_map(
             if child.is_alive():
                 child.terminate()
     return [results[index] for index in range(len(items))]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _work(function: cabc.Callable[[Any], Any], items: cabc.Sequence[Any], pipe: "Connection") -> None:

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from evalkit.cores import usable_cores
+
 QUERY_SECONDS = 20.0
 LIBRARIES = ("numpy", "opencv-python", "torch")
 
@@ -26,7 +28,7 @@ def describe(device: str) -> dict[str, object]:
         "card": card,
         "driver": driver,
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "memory_gib": _memory(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),

@@ -1,7 +1,6 @@
 """From the simple interface, one object per stream, to the batched one; a stream that fails or hangs ends alone."""
 
 import collections.abc as cabc
-import os
 import traceback
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.boxes import Boxes
+from evalkit.cores import usable_cores
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame, Modality
 from evalkit.tracking.interface import Predictions, SimpleTracker, Tracker, TrackerInfo
@@ -75,7 +75,7 @@ class _PerStream:
     ) -> None:
         self.info = info
         self._make = make
-        self._workers = min(os.cpu_count() or 1, 8) if concurrent else 1
+        self._workers = min(usable_cores(), 8) if concurrent else 1
         self._timeout = timeout
         self._with_aux = bool(info.modalities - {Modality.RGB})
         self._pool: DaemonPool | None = None

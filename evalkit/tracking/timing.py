@@ -2,10 +2,11 @@
 
 import collections.abc as cabc
 import dataclasses
-import os
 import time
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
+
+from evalkit.cores import usable_cores
 
 T = TypeVar("T")
 BUSY = 0.85
@@ -139,7 +140,7 @@ class LoopTiming:
     @property
     def processor(self) -> float:
         """Share of this machine's cores that the process kept busy (of several workers, as if all were here)."""
-        return _share(self.cpu, self.total * (os.cpu_count() or 1))
+        return _share(self.cpu, self.total * usable_cores())
 
     def bottleneck(self) -> str:
         """``cores`` if all of them were busy, else the stage that the loop waited for most."""
@@ -218,7 +219,7 @@ def details(timing: LoopTiming) -> list[str]:
 
 
 def _advice(timing: LoopTiming) -> str:
-    limit, cores = timing.bottleneck(), os.cpu_count() or 1
+    limit, cores = timing.bottleneck(), usable_cores()
     if limit == "decode" and timing.decoders < cores:
         return f" (more --decoders would help, this machine has {cores} cores)"
     return {
