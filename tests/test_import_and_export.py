@@ -136,6 +136,66 @@ def test_existing_files_are_never_overwritten(tmp_path):
     assert not (tmp_path / "KCF/b.txt").exists()
 
 
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+HOSTILE = [
+    "../../up",
+    "..",
+    ".",
+    "",
+    "/absolute",
+    "a/b",
+    "a\\b",
+    "C:evil",
+    "a\0b",
+    "a\nb",
+    "\x1b[2J",
+    "\x9b2J",
+    "a\ud800",
+]
+
+
+@pytest.mark.parametrize("layout", EXPORT_FORMATS)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_strangers_names_lead_nowhere(tmp_path, name, layout):
+    (tmp_path / "zone/out").mkdir(parents=True)
+    for named in ({"tracker": name, "trajectories": TRACKS}, {"trajectories": {**TRACKS, name: [trajectory(9)]}}):
+        with pytest.raises(StoreError, match="cannot be the name of a file"):
+            export(tmp_path / "zone/out", layout, **named)
+    assert not contents(tmp_path)
+
+
+def test_a_link_in_the_output_folder_is_not_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/KCF").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match=r"is a link that leads out of .*out\. Choose another"):
+        export(tmp_path / "out", "plain", TRACKS)
+    (tmp_path / "out/KCF").unlink()
+    (tmp_path / "out/KCF").mkdir()
+    (tmp_path / "out/KCF/car-1.txt").symlink_to(tmp_path / "new.txt")  # nothing is there yet
+    with pytest.raises(StoreError, match="exist already"):
+        export(tmp_path / "out", "plain", TRACKS)
+    assert not contents(tmp_path)
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path, monkeypatch):
+    (tmp_path / "KCF").mkdir()
+    (tmp_path / "KCF/a.txt").write_text("mine")
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)
+    with pytest.raises(StoreError, match="cannot write"):
+        export(tmp_path, "plain", {"a": [trajectory(0)]})
+    assert (tmp_path / "KCF/a.txt").read_text() == "mine"
+
+
+def test_a_sequence_called_as_the_times_of_another_is_refused(tmp_path):
+    with pytest.raises(StoreError, match=r"would both be .*a_time\.txt"):
+        export(tmp_path, "pytracking", {"a": [trajectory(0)], "a_time": [trajectory(1)]})
+    assert not contents(tmp_path)
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError, match=r"cannot write .* 0 of 1 files were written"):
@@ -143,11 +203,19 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
 
 
 def test_a_file_that_could_not_be_finished_is_not_left_behind(tmp_path, monkeypatch):
-    def half(path, text, **_):
-        path.write_bytes(text[:3].encode())
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    real = Path.open
 
-    monkeypatch.setattr(Path, "write_text", half)
+    def full(path, *arguments, **options):
+        file = real(path, *arguments, **options)
+
+        def half(text):
+            type(file).write(file, text[:3])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        file.write = half
+        return file
+
+    monkeypatch.setattr(Path, "open", full)
     with pytest.raises(StoreError, match=r"No space left on device\. 0 of 1 files were written"):
         export(tmp_path, "plain", {"a": [trajectory(0)]})
     assert not (tmp_path / "KCF/a.txt").exists()

@@ -3,6 +3,8 @@
 import collections.abc as cabc
 import contextlib
 import enum
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +60,7 @@ class ExportFormat:
     initialization_code: bool = False
 
 
+_UNFIT = re.compile(r"^[A-Za-z]:|[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _VOT = "{tracker}/rgbd-unsupervised/{sequence}/{sequence}_{repetition:03d}"
 
 EXPORT_FORMATS: cabc.Mapping[str, ExportFormat] = {
@@ -132,7 +135,7 @@ def write_results(
 
     Args:
         trajectories: Sequence name -> repetitions.
-        folder: Where the files go; it may exist, the files may not.
+        folder: Where the files go, and nowhere else; it may exist, the files may not.
         format: Key of :data:`EXPORT_FORMATS`.
         tracker: Name of the tracker in the files' names.
         benchmark: Name of the benchmark.
@@ -144,20 +147,35 @@ def write_results(
     Raises:
         ResultFormatError: A row without a box in a format that has no word for it, or more than one repetition in a
             format for one; lists the sequences. Nothing is written then.
-        StoreError: A file exists already, or the disk is full.
+        StoreError: A name that cannot be a file's, two files of one name, a file that exists already, a folder that
+            leads elsewhere, or a full disk.
     """
     if format not in EXPORT_FORMATS:
         raise unknown_name("export format", format, EXPORT_FORMATS)
     kind = EXPORT_FORMATS[format]
     _check(trajectories, kind, format)
     values = {"tracker": tracker, "benchmark": benchmark, "title": title}
+    for what, name in [*values.items(), *(("sequence", name) for name in trajectories)]:
+        _require_plain(name, what)
     files: dict[Path, str] = {}
     for name, repetitions in trajectories.items():
         prefix = SEQUENCE_PREFIXES.get(benchmark, "")
         for pattern, text in _texts(repetitions, kind):
-            files[folder / pattern.format(sequence=name, prefix=prefix, **values)] = text
+            path = folder / pattern.format(sequence=name, prefix=prefix, **values)
+            if path in files:
+                raise StoreError(f"two files of sequence {name!r} or another would both be {path}. Rename a sequence.")
+            files[path] = text
     _refuse_existing(files, folder)
-    return _write(files)
+    return _write(files, folder)
+
+
+def _require_plain(name: str, what: str) -> None:
+    """Refuse a name that as part of a path would lead elsewhere: runs may be a stranger's."""
+    if name in {"", ".", ".."} or _UNFIT.search(name):
+        raise StoreError(
+            f"the {what} of this run is called {name!r}, which cannot be the name of a file: it is empty, leads "
+            "elsewhere, or holds a slash or a control character. Nothing was written; rename it."
+        )
 
 
 def _check(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]], kind: ExportFormat, name: str) -> None:
@@ -237,7 +255,7 @@ def _lines(lines: cabc.Sequence[str]) -> str:
 
 
 def _refuse_existing(files: cabc.Iterable[Path], folder: Path) -> None:
-    existing = [str(path) for path in files if path.exists()]
+    existing = [str(path) for path in files if os.path.lexists(path)]
     if existing:
         raise StoreError(
             f"{len(existing)} of the files exist already in {folder}, the first is {existing[0]}. "
@@ -245,15 +263,27 @@ def _refuse_existing(files: cabc.Iterable[Path], folder: Path) -> None:
         )
 
 
-def _write(files: cabc.Mapping[Path, str]) -> list[Path]:
+def _write(files: cabc.Mapping[Path, str], folder: Path) -> list[Path]:
     for count, (path, text) in enumerate(files.items()):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="ascii")
+            if not path.parent.resolve().is_relative_to(folder.resolve()):
+                raise StoreError(f"{path.parent} is a link that leads out of {folder}. Choose another --output folder.")
+            with path.open("x", encoding="ascii") as file, _removed_unless_whole(path):  # "x": never an existing file
+                file.write(text)
+                file.flush()
         except OSError as problem:
-            with contextlib.suppress(OSError):  # no half file; it is ours, since existing ones were refused
-                path.unlink()
             raise StoreError(
                 f"cannot write {path}: {problem.strerror or problem}. {count} of {len(files)} files were written."
             ) from problem
     return list(files)
+
+
+@contextlib.contextmanager
+def _removed_unless_whole(path: Path) -> cabc.Iterator[None]:
+    try:
+        yield
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
