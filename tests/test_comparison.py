@@ -2,15 +2,17 @@
 
 import dataclasses
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from evalkit.commands.parallel import fork_map
 from evalkit.errors import EvalkitError, ScoringError
-from evalkit.scoring.aggregate import MeanMetric
+from evalkit.scoring.aggregate import LongTermMetric, MeanMetric
 from evalkit.scoring.conventions import Divisor, OpeProtocol, Rounding, Unscorable
 from evalkit.scoring.explain import explain, parse_published, variations
+from evalkit.scoring.longterm import LongTermTables
 from evalkit.scoring.lookup import flat_rules, get_protocol, protocols_for
 from evalkit.scoring.rules import rules_for
 from evalkit.scoring.score import evaluate_results
@@ -48,7 +50,30 @@ def test_one_sequence_has_no_spread():
 def test_pooled_metrics_resample_with_their_frames():
     weighted = metric([0.0, 1.0], [1, 3])
     assert weighted.over(np.array([0, 1])) == 0.75
-    assert weighted.over(np.array([[0, 0], [1, 1]])).tolist() == [0.0, 1.0]
+    assert weighted.resampled(np.array([[2.0, 0.0], [0.0, 2.0]])).tolist() == [0.0, 1.0]
+
+
+def test_resamples_are_selections_with_repetition():
+    rng = np.random.default_rng(3)
+    values = np.where(np.arange(9) < 2, np.nan, rng.uniform(0, 1, 9))
+    tables = LongTermTables(np.array([np.inf, 0.5, -np.inf]), rng.uniform(0, 1, (9, 3)), rng.uniform(0, 1, (9, 3)))
+    tables.recall[1:4] = np.nan  # no visible target
+    metrics = [
+        MeanMetric(values, np.where(np.isnan(values), 0.0, 1.0)),
+        MeanMetric(values, np.where(np.arange(9) < 4, 0.0, rng.integers(1, 90, 9))),  # two left out, two undefined
+        *(LongTermMetric(tables, f"longterm_{key}", values) for key in ("precision", "recall", "f")),
+    ]
+    rows = [*rng.integers(0, 9, (200, 9)), np.zeros(9, dtype=int), np.full(9, 2), np.array([0, 1, 2] * 3)]
+    draws = np.array([np.bincount(one, minlength=9) for one in rows], dtype=float)
+    for metric in metrics:
+        assert metric.resampled(draws) == pytest.approx([metric.over(one) for one in rows], nan_ok=True)
+
+
+def test_intervals_of_many_sequences_take_little_memory():
+    tracemalloc.start()
+    bootstrap_intervals({"m": metric(np.linspace(0, 1, 20_000))}, 20_000, level=0.95, seed=0, resamples=100)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
 
 
 def test_comparison_by_hand():

@@ -1,6 +1,7 @@
 """From per-sequence tables to a benchmark's numbers: weighted means over sequences, subsets, resamples."""
 
 import collections.abc as cabc
+import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -23,14 +24,18 @@ class Metric(Protocol):
         """(S,) fraction of each sequence, NaN where undefined."""
         ...
 
-    def over(self, rows: IntArray) -> FloatArray:
-        """The number over each selection of sequences.
+    def over(self, rows: IntArray) -> float:
+        """The number over the sequences at ``rows``, (N,); NaN if it is defined for none of them."""
+        ...
+
+    def resampled(self, draws: FloatArray) -> FloatArray:
+        """The number over each of many resamples, up to the last digits of :meth:`over`.
 
         Args:
-            rows: (..., N) indices of sequences, repetitions allowed (bootstrap).
+            draws: (B, S) how often each resample draws each sequence.
 
         Returns:
-            (...,); NaN for a selection in which no sequence is defined.
+            (B,); NaN for a resample in which no sequence is defined.
         """
         ...
 
@@ -47,14 +52,19 @@ class MeanMetric:
     values: FloatArray
     weights: FloatArray
 
-    def over(self, rows: IntArray) -> FloatArray:
-        """Weighted mean over each selection; 0 where only sequences left out for an empty curve were selected."""
-        weights = self.weights[rows]
-        weighted = np.where(weights > 0, weights * self.values[rows], 0.0).sum(axis=-1)
-        total = weights.sum(axis=-1)
-        known = ~np.isnan(self.values[rows]).all(axis=-1)
-        empty = np.where(known, 0.0, np.nan)
-        return np.asarray(np.divide(weighted, total, out=empty, where=total > 0))
+    def over(self, rows: IntArray) -> float:
+        """Weighted mean over a selection; 0 where only sequences left out for an empty curve were selected."""
+        weights, values = self.weights[rows], self.values[rows]
+        total = weights.sum()
+        if total > 0:
+            return float(np.where(weights > 0, weights * values, 0.0).sum() / total)
+        return math.nan if np.isnan(values).all() else 0.0
+
+    def resampled(self, draws: FloatArray) -> FloatArray:
+        """Weighted means, as :meth:`over` has them."""
+        weighted = np.where(self.weights > 0, self.weights * self.values, 0.0)
+        sums, total, known = (draws @ np.stack([weighted, self.weights, ~np.isnan(self.values)], axis=1)).T
+        return np.asarray(np.divide(sums, total, out=np.where(known > 0, 0.0, np.nan), where=total > 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,15 +81,19 @@ class LongTermMetric:
     key: str
     values: FloatArray
 
-    def over(self, rows: IntArray) -> FloatArray:
-        """The number over each selection, thresholds kept."""
-        flat = rows.reshape(-1, rows.shape[-1])
-        numbers = [self._one(selection) for selection in flat]
-        return np.array(numbers).reshape(rows.shape[:-1])
-
-    def _one(self, rows: IntArray) -> float:
+    def over(self, rows: IntArray) -> float:
+        """The number over a selection, thresholds kept."""
         best = optimum(self.tables.precision[rows], self.tables.recall[rows], self.tables.thresholds)
         return {"longterm_precision": best.precision, "longterm_recall": best.recall, "longterm_f": best.f}[self.key]
+
+    def resampled(self, draws: FloatArray) -> FloatArray:
+        """The numbers at the confidence that is best for each resample."""
+        known = ~np.isnan(self.tables.recall).any(axis=1)
+        precision = draws @ self.tables.precision / draws.sum(axis=1, keepdims=True)
+        recall = draws[:, known] @ self.tables.recall[known] / np.maximum(draws[:, known].sum(axis=1, keepdims=True), 1)
+        columns = {"longterm_precision": precision, "longterm_recall": recall, "longterm_f": f_score(precision, recall)}
+        best = np.argmax(columns["longterm_f"], axis=1)
+        return np.asarray(np.take_along_axis(columns[self.key], best[:, None], axis=1)[:, 0])
 
 
 class Aggregated(NamedTuple):

@@ -40,7 +40,7 @@ class Evaluation:
     def summary(self, rows: IntArray | None = None) -> dict[str, float]:
         """Every reported number, over all sequences or over those at ``rows``."""
         chosen = np.arange(len(self.gathered.annotations)) if rows is None else rows
-        return {key: float(metric.over(chosen)) for key, metric in self.numbers.metrics.items()}
+        return {key: metric.over(chosen) for key, metric in self.numbers.metrics.items()}
 
 
 def evaluate_results(

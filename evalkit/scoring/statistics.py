@@ -1,18 +1,16 @@
-"""How sure is a number: bootstrap intervals over sequences, and the paired comparison of two trackers (scipy)."""
+"""How sure is a number: bootstrap intervals over sequences, and the paired comparison of two trackers."""
 
 import collections.abc as cabc
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from evalkit.boxes import FloatArray
-from evalkit.flat import IntArray
 from evalkit.scoring.aggregate import Metric
 
 RESAMPLES = 2000
-_BATCH = 100
+_BATCH_CELLS = 1 << 18  # of resamples times sequences at once
 
 
 class Ranked(NamedTuple):
@@ -69,34 +67,26 @@ def bootstrap_intervals(
     Returns:
         Metric key -> (low, high). With a single sequence both are its value.
     """
-    return {
-        key: _interval(metric.over, count, level=level, seed=seed, resamples=resamples)
-        for key, metric in metrics.items()
-    }
+    parts: dict[str, list[FloatArray]] = {key: [] for key in metrics}
+    for draws in _draws(count, seed, resamples):  # the same for all metrics
+        for key, metric in metrics.items():
+            parts[key].append(metric.resampled(draws))
+    return {key: _percentiles(found, level) for key, found in parts.items()}
 
 
-def _interval(
-    statistic: cabc.Callable[[IntArray], FloatArray], count: int, *, level: float, seed: int, resamples: int
-) -> tuple[float, float]:
-    rows = np.arange(count)
-    if count < 2:
-        value = float(statistic(rows))
-        return value, value
+def _draws(count: int, seed: int, resamples: int) -> cabc.Iterator[FloatArray]:
+    """(B, count) how often each resample draws each sequence, in batches that fit into memory."""
+    rng = np.random.default_rng(seed)
+    size = max(1, _BATCH_CELLS // max(1, count))
+    for start in range(0, resamples, size):
+        rows = rng.integers(0, count, (min(size, resamples - start), count))
+        cells = rows + count * np.arange(len(rows))[:, None]
+        yield np.bincount(cells.ravel(), minlength=rows.size).reshape(rows.shape).astype(np.float64)
 
-    def of_rows(sample: IntArray, axis: int = -1) -> FloatArray:
-        return statistic(np.moveaxis(sample, axis, -1))
 
-    drawn = stats.bootstrap(
-        (rows,),
-        of_rows,
-        n_resamples=resamples,
-        batch=_BATCH,
-        vectorized=True,
-        confidence_level=level,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
+def _percentiles(parts: list[FloatArray], level: float) -> tuple[float, float]:
+    low, high = np.quantile(np.concatenate(parts), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def compare_metric(
@@ -126,14 +116,9 @@ def compare_metric(
     known = ~(np.isnan(first.values) | np.isnan(second.values))
     difference = np.where(known, first.values - second.values, 0.0)
     order = np.argsort(-np.abs(difference), kind="stable")[:listed]
-    values = float(first.over(rows)), float(second.over(rows))
-    interval = _interval(
-        lambda sample: first.over(sample) - second.over(sample),
-        len(names),
-        level=level,
-        seed=seed,
-        resamples=resamples,
-    )
+    values = first.over(rows), second.over(rows)
+    drawn = _draws(len(names), seed, resamples)
+    interval = _percentiles([first.resampled(draws) - second.resampled(draws) for draws in drawn], level)
     return Comparison(
         metric=key,
         first=values[0],
@@ -155,4 +140,6 @@ def _signed_rank(difference: FloatArray) -> float:
     nonzero = difference[difference != 0]
     if len(nonzero) == 0:
         return 1.0
+    from scipy import stats  # slow to import; intervals do without it
+
     return float(stats.wilcoxon(nonzero).pvalue)
