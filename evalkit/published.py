@@ -7,6 +7,7 @@ number is a field beside it. ``docs/published.md`` says how to add one.
 import collections.abc as cabc
 import csv
 import enum
+import functools
 import math
 import types
 from dataclasses import dataclass
@@ -151,6 +152,7 @@ class Published:
         return f"{self.doubt.value}: {self.note}" if self.note else self.doubt.value
 
 
+@functools.cache
 def load_published() -> tuple[Published, ...]:
     """All published numbers, in the order of the file.
 

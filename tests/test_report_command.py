@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from small_lasot import FRAMES, NAMES, evalkit, make_lasot, make_results, store_run, write_raw
 
+from evalkit import published
 from evalkit.commands.sources import ReportFile, ReportFileError, Source, read_report_file
 from evalkit.store.runs import ResultStore
 
@@ -45,6 +46,23 @@ def test_all_benchmarks_with_runs_are_reported(place: list[str], tmp_path: Path)
     for text in (stored.run_id, stored.digest(), "Ground truth, SHA-256", "Rules of"):
         assert text in page
     assert round(part["speeds"][0]) == 24
+
+
+def test_the_store_is_searched_and_published_numbers_read_as_often_for_many_trackers_as_for_few(
+    place: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for owner, name in ((ResultStore, "find"), (published, "_published")):
+        whole = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *a, n=name, w=whole, **k: (calls.append(n), w(*a, **k))[1])
+    counts = []
+    for tracker in ("one", "two"):
+        store_run(tmp_path / "results", tracker, offset=1.0)
+        published.load_published.cache_clear()
+        calls.clear()
+        report(tmp_path, *place)
+        counts.append((calls.count("find"), calls.count("_published")))
+    assert len(set(counts)) == 1
 
 
 def test_hardest_sequences_are_drawn_from_the_images(place: list[str], tmp_path: Path) -> None:

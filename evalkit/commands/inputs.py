@@ -57,6 +57,7 @@ class Candidate:
         unreadable: Texts about files that could not be read.
         notes: Facts for readers of the numbers.
         how_to_continue: The command that computes what is missing, empty if there is none.
+        stored: Runs of the store that the results are; empty for raw files.
         own: The run was made by evalkit, so that row 0 is the box that was given, not one that was found.
     """
 
@@ -67,6 +68,7 @@ class Candidate:
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     how_to_continue: str = ""
+    stored: "tuple[Run, ...]" = ()
     own: bool = False
 
     @property
@@ -225,6 +227,7 @@ def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Ca
         frame_limit=first.identity.frame_limit,
         notes=tuple(notes),
         how_to_continue="" if imported else f"evalkit run-benchmark {truth.spec.name} --tracker {tracker}",
+        stored=tuple(runs),
         own=not imported,
     )
 

@@ -21,7 +21,7 @@ from evalkit.report.origins import ground_truth_sha256, results_sha256
 from evalkit.report.worst import Hard, Thumbnail, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
 from evalkit.scoring.lookup import get_protocol
 from evalkit.sequences import Annotation, Trajectory
-from evalkit.store.runs import ResultStore, Run
+from evalkit.store.runs import Run
 
 DRAWN = 6  # trackers whose boxes are drawn on one picture; more cannot be told apart
 Runs = cabc.Mapping[str, Trajectory]
@@ -52,7 +52,7 @@ def make_part(source: Source, results: Path, *, worst: int, say: cabc.Callable[[
     truth_hash = ground_truth_sha256(truth.annotations)
     entries, kept = [], {}
     for candidate in candidates:
-        entry = _entry(source, truth, candidate, truth_hash, results)
+        entry = _entry(source, truth, candidate, truth_hash)
         entries.append(entry)
         kept[id(entry.scores)] = candidate
     part = Part(
@@ -89,7 +89,7 @@ def _candidates(
     return complete or found
 
 
-def _entry(source: Source, truth: inputs.Truth, candidate: inputs.Candidate, truth_hash: str, results: Path) -> Entry:
+def _entry(source: Source, truth: inputs.Truth, candidate: inputs.Candidate, truth_hash: str) -> Entry:
     (scores,) = inputs.compute_scores(
         truth,
         [candidate],
@@ -98,7 +98,7 @@ def _entry(source: Source, truth: inputs.Truth, candidate: inputs.Candidate, tru
         attributes=True,
         interval=LEVEL,
     )
-    runs = _runs_of(candidate, results) if source.predictions is None else []
+    runs = candidate.stored
     random = "random weights" if any(run.identity.weights_sha256 == "random" for run in runs) else ""
     reason = source.stand_in or random or other_data(truth, candidate, truth_hash)
     reason = reason or incomplete(scores.missing, len(truth.annotations))
@@ -130,11 +130,6 @@ def _file_facts(label: str, path: Path) -> dict[str, str]:
     if path.is_file():
         facts[f"{label}, SHA-256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     return facts
-
-
-def _runs_of(candidate: inputs.Candidate, results: Path) -> list[Run]:
-    ids = candidate.run.removeprefix("imported:").split("+")
-    return [run for name in ids for run in ResultStore(results).find(run_id=name) if run.run_id == name]
 
 
 def _run_facts(run: Run) -> dict[str, str]:

@@ -43,24 +43,26 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
     trackers = list(dict.fromkeys(score.tracker for score in scores))
     groups = {name: _one_each(scores, name) for name in dict.fromkeys(score.benchmark for score in scores)}
     metrics = {name: get_metric(leading(list(group.values()), specs[name]), name) for name, group in groups.items()}
-    notes = _Notes({(tracker, name): remarks(one) for name, group in groups.items() for tracker, one in group.items()})
+    notes = _Notes.of(
+        {(tracker, name): remarks(one) for name, group in groups.items() for tracker, one in group.items()}
+    )
     cells = []
     for tracker in trackers:
         found = {name: group.get(tracker) for name, group in groups.items()}
         cells.append(
             tuple(
-                _cell(score, metrics[name].key, notes.of_cell(tracker, name)) if score else missing_cell(metrics[name])
+                _cell(score, metrics[name].key, notes.of_cell[tracker, name]) if score else missing_cell(metrics[name])
                 for name, score in found.items()
             )
         )
     used = [f"{specs[name].title}: {_joined({s.protocol for s in group.values()})}" for name, group in groups.items()]
     return Table(
         title="Overview" + _sample_suffix(scores),
-        rows=tuple(Row(tracker, notes.of_row(tracker)) for tracker in trackers),
+        rows=tuple(Row(tracker, notes.of_row[tracker]) for tracker in trackers),
         columns=tuple(Column(f"{name}.{m.key}", m.label, specs[name].title) for name, m in metrics.items()),
         cells=tuple(cells),
         caption=f"The leading metric of each benchmark, times 100. Protocols: {'; '.join(used)}.",
-        notes=(*notes.of_all(), *(f"{specs[name].title}: {n}" for name in groups for n in notes.of_column(name))),
+        notes=(*notes.of_all, *(f"{specs[name].title}: {n}" for name in groups for n in notes.of_column[name])),
     )
 
 
@@ -172,29 +174,40 @@ def _one_each(scores: cabc.Sequence[Scores], benchmark: str) -> dict[str, Scores
 
 @dataclass(frozen=True, slots=True)
 class _Notes:
-    """Notes by row and column; what a whole row, column or table shares is said once."""
+    """Notes by place; what a whole row, column or table shares is said once, there."""
 
-    by_cell: cabc.Mapping[tuple[str, str], list[str]]
+    of_all: tuple[str, ...]
+    of_column: cabc.Mapping[str, tuple[str, ...]]
+    of_row: cabc.Mapping[str, tuple[str, ...]]
+    of_cell: cabc.Mapping[tuple[str, str], tuple[str, ...]]
 
-    def of_all(self) -> tuple[str, ...]:
-        return self._shared(list(self.by_cell))
+    @classmethod
+    def of(cls, by_cell: cabc.Mapping[tuple[str, str], list[str]]) -> "_Notes":
+        """Place the notes of all cells, by row and column."""
+        whole = _shared(list(by_cell.values()))
+        rows: dict[str, list[list[str]]] = {}
+        columns: dict[str, list[list[str]]] = {}
+        said_above: dict[str, list[str]] = {}
+        for (row, column), notes in by_cell.items():
+            rows.setdefault(row, []).append(notes)
+            columns.setdefault(column, []).append(notes)
+        of_column = {column: _without(_shared(notes), whole) for column, notes in columns.items()}
+        for row, column in by_cell:
+            said_above.setdefault(row, list(whole)).extend(of_column[column])
+        of_row = {row: _without(_shared(notes), said_above[row]) for row, notes in rows.items()}
+        of_cell = {
+            (row, column): _without(notes, [*whole, *of_column[column], *of_row[row]])
+            for (row, column), notes in by_cell.items()
+        }
+        return cls(whole, of_column, of_row, of_cell)
 
-    def of_column(self, column: str) -> tuple[str, ...]:
-        found = self._shared([cell for cell in self.by_cell if cell[1] == column])
-        return tuple(note for note in found if note not in self.of_all())
 
-    def of_row(self, row: str) -> tuple[str, ...]:
-        cells = [cell for cell in self.by_cell if cell[0] == row]
-        said = {*self.of_all(), *(note for cell in cells for note in self.of_column(cell[1]))}
-        return tuple(note for note in self._shared(cells) if note not in said)
+def _shared(lists: cabc.Sequence[list[str]]) -> tuple[str, ...]:
+    return tuple(note for note in lists[0] if all(note in notes for notes in lists)) if lists else ()
 
-    def of_cell(self, row: str, column: str) -> tuple[str, ...]:
-        said = {*self.of_all(), *self.of_column(column), *self.of_row(row)}
-        return tuple(note for note in self.by_cell[row, column] if note not in said)
 
-    def _shared(self, cells: list[tuple[str, str]]) -> tuple[str, ...]:
-        first = self.by_cell[cells[0]] if cells else []
-        return tuple(note for note in first if all(note in self.by_cell[cell] for cell in cells))
+def _without(notes: cabc.Iterable[str], said: cabc.Container[str]) -> tuple[str, ...]:
+    return tuple(note for note in notes if note not in said)
 
 
 def _shortened(names: cabc.Sequence[str], limit: int = 3) -> str:
