@@ -12,7 +12,7 @@ NAN = math.nan
 K05 = [k * 0.05 for k in range(20)] + [1.0]
 TORCH = [0.6500000000000001 if k == 13 else 0.7500000000000001 if k == 15 else K05[k] for k in range(21)]
 TWO_ENDED = [k * 0.05 for k in range(10)] + [0.5] + [1 - (20 - k) * 0.05 for k in range(11, 21)]
-PIXELS, HUNDREDTHS = list(range(51)), [k / 100 for k in range(51)]
+PIXELS, HUNDREDTHS, STEPS = list(range(51)), [k / 100 for k in range(51)], [*(k * 0.01 for k in range(50)), 0.5]
 
 
 def over(a, b):
@@ -29,11 +29,15 @@ def positive(row):
     return all(value > 0 for value in row)
 
 
-def iou_inclusive(p, g):
+def iou_inclusive(p, g, skip_nan=False):
+    """With ``skip_nan`` as MATLAB and pandas do it: their min and max of a number and NaN is the number."""
     sides = []
     for k in (0, 1):
-        side = min(p[k] + p[k + 2] - 1, g[k] + g[k + 2] - 1) - max(p[k], g[k]) + 1
-        sides.append(NAN if has_nan(p + g) else max(0.0, side))
+        start, stop = [p[k], g[k]], [p[k] + p[k + 2] - 1, g[k] + g[k + 2] - 1]
+        if skip_nan:
+            start, stop = ([value for value in ends if not math.isnan(value)] for ends in (start, stop))
+        side = min(stop, default=NAN) - max(start, default=NAN) + 1
+        sides.append(NAN if has_nan(p + g) and not skip_nan else max(0.0, side))
     both = sides[0] * sides[1]
     return over(both, p[2] * p[3] + g[2] * g[3] - both)
 
@@ -115,20 +119,25 @@ def pytracking(sequence, tag="", sizes_only=False):
     }
 
 
-def matlab_kit(sequence, grid, absent_flags=True):
-    """Curves of the LaSOT family of kits and of the OTB program."""
+def matlab_kit(sequence, grid, absent_flags=True, vector_test=False):
+    """Curves of the LaSOT family of kits and of the OTB program.
+
+    The latter tests a row with a vector of four, ``isnan(r) | r(3) <= 0 | r(4) <= 0``, which MATLAB takes for true only
+    if all four are: a proper size with NaN in part is not replaced.
+    """
     gt = sequence["gt"]
     n = len(gt)
     pred = [list(row) for row in sequence["pred"][:n]]
     for i in range(1, n):
-        if (has_nan(pred[i]) or pred[i][2] <= 0 or pred[i][3] <= 0) and not has_nan(gt[i]):
+        nan = all(map(math.isnan, pred[i])) if vector_test else has_nan(pred[i])
+        if (nan or pred[i][2] <= 0 or pred[i][3] <= 0) and not has_nan(gt[i]):
             pred[i] = list(pred[i - 1])
     pred[0] = gt[0]
     kept = [i for i in range(n) if not (absent_flags and sequence["absent"][i])]
     overlaps, errors, normalized = [], [], []
     for p, g in ((pred[i], gt[i]) for i in kept):
         good = positive(g)
-        overlaps.append(iou_inclusive(p, g) if good else -1.0)
+        overlaps.append(iou_inclusive(p, g, skip_nan=True) if good else -1.0)
         errors.append(distance(p, g) if good else -1.0)
         normalized.append(divided_then_subtracted(p, g) if good else -1.0)
     return above(overlaps, grid, n), within(errors, PIXELS, n), within(normalized, HUNDREDTHS, n)
@@ -179,7 +188,7 @@ def got10k_otb(sequence):
         "success_auc": sum(success) / 21,
         "success_rate_50": success[10],
         "precision_20": within([distance(p, g) for p, g in pairs], PIXELS, len(pairs))[20],
-        "normalized_precision_auc": sum(within(normalized, HUNDREDTHS, len(pairs))) / 51,
+        "normalized_precision_auc": sum(within(normalized, STEPS, len(pairs))) / 51,
     }
 
 
@@ -213,7 +222,7 @@ def trackingnet(sequence):
         return sum((a + b) / 2 for a, b in itertools.pairwise(curve)) / 20
 
     return {
-        "success_auc": area(at_least([iou_inclusive(p, g) for p, g in pairs], K05, n)),
+        "success_auc": area(at_least([iou_inclusive(p, g, skip_nan=True) for p, g in pairs], K05, n)),
         "precision_auc": area(within([distance(p, g, 1) for p, g in pairs], [2.5 * k for k in range(21)], n)),
         "normalized_precision_auc": area(
             within([subtracted_then_divided(p, g, 1) for p, g in pairs], [*(0.025 * k for k in range(20)), 0.5], n)
@@ -228,19 +237,21 @@ def swintrack(sequence, shift=0.0):
         if absent or not positive(truth[2:]) or has_nan(truth):
             continue
         p, g = ([row[0] + shift, row[1] + shift, *row[2:]] for row in (submitted, truth))
-        if not positive(p[2:]) or has_nan(p):
+        (px, py, pr, pb), (gx, gy, gr, gb) = ((x, y, x + w, y + h) for x, y, w, h in (p, g))
+        if not (px < pr and py < pb):
             overlaps.append(-1.0)
             errors.append(math.inf)
             normalized.append(math.inf)
             plain.append(0.0)
             continue
-        (px, py, pr, pb), (gx, gy, gr, gb) = ((x, y, x + w, y + h) for x, y, w, h in (p, g))
         both = max(0.0, min(pr, gr) - max(px, gx)) * max(0.0, min(pb, gb) - max(py, gy))
         overlap = both / ((pr - px) * (pb - py) + (gr - gx) * (gb - gy) - both)
         plain.append(overlap)
         overlaps.append(overlap if overlap != 0 else -1.0)
-        errors.append(distance(p, g, 0))
-        normalized.append(divided_then_subtracted(p, g, 0))
+        middles = [((px + pr) / 2, (gx + gr) / 2), ((py + pb) / 2, (gy + gb) / 2)]
+        errors.append(math.sqrt(sum((a - b) ** 2 for a, b in middles)))
+        scaled = [a / side - b / side for (a, b), side in zip(middles, (gr - gx, gb - gy), strict=True)]
+        normalized.append(math.sqrt(sum(part * part for part in scaled)))
     n = len(overlaps)
     if n == 0:
         return None
@@ -250,7 +261,7 @@ def swintrack(sequence, shift=0.0):
         "success_rate_50": success[10],
         "success_rate_75": success[15],
         "precision_20": within(errors, PIXELS, n)[20],
-        "normalized_precision_20": within(normalized, HUNDREDTHS, n)[20],
+        "normalized_precision_20": within(normalized, STEPS, n)[20],
         "average_overlap": mean(plain),
     }
 
@@ -259,7 +270,7 @@ def rgbt(sequence):
     overlaps, errors = [], []
     for p, g, second in zip(sequence["pred"][: len(sequence["gt"])], sequence["gt"], sequence["aux"], strict=True):
         pair = [iou_inclusive(p, g), iou_inclusive(p, second)]
-        overlaps.append(max((value for value in pair if not math.isnan(value)), default=NAN))
+        overlaps.append(NAN if has_nan(pair) else max(pair))
         errors.append(min(distance(p, g), distance(p, second)))
     n = len(overlaps)
     return {
@@ -270,14 +281,16 @@ def rgbt(sequence):
 
 def pixel_overlap(p, g, wh, newer):
     """Overlap of the VOT toolkit, counting pixels one by one."""
-    if has_nan(p) or has_nan(g):
-        return 1.0 if newer and has_nan(p) and has_nan(g) else 0.0
-    boxes = [[round(value) for value in row] for row in (p, g)]
+    lost = has_nan(p) or has_nan(g)
+    # an empty region has the bounds 0, 0, 0, 0: those of the one pixel at the origin
+    boxes = [[0, 0, 1, 1] if has_nan(row) else [round(value) for value in row] for row in (p, g)]
     low, high = [[x, y] for x, y, _, _ in boxes], [[x + w - 1, y + h - 1] for x, y, w, h in boxes]
     union_low = [min(one[k] for one in low) for k in (0, 1)]
     union_high = [max(one[k] for one in high) for k in (0, 1)]
     if newer and any(union_low[k] >= union_high[k] for k in (0, 1)):
         return 1.0
+    if lost:
+        return 0.0
     start = [max(union_low[k], 0) for k in (0, 1)]
     stop = [min(union_high[k], wh[k] - 1) for k in (0, 1)]
     if any(start[k] >= stop[k] for k in (0, 1)):

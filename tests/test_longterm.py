@@ -52,6 +52,17 @@ def test_versions_differ_where_both_are_lost_and_where_both_are_a_line():
     assert raster_overlap(line, other, WH, NEW)[0] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("prediction", "expected"),
+    [([0, 0, 0, 0], 1.0), ([0, 40, 0, 0], 1.0), ([0, 0, 9, 1], 1.0), ([0, 0, 9, 2], 0.0), ([50, 40, 0, 0], 0.0)],
+)
+def test_zeros_written_for_lost_meet_an_absent_target_in_the_newer_version(prediction, expected):
+    # the newer toolkit gives the empty region the bounds 0,0,0,0; both together are then a line or a point, overlap 1
+    box, lost = np.array([prediction], float), np.array([LOST])
+    assert raster_overlap(box, lost, WH, NEW)[0] == raster_overlap(lost, box, WH, NEW)[0] == expected
+    assert raster_overlap(box, lost, WH, OLD)[0] == 0.0
+
+
 def test_thresholds_are_all_confidences_if_there_are_few_and_equal_shares_if_many():
     few = confidence_thresholds(np.array([0.1, np.nan, 0.7]), 100)
     assert few.tolist() == [np.inf, 0.7, 0.1, -np.inf]
@@ -118,5 +129,5 @@ def test_a_sequence_without_a_visible_target_has_no_recall():
 
 def test_versions_are_declared():
     assert (OLD.special_overlap, OLD.degenerate_union) == (SpecialOverlap.ZERO, DegenerateUnion.COMPUTED)
-    assert (NEW.special_overlap, NEW.degenerate_union) == (SpecialOverlap.ONE, DegenerateUnion.ONE)
+    assert (NEW.special_overlap, NEW.degenerate_union) == (SpecialOverlap.BOUNDS_AT_ORIGIN, DegenerateUnion.ONE)
     assert f_score(np.array([0.0]), np.array([0.0]))[0] == 0.0

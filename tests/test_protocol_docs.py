@@ -16,6 +16,7 @@ GRIDS = {
     "PIXELS": "0, 1 .. 50",
     "PIXELS_TRACKINGNET": "0, 2.5 .. 50",
     "HUNDREDTHS": "0, 0.01 .. 0.5",
+    "HUNDREDTHS_LINSPACE": "0, 0.01 .. 0.5 (linspace)",
     "NORMALIZED_TRACKINGNET": "0, 0.025 .. 0.5",
 }
 LEFT_OUT = ("id", "version", "title", "source", "benchmarks", "reported")

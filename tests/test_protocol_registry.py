@@ -73,6 +73,7 @@ def test_reported_numbers_point_at_the_threshold_that_their_name_says(protocol):
         grids.OVERLAP_TORCH,
         grids.PIXELS,
         grids.HUNDREDTHS,
+        grids.HUNDREDTHS_LINSPACE,
         grids.OVERLAP_PERCENT,
         grids.PIXELS_TRACKINGNET,
         grids.NORMALIZED_TRACKINGNET,
@@ -94,6 +95,7 @@ def test_the_two_ended_grid_is_matlabs():
 
 def test_plain_grids_are_numpys():
     assert list(grids.OVERLAP_PLAIN) == np.linspace(0, 1, 21).tolist()
+    assert list(grids.HUNDREDTHS_LINSPACE) == np.linspace(0, 0.5, 51).tolist()
     assert list(grids.OVERLAP_PERCENT) == np.linspace(0, 1, 101).tolist()
     assert list(grids.PIXELS_TRACKINGNET) == np.linspace(0, 50, 21).tolist()
     assert list(grids.NORMALIZED_TRACKINGNET) == np.linspace(0, 0.5, 21).tolist()

@@ -45,6 +45,13 @@ class BadBox(enum.Enum):
     MISS = "miss in every curve"
 
 
+class PartlyNan(enum.Enum):
+    """A predicted row in which some coordinates are NaN and others are not."""
+
+    AS_NAN = "as any row with NaN"
+    SCORED = "scored; minimum and maximum skip NaN, so that an axis without its corner is covered whole"
+
+
 class FirstFrame(enum.Enum):
     """Frame 0, which initialises the tracker."""
 
@@ -137,11 +144,12 @@ class OverlapRange(enum.Enum):
 
 
 class Center(enum.Enum):
-    """Center of a box; the constant cancels in exact arithmetic."""
+    """Center of a box; in exact arithmetic the same up to a constant that cancels."""
 
     HALF_SIZE = "left + w / 2"
     HALF_SIZE_LESS_ONE = "left + (w - 1) / 2"
     HALF_SIZE_PLUS_ONE = "left + (w + 1) / 2"
+    CORNERS = "(left + right) / 2 with right = left + w; sizes are right - left"
 
 
 class Normalization(enum.Enum):
@@ -192,14 +200,14 @@ class EmptyCurve(enum.Enum):
 
 
 class SpecialOverlap(enum.Enum):
-    """Overlap when the tracker says "lost" and the target is absent."""
+    """Overlap where the tracker says "lost" or the target is absent: regions without a box."""
 
     ZERO = "0"
-    ONE = "1"
+    BOUNDS_AT_ORIGIN = "bounds 0,0,0,0: 1 where these and the other region's make a line or a point, else 0"
 
 
 class DegenerateUnion(enum.Enum):
-    """Bounding range of both regions is at most one pixel wide or high."""
+    """Bounding range of two boxes is at most one pixel wide or high."""
 
     ONE = "overlap 1"
     COMPUTED = "computed as any other"
@@ -284,11 +292,13 @@ class RowRules:
     Attributes:
         nan_or_negative: Row with NaN or a negative size.
         zero_size: Row with a width or height of 0.
+        partly_nan: Row with a proper size of which some coordinates are NaN.
         first_frame: Frame 0: REPLACED, AS_PREDICTED or EXCLUDED; applied after the repair of the rows behind it.
     """
 
     nan_or_negative: BadBox
     zero_size: BadBox
+    partly_nan: PartlyNan
     first_frame: FirstFrame
 
 
@@ -403,8 +413,8 @@ class LongTermProtocol:
         source: Where the rules were read and what they were checked against.
         benchmarks: Benchmarks that papers evaluate with it.
         resolution: Number of confidence thresholds, +inf and -inf included.
-        special_overlap: Overlap where the tracker says "lost" and the target is absent.
-        degenerate_union: Overlap where both regions together are a line or a point.
+        special_overlap: Overlap where the tracker says "lost" or the target is absent.
+        degenerate_union: Overlap where two boxes together are a line or a point.
         first_frame: Frame 0: AS_PREDICTED or INITIALIZATION.
         lengths: Long, short and missing results.
         missing_confidence: Confidence of a frame for which the tracker gives none.

@@ -17,6 +17,7 @@ from evalkit.scoring.conventions import (
     MissingResult,
     NanGroundTruth,
     OpeProtocol,
+    PartlyNan,
     Protocol,
     ShortResult,
     Visibility,
@@ -242,7 +243,7 @@ def _long_and_bad(findings: Findings, protocol: Protocol) -> tuple[list[str], li
         if protocol.rows.nan_or_negative is BadBox.REFUSE:
             refused += _part("NaN or negative size, which this protocol refuses", findings.nan)
         else:
-            remarks += _part(f"NaN or negative size, would be {protocol.rows.nan_or_negative.value}", findings.nan)
+            remarks += _part(f"NaN or negative size, would be {_bad_rows(protocol)}", findings.nan)
     return refused, remarks
 
 
@@ -267,11 +268,17 @@ def _notes(findings: Findings, protocol: Protocol) -> tuple[str, ...]:
     if findings.unscorable:
         notes.append(f"{len(findings.unscorable)} sequences cannot be scored, left out: {_few(findings.unscorable)}")
     if findings.nan and isinstance(protocol, OpeProtocol):
-        rule = protocol.rows.nan_or_negative.value
+        rule = _bad_rows(protocol)
         notes.append(
             f"{len(findings.nan)} results have rows with NaN or a negative size ({rule}): {_few(findings.nan)}"
         )
     return tuple(notes)
+
+
+def _bad_rows(protocol: OpeProtocol) -> str:
+    rows = protocol.rows
+    partly = f"; NaN in part: {rows.partly_nan.value}" if rows.partly_nan is PartlyNan.SCORED else ""
+    return rows.nan_or_negative.value + partly
 
 
 def _few(names: cabc.Collection[str] | cabc.Mapping[str, str]) -> str:

@@ -58,8 +58,9 @@ def raster_overlap(
     """Overlap of pixel sets inside the frame.
 
     Coordinates are held in single precision and rounded to the nearest integer, ties to even; a box covers the
-    pixels left .. left + width - 1. Special regions (rows with NaN) overlap nothing, except each other where the
-    protocol says so.
+    pixels left .. left + width - 1. Special regions (rows with NaN) overlap nothing, but where the protocol says so
+    their bounds 0,0,0,0 take part in the search for lines and points, as the newer toolkit's do: "lost", or a box of
+    zeros, on an absent target then overlaps it wholly.
 
     Args:
         predictions: (F, 4).
@@ -93,9 +94,10 @@ def raster_overlap(
     result[outside] = 0.0
     if protocol.degenerate_union is DegenerateUnion.ONE:
         result[degenerate] = 1.0
-    result[special_p | special_g] = 0.0
-    if protocol.special_overlap is SpecialOverlap.ONE:
-        result[special_p & special_g] = 1.0
+    special = special_p | special_g
+    result[special] = 0.0
+    if protocol.special_overlap is SpecialOverlap.BOUNDS_AT_ORIGIN:
+        result[special & degenerate] = 1.0
     return result
 
 
@@ -105,7 +107,7 @@ def _special(boxes: Boxes) -> Flags:
 
 def _pixels(boxes: Boxes, special: Flags) -> tuple[FloatArray, FloatArray]:
     whole = np.rint(boxes.astype(np.float32)).astype(np.float64)
-    whole[special] = 0.0
+    whole[special] = (0.0, 0.0, 1.0, 1.0)
     return whole[:, :2], whole[:, :2] + whole[:, 2:] - 1
 
 

@@ -13,13 +13,16 @@ from evalkit.scoring.conventions import (
     AbsentFlags,
     BadBox,
     Bounds,
+    Center,
     CurveRule,
     Divisor,
     FirstFrame,
     GroundTruths,
     OpeProtocol,
     OverlapRange,
+    PartlyNan,
     Passes,
+    RowRules,
     Scorable,
     Unscorable,
     Visibility,
@@ -122,7 +125,7 @@ def repaired(
     """
     starts = offsets[:-1][np.diff(offsets) > 0]
     rows = protocol.rows
-    broken = _broken(predictions, rows.nan_or_negative is BadBox.REPEAT, rows.zero_size is BadBox.REPEAT)
+    broken = _broken(predictions, rows, BadBox.REPEAT)
     result = predictions
     if broken.any():
         broken &= ~np.isnan(ground_truth).any(axis=0)
@@ -138,12 +141,16 @@ def repaired(
     return result
 
 
-def _broken(predictions: FloatArray, nan_or_negative: bool, zero_size: bool) -> Flags:  # noqa: FBT001 - two plain switches
+def _broken(predictions: FloatArray, rows: RowRules, action: BadBox) -> Flags:
+    """Rows that the rules treat in this way."""
+    left, top, width, height = predictions
     broken = np.zeros(predictions.shape[1], dtype=np.bool_)
-    if nan_or_negative:
-        broken |= ~((predictions[2] >= 0) & (predictions[3] >= 0)) | np.isnan(predictions[0] + predictions[1])
-    if zero_size:
-        broken |= (predictions[2] == 0) | (predictions[3] == 0)
+    if rows.nan_or_negative is action:
+        broken |= ~((width >= 0) & (height >= 0)) | np.isnan(left + top)
+        if rows.partly_nan is PartlyNan.SCORED:
+            broken &= np.isnan(predictions).all(axis=0) | (width < 0) | (height < 0)
+    if rows.zero_size is action:
+        broken |= (width == 0) | (height == 0)
     return broken
 
 
@@ -192,7 +199,7 @@ def _evaluate_part(data: OpeInput, protocol: OpeProtocol) -> OpeTables:
     frames = _prepare(data, protocol)
     count = data.tracks.sequence_count
     total = sum_by(frames.owners, np.ones(len(frames.owners)), count)
-    overlaps = _best(frames, np.fmax, lambda truth: _overlap(frames, truth, protocol))
+    overlaps = _best(frames, np.maximum, lambda truth: _overlap(frames, truth, protocol))
     curves = {
         name: _curve(frames, rule, _quantity(name, frames, overlaps, protocol), total, protocol)
         for name, rule in protocol.curves().items()
@@ -210,7 +217,9 @@ def _prepare(data: OpeInput, protocol: OpeProtocol) -> _Frames:
         truths.append(geometry.rounded(geometry.shifted(data.ground_truth_aux, shift), protocol.ground_truth_rounding))
     predictions = geometry.rounded(geometry.shifted(tracks.predictions, shift), protocol.prediction_rounding)
     predictions = repaired(predictions, truths[0], protocol, tracks.offsets, data.padded)
-    missed = _broken(predictions, protocol.rows.nan_or_negative is BadBox.MISS, protocol.rows.zero_size is BadBox.MISS)
+    missed = _broken(predictions, protocol.rows, BadBox.MISS)
+    if protocol.errors.center is Center.CORNERS and protocol.rows.zero_size is BadBox.MISS:
+        missed |= ~(predictions[:2] + predictions[2:] > predictions[:2]).all(axis=0)  # a size below the last bit
     if protocol.bounds is not Bounds.NONE:
         assert data.frame_wh is not None
         predictions = geometry.bounded(predictions, data.frame_wh, protocol.bounds)
@@ -233,7 +242,7 @@ def _left_out(data: OpeInput, protocol: OpeProtocol) -> Flags:
 
 def _overlap(frames: _Frames, truth: FloatArray, protocol: OpeProtocol) -> FloatArray:
     rule = protocol.overlap
-    values = geometry.overlap(frames.predictions, truth, rule.arithmetic, rule.epsilon)
+    values = geometry.overlap(frames.predictions, truth, rule.arithmetic, rule.epsilon, protocol.rows.partly_nan)
     return np.clip(values, 0.0, 1.0, out=values) if rule.range is OverlapRange.CLIPPED else values
 
 
@@ -248,7 +257,7 @@ def _quantity(name: str, frames: _Frames, overlaps: FloatArray, protocol: OpePro
     if name == "success":
         return overlaps
     error = geometry.center_error if name == "precision" else geometry.normalized_center_error
-    return _best(frames, np.fmin, lambda truth: error(frames.predictions, truth, protocol.errors))
+    return _best(frames, np.minimum, lambda truth: error(frames.predictions, truth, protocol.errors))
 
 
 def scorable_rows(ground_truth: FloatArray, rule: Scorable, protocol: OpeProtocol) -> Flags:

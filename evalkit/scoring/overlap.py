@@ -3,7 +3,16 @@
 import numpy as np
 
 from evalkit.boxes import FloatArray
-from evalkit.scoring.conventions import Bounds, Center, ErrorRule, Normalization, OverlapArithmetic, Rounding, SizeFloor
+from evalkit.scoring.conventions import (
+    Bounds,
+    Center,
+    ErrorRule,
+    Normalization,
+    OverlapArithmetic,
+    PartlyNan,
+    Rounding,
+    SizeFloor,
+)
 
 _CENTER_SHIFT = {Center.HALF_SIZE: 0.0, Center.HALF_SIZE_LESS_ONE: -1.0, Center.HALF_SIZE_PLUS_ONE: 1.0}
 
@@ -51,7 +60,11 @@ def bounded(boxes: FloatArray, frame_wh: FloatArray, bounds: Bounds) -> FloatArr
 
 
 def overlap(
-    predictions: FloatArray, ground_truth: FloatArray, arithmetic: OverlapArithmetic, epsilon: float
+    predictions: FloatArray,
+    ground_truth: FloatArray,
+    arithmetic: OverlapArithmetic,
+    epsilon: float,
+    partly_nan: PartlyNan = PartlyNan.AS_NAN,
 ) -> FloatArray:
     """Intersection over union.
 
@@ -60,9 +73,10 @@ def overlap(
         ground_truth: (4, F).
         arithmetic: All three are the same number up to rounding: -1 and +1 cancel.
         epsilon: Added to the area of the union.
+        partly_nan: SCORED takes the annotation's side of the intersection where the prediction's is NaN.
 
     Returns:
-        (F,), NaN where a coordinate is NaN or both boxes are empty.
+        (F,), NaN where a coordinate (SCORED: a size) is NaN or both boxes are empty.
 
     Source: OTB benchmark (CVPR 2013), overlap score.
 
@@ -72,13 +86,15 @@ def overlap(
         array([0.33333333])
     """
     pixel = 1.0 if arithmetic is OverlapArithmetic.INCLUSIVE else 0.0
+    # MATLAB's and pandas' minimum and maximum skip NaN as fmin and fmax do
+    smaller, larger = (np.fmin, np.fmax) if partly_nan is PartlyNan.SCORED else (np.minimum, np.maximum)
     area = np.ones(predictions.shape[1])
     for axis in (0, 1):
-        far = np.minimum(_far_side(predictions, axis, pixel), _far_side(ground_truth, axis, pixel))
-        far -= np.maximum(predictions[axis], ground_truth[axis])
+        far = smaller(_far_side(predictions, axis, pixel), _far_side(ground_truth, axis, pixel))
+        far -= larger(predictions[axis], ground_truth[axis])
         if pixel:
             far += pixel
-        area *= np.maximum(far, 0.0, out=far)
+        area *= larger(far, 0.0, out=far)
     corners = arithmetic is OverlapArithmetic.CORNERS
     union = _area(predictions, from_corners=corners)
     union += _area(ground_truth, from_corners=corners)
@@ -100,10 +116,13 @@ def _far_side(boxes: FloatArray, axis: int, pixel: float) -> FloatArray:
 def _area(boxes: FloatArray, *, from_corners: bool) -> FloatArray:
     if not from_corners:
         return np.asarray(boxes[2] * boxes[3])
+    return np.asarray(_size(boxes, 0, from_corners=True) * _size(boxes, 1, from_corners=True))
+
+
+def _size(boxes: FloatArray, axis: int, *, from_corners: bool) -> FloatArray:
     # (left + width) - left need not be width in floating point
-    width = (boxes[0] + boxes[2]) - boxes[0]
-    height = (boxes[1] + boxes[3]) - boxes[1]
-    return np.asarray(width * height)
+    size: FloatArray = (boxes[axis] + boxes[axis + 2]) - boxes[axis] if from_corners else boxes[axis + 2]
+    return size
 
 
 def center_error(predictions: FloatArray, ground_truth: FloatArray, rule: ErrorRule) -> FloatArray:
@@ -151,7 +170,7 @@ def normalized_center_error(predictions: FloatArray, ground_truth: FloatArray, r
 def normalized_center(boxes: FloatArray, axis: int, rule: ErrorRule) -> FloatArray:
     """Center of boxes along one axis divided by their size along it, (F,)."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return _center(boxes, axis, rule.center) / _floored(boxes[axis + 2], rule.floor)
+        return _center(boxes, axis, rule.center) / _divisor(boxes, axis, rule)
 
 
 def center(boxes: FloatArray, axis: int, rule: ErrorRule) -> FloatArray:
@@ -160,7 +179,7 @@ def center(boxes: FloatArray, axis: int, rule: ErrorRule) -> FloatArray:
 
 
 def _normalized_offset(predictions: FloatArray, ground_truth: FloatArray, axis: int, rule: ErrorRule) -> FloatArray:
-    size = _floored(ground_truth[axis + 2], rule.floor)
+    size = _divisor(ground_truth, axis, rule)
     offset: FloatArray = _center(predictions, axis, rule.center)
     truth = _center(ground_truth, axis, rule.center)
     if rule.order is Normalization.DIVIDE_THEN_SUBTRACT:
@@ -173,15 +192,18 @@ def _normalized_offset(predictions: FloatArray, ground_truth: FloatArray, axis: 
     return offset
 
 
-def _floored(size: FloatArray, floor: SizeFloor) -> FloatArray:
-    if floor is SizeFloor.AT_LEAST_ONE:
+def _divisor(boxes: FloatArray, axis: int, rule: ErrorRule) -> FloatArray:
+    size = _size(boxes, axis, from_corners=rule.center is Center.CORNERS)
+    if rule.floor is SizeFloor.AT_LEAST_ONE:
         return np.maximum(size, 1.0)
-    if floor is SizeFloor.PLUS_TINY:
+    if rule.floor is SizeFloor.PLUS_TINY:
         return size + 1e-16
     return size
 
 
 def _center(boxes: FloatArray, axis: int, kind: Center) -> FloatArray:
+    if kind is Center.CORNERS:
+        return np.asarray((boxes[axis] + (boxes[axis] + boxes[axis + 2])) / 2.0)
     shift = _CENTER_SHIFT[kind]
     half: FloatArray = boxes[axis + 2] + shift if shift else boxes[axis + 2].copy()
     half *= 0.5

@@ -31,6 +31,7 @@ from evalkit.scoring.conventions import (
     OverlapArithmetic,
     OverlapRange,
     OverlapRule,
+    PartlyNan,
     Passes,
     Protocol,
     Readout,
@@ -73,7 +74,12 @@ PYTRACKING = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=LengthRules(LongResult.CUT, _NONE, ShortResult.PAD_WITH_ZEROS, MissingResult.LEFT_OUT),
-    rows=RowRules(nan_or_negative=BadBox.REFUSE, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.REFUSE,
+        zero_size=BadBox.REPEAT,
+        partly_nan=PartlyNan.AS_NAN,
+        first_frame=FirstFrame.REPLACED,
+    ),
     nan_ground_truth=NanGroundTruth.REFUSE,
     absent_flags=AbsentFlags.IGNORED,
     visibility=Visibility.IGNORED,
@@ -101,7 +107,12 @@ OSTRACK = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=LengthRules(LongResult.CUT, _NONE, ShortResult.PAD_WITH_ZEROS, MissingResult.LEFT_OUT),
-    rows=RowRules(nan_or_negative=BadBox.REFUSE, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.REFUSE,
+        zero_size=BadBox.REPEAT,
+        partly_nan=PartlyNan.AS_NAN,
+        first_frame=FirstFrame.REPLACED,
+    ),
     nan_ground_truth=NanGroundTruth.REFUSE,
     absent_flags=AbsentFlags.IGNORED,
     visibility=Visibility.IGNORED,
@@ -121,7 +132,7 @@ OSTRACK = OpeProtocol(
 
 OTB = OpeProtocol(
     id="otb",
-    version=1,
+    version=2,
     title="OTB one-pass evaluation as in UAV123's own MATLAB benchmark",
     source=sources.OTB,
     benchmarks=frozenset({"uav123", "custom"}),
@@ -129,7 +140,12 @@ OTB = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=_CUT_LONG_REFUSE_SHORT,
-    rows=RowRules(nan_or_negative=BadBox.REPEAT, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.REPEAT,
+        zero_size=BadBox.REPEAT,
+        partly_nan=PartlyNan.SCORED,
+        first_frame=FirstFrame.REPLACED,
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
     visibility=Visibility.IGNORED,
@@ -157,7 +173,12 @@ LASOT_KIT = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=_CUT_LONG_REFUSE_SHORT,
-    rows=RowRules(nan_or_negative=BadBox.REPEAT, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.REPEAT,
+        zero_size=BadBox.REPEAT,
+        partly_nan=PartlyNan.AS_NAN,
+        first_frame=FirstFrame.REPLACED,
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.LEFT_OUT,
     visibility=Visibility.IGNORED,
@@ -185,7 +206,12 @@ TNL2K_KIT = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=_CUT_LONG_REFUSE_SHORT,
-    rows=RowRules(nan_or_negative=BadBox.REPEAT, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.REPEAT,
+        zero_size=BadBox.REPEAT,
+        partly_nan=PartlyNan.AS_NAN,
+        first_frame=FirstFrame.REPLACED,
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.LEFT_OUT,
     visibility=Visibility.IGNORED,
@@ -213,7 +239,12 @@ VISEVENT_KIT = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=_CUT_LONG_REFUSE_SHORT,
-    rows=RowRules(nan_or_negative=BadBox.REPEAT, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.REPEAT,
+        zero_size=BadBox.REPEAT,
+        partly_nan=PartlyNan.AS_NAN,
+        first_frame=FirstFrame.REPLACED,
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.LEFT_OUT,
     visibility=Visibility.IGNORED,
@@ -241,7 +272,12 @@ LASHER_KIT = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=_CUT_LONG_REFUSE_SHORT,
-    rows=RowRules(nan_or_negative=BadBox.REPEAT, zero_size=BadBox.REPEAT, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.REPEAT,
+        zero_size=BadBox.REPEAT,
+        partly_nan=PartlyNan.AS_NAN,
+        first_frame=FirstFrame.REPLACED,
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
     visibility=Visibility.IGNORED,
@@ -269,7 +305,12 @@ PYSOT = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=LengthRules(LongResult.REFUSE, frozenset({"monkey-17"}), ShortResult.REFUSE, MissingResult.LEFT_OUT),
-    rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.AS_PREDICTED),
+    rows=RowRules(
+        nan_or_negative=BadBox.KEEP,
+        zero_size=BadBox.KEEP,
+        partly_nan=PartlyNan.AS_NAN,
+        first_frame=FirstFrame.AS_PREDICTED,
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
     visibility=Visibility.IGNORED,
@@ -293,7 +334,7 @@ PYSOT = OpeProtocol(
 
 GOT10K_TOOLKIT = OpeProtocol(
     id="got10k-toolkit",
-    version=1,
+    version=2,
     title="GOT-10k toolkit, its OTB-like experiments: rows with NaN dropped, no absent flags",
     source=sources.GOT10K_TOOLKIT,
     benchmarks=_ONE_PASS,
@@ -301,7 +342,9 @@ GOT10K_TOOLKIT = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=LengthRules(LongResult.CUT, _NONE, ShortResult.CUT_BOTH, MissingResult.LEFT_OUT),
-    rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, partly_nan=PartlyNan.AS_NAN, first_frame=FirstFrame.REPLACED
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
     visibility=Visibility.IGNORED,
@@ -314,7 +357,7 @@ GOT10K_TOOLKIT = OpeProtocol(
     ),
     success=CurveRule(grids.OVERLAP_PLAIN, Passes.ABOVE, Scorable.NO_NAN, Unscorable.LEFT_OUT),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.NO_NAN, Unscorable.LEFT_OUT),
-    normalized_precision=CurveRule(grids.HUNDREDTHS, Passes.AT_MOST, Scorable.NO_NAN, Unscorable.LEFT_OUT),
+    normalized_precision=CurveRule(grids.HUNDREDTHS_LINSPACE, Passes.AT_MOST, Scorable.NO_NAN, Unscorable.LEFT_OUT),
     aggregate=Aggregate.MEAN_OF_SEQUENCES,
     empty_curve=EmptyCurve.KEPT,
     attribute_minimum=1,
@@ -325,7 +368,9 @@ GOT10K_TOOLKIT_ON_GOT10K = replace(
     GOT10K_TOOLKIT,
     title="GOT-10k toolkit: overlap of all visible frames together, clipped to the image, frame 0 excluded",
     lengths=LengthRules(LongResult.REFUSE, _NONE, ShortResult.REFUSE, MissingResult.LEFT_OUT),
-    rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.EXCLUDED),
+    rows=RowRules(
+        nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, partly_nan=PartlyNan.AS_NAN, first_frame=FirstFrame.EXCLUDED
+    ),
     visibility=Visibility.LEFT_OUT_AT_ZERO,
     bounds=Bounds.MOVED_INSIDE,
     success=CurveRule(grids.OVERLAP_PERCENT, Passes.ABOVE, Scorable.NO_NAN, Unscorable.LEFT_OUT),
@@ -341,7 +386,7 @@ GOT10K_TOOLKIT_ON_GOT10K = replace(
 
 TRACKINGNET_DEVKIT = OpeProtocol(
     id="trackingnet-devkit",
-    version=1,
+    version=2,
     title="TrackingNet development kit: integer boxes, at or above, areas under three curves",
     source=sources.TRACKINGNET_DEVKIT,
     benchmarks=frozenset({"trackingnet", "custom"}),
@@ -349,7 +394,9 @@ TRACKINGNET_DEVKIT = OpeProtocol(
     ground_truth_rounding=Rounding.NEAREST,
     coordinate_shift=0.0,
     lengths=LengthRules(LongResult.CUT, _NONE, ShortResult.PAD_WITH_MISSES, MissingResult.ALL_ZEROS),
-    rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, partly_nan=PartlyNan.SCORED, first_frame=FirstFrame.REPLACED
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
     visibility=Visibility.IGNORED,
@@ -374,7 +421,7 @@ TRACKINGNET_DEVKIT = OpeProtocol(
 
 SWINTRACK = OpeProtocol(
     id="swintrack",
-    version=1,
+    version=2,
     title="SwinTrack trainer: visible frames only, at or above",
     source=sources.SWINTRACK,
     benchmarks=_ONE_PASS,
@@ -382,7 +429,9 @@ SWINTRACK = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=_CUT_LONG_REFUSE_SHORT,
-    rows=RowRules(nan_or_negative=BadBox.MISS, zero_size=BadBox.MISS, first_frame=FirstFrame.REPLACED),
+    rows=RowRules(
+        nan_or_negative=BadBox.MISS, zero_size=BadBox.MISS, partly_nan=PartlyNan.AS_NAN, first_frame=FirstFrame.REPLACED
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.LEFT_OUT,
     visibility=Visibility.IGNORED,
@@ -390,10 +439,12 @@ SWINTRACK = OpeProtocol(
     ground_truths=GroundTruths.FIRST,
     divisor=Divisor.FRAMES_SCORED,
     overlap=OverlapRule(OverlapArithmetic.CORNERS, 0.0, OverlapRange.PLAIN, ZeroOverlap.MISS),
-    errors=ErrorRule(center=Center.HALF_SIZE, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
+    errors=ErrorRule(center=Center.CORNERS, order=Normalization.DIVIDE_THEN_SUBTRACT, floor=SizeFloor.NONE),
     success=CurveRule(grids.OVERLAP_PLAIN, Passes.AT_LEAST, Scorable.POSITIVE_SIZE, Unscorable.LEFT_OUT),
     precision=CurveRule(grids.PIXELS, Passes.AT_MOST, Scorable.POSITIVE_SIZE, Unscorable.LEFT_OUT),
-    normalized_precision=CurveRule(grids.HUNDREDTHS, Passes.AT_MOST, Scorable.POSITIVE_SIZE, Unscorable.LEFT_OUT),
+    normalized_precision=CurveRule(
+        grids.HUNDREDTHS_LINSPACE, Passes.AT_MOST, Scorable.POSITIVE_SIZE, Unscorable.LEFT_OUT
+    ),
     aggregate=Aggregate.MEAN_OF_SEQUENCES,
     empty_curve=EmptyCurve.KEPT,
     attribute_minimum=1,
@@ -402,7 +453,7 @@ SWINTRACK = OpeProtocol(
 
 RGBT_TOOLKIT = OpeProtocol(
     id="rgbt-toolkit",
-    version=1,
+    version=2,
     title="RGBT234: maximum precision and success rate over both annotations",
     source=sources.RGBT_TOOLKIT,
     benchmarks=frozenset({"rgbt234", "lasher"}),
@@ -410,7 +461,12 @@ RGBT_TOOLKIT = OpeProtocol(
     ground_truth_rounding=Rounding.NONE,
     coordinate_shift=0.0,
     lengths=_CUT_LONG_REFUSE_SHORT,
-    rows=RowRules(nan_or_negative=BadBox.KEEP, zero_size=BadBox.KEEP, first_frame=FirstFrame.AS_PREDICTED),
+    rows=RowRules(
+        nan_or_negative=BadBox.KEEP,
+        zero_size=BadBox.KEEP,
+        partly_nan=PartlyNan.AS_NAN,
+        first_frame=FirstFrame.AS_PREDICTED,
+    ),
     nan_ground_truth=NanGroundTruth.UNSCORABLE,
     absent_flags=AbsentFlags.IGNORED,
     visibility=Visibility.IGNORED,
@@ -456,12 +512,12 @@ VOT_LONGTERM_05 = LongTermProtocol(
 
 VOT_LONGTERM_09 = LongTermProtocol(
     id="vot-longterm-0.9",
-    version=1,
+    version=2,
     title="VOT long-term precision, recall, F as in vot-toolkit 0.8 and 0.9",
     source=sources.VOT_LONGTERM_09,
     benchmarks=frozenset({"depthtrack"}),
     resolution=100,
-    special_overlap=SpecialOverlap.ONE,
+    special_overlap=SpecialOverlap.BOUNDS_AT_ORIGIN,
     degenerate_union=DegenerateUnion.ONE,
     first_frame=FirstFrame.AS_PREDICTED,
     lengths=_CUT_LONG_REFUSE_SHORT,

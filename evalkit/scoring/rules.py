@@ -193,6 +193,7 @@ OPE_RULES: tuple[Rule, ...] = (
     _field("added to all coordinates", "coordinate_shift"),
     _field("predicted rows with NaN or negative size are", "rows.nan_or_negative"),
     _field("predicted rows of zero size are", "rows.zero_size"),
+    _field("predicted rows with NaN in part are", "rows.partly_nan"),
     _field("frame 0 is", "rows.first_frame", FirstFrame.EXCLUDED),
     _field("annotated rows with NaN are", "nan_ground_truth"),
     _field("absent flags", "absent_flags"),
@@ -217,8 +218,8 @@ OPE_RULES: tuple[Rule, ...] = (
 )
 
 LONG_TERM_RULES: tuple[Rule, ...] = (
-    _field("overlap of `lost` with an absent target", "special_overlap", *SpecialOverlap),
-    _field("boxes that together are a line or a point", "degenerate_union", *DegenerateUnion),
+    _field("overlap of `lost` or of an absent target", "special_overlap", *SpecialOverlap),
+    _field("overlap of boxes that together are a line or a point", "degenerate_union", *DegenerateUnion),
     _field("frame 0 is", "first_frame", FirstFrame.INITIALIZATION),
     _field("number of confidence thresholds", "resolution"),
     _field("confidence where there is none", "missing_confidence"),

@@ -69,10 +69,10 @@ LASHER_KIT = Source(
     "its functions under GNU Octave 7.3 and the published PR, NPR, SR of 7 trackers: 1e-6, all printed digits",
 )
 RGBT_TOOLKIT = Source(
-    "PyPI rgbt (RGBT234's maximum precision and success rate)",
+    "PyPI rgbt (RGBT234's maximum precision and success rate); thresholds as MATLAB's 0:0.05:1 in the authors' program",
     "1.0.1",
     "MPR and MSR",
-    "double-precision values: 1e-6; the package itself: 5e-4 (it works in single precision)",
+    "double-precision values: 1e-6; the package itself, with numpy's thresholds in single precision: 5e-4",
 )
 VOT_LONGTERM_05 = Source(
     "vot-toolkit, stack votrgbd2021",
