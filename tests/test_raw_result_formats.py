@@ -145,6 +145,15 @@ def test_a_lone_tracker_takes_the_name_given(tmp_path):
     assert results.tracker == "mine"
 
 
+def test_class_folders_are_lasots_alone(tmp_path):
+    name = "T-6SBApMCsw_0"
+    files = {f"{tracker}/{name}.txt": text(BOXES["car-1"]) for tracker in ("T", "U")}
+    found = read_results(write(tmp_path / "x", files), names=[name], benchmark="trackingnet")
+    assert [results.tracker for results in found] == ["T", "U"]
+    (lasot,) = read(write(tmp_path / "y", {"KCF/car/car-1.txt": text(BOXES["car-1"])}))
+    assert lasot.tracker == "KCF"
+
+
 def test_repetitions_of_the_got10k_toolkit_with_times_in_columns(tmp_path):
     files = {}
     for name, boxes in BOXES.items():

@@ -167,8 +167,8 @@ class Recognizer:
             folders.pop()
         if folders and folders[-1] in _EXPERIMENTS:
             folders.pop()
-        if folders and folders[-1] == sequence.rpartition("-")[0]:
-            folders.pop()
+        if self.benchmark == "lasot" and folders and folders[-1] == sequence.rpartition("-")[0]:
+            folders.pop()  # LaSOT keeps airplane-1 in airplane/; elsewhere "-" is a letter as any other
         if "test_metrics" in folders:
             del folders[folders.index("test_metrics") :]
         kept = [folder for folder in folders if _plain_name(folder) not in self._folders]
