@@ -21,6 +21,7 @@ from evalkit.published import (
 )
 from evalkit.report.compare import Verdict
 from evalkit.report.metrics import METRICS
+from trackers import CATALOG
 
 VALUES = load_published()
 OURS = {**BENCHMARKS, **EXTRA_BENCHMARKS}
@@ -166,3 +167,10 @@ def test_the_documentation_shows_what_is_there():
     text = path.read_text(encoding="utf-8")
     assert all(f"| {doubt.value} |" in text for doubt in Doubt)
     assert all(f"| {verdict.value} |" in text for verdict in Verdict)
+
+
+def test_srft_is_introduced_with_both_titles_of_its_paper():
+    path = Path(__file__).resolve().parents[1] / "docs" / "trackers.md"
+    for text in (path.read_text(encoding="utf-8"), CATALOG["srft-rgbe-256"].reference):
+        assert "Significance-Regularized" in text
+        assert "Sensitivity-regularized" in text

@@ -18,7 +18,10 @@ _PAIRS = {
 _OSTRACK = "Ye et al., Joint Feature Learning and Relation Modeling for Tracking, ECCV 2022"
 _SWINTRACK = "Lin et al., SwinTrack: A Simple and Strong Baseline for Transformer Tracking, arXiv 2112.00995v1"
 _UPVPT = "Partial fine-tuning by unifying pretrain-finetuning and visual prompt tuning (UPVPT), MMAsia 2023"
-_SRFT = "SRFT, arXiv 2508.17488 (program: SRTrack)"
+_SRFT = (
+    "SRFT: Chen et al., Optimizing Multi-Modality Trackers via Significance-Regularized (v2: Sensitivity-regularized) "
+    "Tuning, arXiv 2508.17488 (program: SRTrack)"
+)
 _VIPT = "Zhu et al., Visual Prompt Multi-Modal Tracking, CVPR 2023"
 
 _UNPUBLISHED = (
