@@ -9,8 +9,11 @@ import pytest
 
 from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError
 from evalkit.sequences import Frame, Trajectory
+from evalkit.tracking import waiting
 from evalkit.tracking.interface import Predictions, TrackerInfo
 from evalkit.tracking.loop import Job, LoopSettings, run_jobs
+from evalkit.tracking.source import JobFeed
+from evalkit.tracking.threads import DaemonPool
 
 
 @dataclass
@@ -209,12 +212,96 @@ def test_a_timeout_error_raised_by_the_tracker_itself_is_its_own_failure():
 
 
 def test_a_sink_that_cannot_write_ends_the_run():
-    class Full(Memory):
-        def finished(self, job, trajectory):
-            raise StoreError("No space left on device")
-
     with pytest.raises(StoreError, match="No space left"):
         run_jobs(Walk(), jobs(LENGTHS), Full(), LoopSettings(capacity=2))
+
+
+class Full(Memory):
+    def finished(self, job, trajectory):
+        raise StoreError("No space left on device")
+
+
+def test_a_failed_write_ends_a_loop_that_waits_for_further_work():
+    feed = JobFeed()
+    feed.push(jobs([3]))  # and it is never closed
+    caught = DaemonPool(1).submit(run_jobs, Walk(), feed, Full(), LoopSettings()).exception(timeout=60)
+    assert "No space left" in str(caught)
+
+
+def test_a_failed_write_is_told_while_a_long_step_is_under_way():
+    told = threading.Event()
+
+    class Long(Walk):
+        def track(self, states, inputs):
+            if len(self.batches) == 5:
+                assert told.wait(60)
+            return super().track(states, inputs)
+
+    notes = []
+    with pytest.raises(StoreError, match="No space left"):
+        run_jobs(
+            Long(),
+            jobs([3, 9]),
+            Full(),
+            LoopSettings(capacity=2),
+            on_note=lambda text: told.set() or notes.append(text),
+        )
+    assert notes[0] == "a result cannot be stored, the run ends: No space left on device"
+
+
+def test_a_disk_that_does_not_answer_ends_the_run_and_a_slow_one_does_not(monkeypatch):
+    beats = threading.Semaphore(0)
+
+    class Slow(Memory):
+        def finished(self, job, trajectory):
+            for _ in range(3):
+                assert beats.acquire(timeout=60)
+            super().finished(job, trajectory)
+
+    monkeypatch.setattr(waiting, "TICK", 0.01)
+    memory = Slow()
+    run_jobs(Walk(), jobs([1]), memory, LoopSettings(), on_beat=beats.release)
+    assert list(memory.results) == ["s0"]
+    monkeypatch.setattr(waiting, "WRITE_SECONDS", 0.05)
+    with pytest.raises(StoreError, match="did not take a result"):
+        run_jobs(Walk(), jobs([1, 2]), Slow(), LoopSettings())
+
+
+def test_a_loop_beats_before_whatever_it_waits_for_and_not_while_it_stands_still():
+    beats = []
+
+    class Stuck(Walk):
+        def initialize(self, frames, boxes):
+            self.seen = len(beats)
+            return super().initialize(frames, boxes)
+
+        def track(self, states, inputs):
+            assert len(beats) > self.seen
+            self.seen = len(beats)
+            if len(self.batches) == 4:
+                threading.Event().wait(60)
+            return super().track(states, inputs)
+
+    tracker = Stuck()
+    with pytest.raises(TrackerError, match="did not return"):
+        run_jobs(tracker, jobs([9]), Memory(), LoopSettings(timeout=0.2), on_beat=lambda: beats.append(0))
+    assert len(tracker.batches) == 4
+    assert len(beats) <= tracker.seen + 1  # the wait itself
+
+
+def test_a_tracker_that_limits_its_streams_itself_is_told_the_limit_and_called_without_a_detour():
+    class Own(Walk):
+        def limit_calls(self, seconds, on_beat):
+            self.limit = seconds
+
+        def track(self, states, inputs):
+            assert threading.current_thread() is threading.main_thread()
+            return super().track(states, inputs)
+
+    tracker = Own()
+    memory, _ = run(tracker, jobs([4]), timeout=7.0)
+    assert tracker.limit == 7.0
+    assert not memory.errors
 
 
 def test_what_is_finished_is_written_when_the_user_stops():

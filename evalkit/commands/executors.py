@@ -131,12 +131,13 @@ def loop_settings(app: App, asked: ExecutorOptions, device: str, *, share: int) 
     """Settings of one of ``share`` slot loops on a machine."""
     cores = max(1, usable_cores() // share)
     capacity, grow = _capacity(asked, device, cores)
+    own = asked.tracker not in app.catalog
     return LoopSettings(
         capacity=capacity,
         decoders=asked.decoders or cores,
         workers=cores,
         lookahead_bytes=max(LEAST_FRAME_MEMORY, (asked.frame_memory << 20) // share),
-        timeout=asked.timeout if is_network(app, asked.tracker) else None,
+        timeout=asked.timeout if own or is_network(app, asked.tracker) else None,  # the others are known to return
         read_timeout=asked.timeout,
         grow=grow,
         waves=None if asked.waves == "auto" else int(asked.waves),

@@ -116,14 +116,23 @@ class FramesAhead:
         budget: Memory.
         stage: Counts the decoding.
         timeout: Seconds for one image, None = no limit.
+        on_beat: Called before every wait for an image.
     """
 
-    def __init__(self, decoders: DaemonPool, budget: Budget, stage: Stage, timeout: float | None) -> None:
+    def __init__(
+        self,
+        decoders: DaemonPool,
+        budget: Budget,
+        stage: Stage,
+        timeout: float | None,
+        on_beat: cabc.Callable[[], None] = lambda: None,
+    ) -> None:
         self.budget = budget
         self.largest = 0
         self._decoders = decoders
         self._stage = stage
         self._timeout = timeout
+        self._on_beat = on_beat
 
     def open(self, frames: FrameSource, length: int) -> Reader:
         """Start a stream; its first frame is read ahead if there is room."""
@@ -192,6 +201,7 @@ class FramesAhead:
 
     def _wait(self, future: Future[Timed[Frame]]) -> Timed[Frame]:
         while True:
+            self._on_beat()
             try:
                 return future.result(self._timeout)
             except TimeoutError:

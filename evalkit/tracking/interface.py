@@ -128,6 +128,20 @@ class DeviceTracker(Protocol):
         ...
 
 
+@runtime_checkable
+class LimitedTracker(Protocol):
+    """A tracker that calls its streams one by one and itself ends a stream whose call hangs; the others go on."""
+
+    def limit_calls(self, seconds: float | None, on_beat: cabc.Callable[[], None]) -> None:
+        """Take the limit.
+
+        Args:
+            seconds: For one call of one stream; None = as it is.
+            on_beat: To be called before every wait for a stream's call.
+        """
+        ...
+
+
 class SimpleTracker(Protocol):
     """What a user writes: one object per stream.
 

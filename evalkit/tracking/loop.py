@@ -7,26 +7,27 @@ its own state alone.
 
 import collections
 import collections.abc as cabc
+import dataclasses
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame, Trajectory
 from evalkit.tracking.ahead import Budget, FramesAhead, Reader, frame_bytes
-from evalkit.tracking.interface import DeviceTracker, Tracker
+from evalkit.tracking.interface import DeviceTracker, LimitedTracker, Tracker
 from evalkit.tracking.source import Job, JobList, JobSource
 from evalkit.tracking.streams import Batch, Stream, Wave, checked, initialized
 from evalkit.tracking.threads import DaemonPool
 from evalkit.tracking.timing import LoopTiming, Timed, timed
 from evalkit.tracking.tuning import GrowingCapacity, Step, WaveChooser, fixed, is_out_of_memory
+from evalkit.tracking.waiting import HangingError, Writes, call_here, limited
 
 __all__ = ["Job", "JobList", "JobSource", "LoopSettings", "LoopTiming", "Sink", "run_jobs"]
 
-P = ParamSpec("P")
 R = TypeVar("R")
 COMING = 2
 """Sequences whose first frame is read before a slot is free."""
@@ -55,8 +56,8 @@ class LoopSettings:
         decoders: Threads that read and decode images.
         workers: Threads that call ``prepare``.
         lookahead_bytes: Memory for decoded frames, all streams together; see :mod:`evalkit.tracking.ahead`.
-        timeout: Seconds after which a call of the tracker counts as hanging; None = no limit, and the tracker is
-            called without the detour over a thread.
+        timeout: Seconds after which a call of the tracker counts as hanging, of a :class:`LimitedTracker` each stream's
+            own call; None = no limit, and the tracker is called without the detour over a thread.
         read_timeout: The same for reading one image.
         grow: Begin with ``capacity`` and find a better one from measured times and the device's memory.
         waves: 1, 2, or None = measure which is faster.
@@ -83,6 +84,7 @@ def run_jobs(
     on_frames: cabc.Callable[[int], None] = lambda _: None,
     *,
     on_note: cabc.Callable[[str], None] = lambda _: None,
+    on_beat: cabc.Callable[[], None] = lambda: None,
     timing: LoopTiming | None = None,
 ) -> LoopTiming:
     """Track all jobs, longest first.
@@ -93,7 +95,9 @@ def run_jobs(
         sink: Receives each job's trajectory or error.
         settings: Capacity, threads, limits.
         on_frames: Called after each round with the number of frames done in it.
-        on_note: Called with what the user should know (a reduced capacity).
+        on_note: Called with what the user should know (a reduced capacity); from several threads.
+        on_beat: Called before everything that the loop waits for, each of which has a time limit; from several threads.
+            A loop that stands still does not call it.
         timing: Counters to fill, for callers that look at them while the loop runs.
 
     Returns:
@@ -110,8 +114,14 @@ def run_jobs(
         DaemonPool(1, "write") as writer,
     ):
         timing = LoopTiming() if timing is None else timing
-        ahead = FramesAhead(decoders, Budget(settings.lookahead_bytes), timing.decode, settings.read_timeout)
-        loop = _Loop(tracker, source, sink, settings, on_frames, on_note, ahead, croppers, device, writer, timing)
+        if isinstance(tracker, LimitedTracker):
+            tracker.limit_calls(settings.timeout, on_beat)
+            settings = dataclasses.replace(settings, timeout=None)
+        ahead = FramesAhead(decoders, Budget(settings.lookahead_bytes), timing.decode, settings.read_timeout, on_beat)
+        writes = Writes(writer, timing, on_note, on_beat)
+        loop = _Loop(
+            tracker, source, sink, settings, on_frames, on_note, on_beat, ahead, croppers, device, writes, timing
+        )
         return loop.run()
 
 
@@ -123,14 +133,14 @@ class _Loop:
     settings: LoopSettings
     on_frames: cabc.Callable[[int], None]
     on_note: cabc.Callable[[str], None]
+    on_beat: cabc.Callable[[], None]
     ahead: FramesAhead
     croppers: DaemonPool
     device: DaemonPool
-    writer: DaemonPool
+    writes: Writes
     timing: LoopTiming
     waves: list[Wave] = field(init=False)
     coming: collections.deque[Stream] = field(default_factory=collections.deque)
-    writes: collections.deque[Future[Timed[None]]] = field(default_factory=collections.deque)
     growing: GrowingCapacity = field(init=False)
     chooser: WaveChooser = field(init=False)
     largest_batch: int = field(init=False)
@@ -156,14 +166,11 @@ class _Loop:
             while not self.source.stopped and self._round():
                 self.timing.total = time.perf_counter() - start
         finally:  # also after Ctrl-C: what is finished must reach the disk
-            problems = [write.exception() for write in self.writes]
+            problem = self.writes.finish()
             self.timing.total, self.timing.cpu = time.perf_counter() - start, time.process_time() - cpu
             self._note_inside()
-        for problem in problems:
-            if problem is not None:
-                raise problem
-        for write in self.writes:
-            self.timing.write.add(write.result())
+        if problem is not None:
+            raise problem
         return self.timing
 
     def _round(self) -> bool:
@@ -175,7 +182,7 @@ class _Loop:
             self._collect(wave)
             self._refill(wave)
             self._launch(wave)
-        self._check_writes(wait=len(self.writes) > 2 * self.capacity)
+        self.writes.check(wait=len(self.writes) > 2 * self.capacity)
         timing.steps += any(wave.batches for wave in self.waves)
         if full and self.live() == self.capacity:
             spent = (now - then for now, then in zip(self._clocks(), before, strict=True))
@@ -189,6 +196,7 @@ class _Loop:
 
     def _wait_for_work(self) -> bool:
         """Nothing is left in the slots: wait until a sequence comes; False if none will."""
+        self.writes.check(wait=True)  # nobody would look at one that fails while the loop sleeps
         begin = time.perf_counter()
         if not self.coming and (job := self.source.take(wait=True)) is not None:
             self.coming.append(self._opened(job))
@@ -238,7 +246,7 @@ class _Loop:
         boxes = np.array([stream.job.initial_box for stream, _ in started], dtype=np.float64)
         try:
             states = self._on_device(initialized, self.tracker, [frame for _, frame in started], boxes)
-        except _Hanging:
+        except HangingError:
             raise self._hanging("initialize") from None
         except Exception as problem:  # noqa: BLE001 - isolation: one stream's failure must not stop the others
             return self._initialize_apart(started, problem)
@@ -275,7 +283,8 @@ class _Loop:
             streams, inputs = [stream for stream, _ in part], [given for _, given in part]
             states = [stream.state for stream in streams]
             called = time.perf_counter()
-            submit = _call if self._inline else self.device.submit
+            self.on_beat()
+            submit = call_here if self._inline else self.device.submit
             answer = submit(timed, self.tracker.track, states, inputs)
             self.timing.wait_device += time.perf_counter() - called
             wave.batches.append(Batch(streams, inputs, answer, begin))
@@ -288,15 +297,15 @@ class _Loop:
             frame = self._next_frame(stream, self._following(wave, position))
             if frame is not None:
                 self.ahead.budget.begin_crop()
-                submit = _call if inline else self.croppers.submit
+                submit = call_here if inline else self.croppers.submit
                 pending.append((stream, submit(self._crop, stream.state, frame)))
             del frame
         begin = time.perf_counter()
         inputs = []
         for stream, future in pending:
             try:
-                inputs.append((stream, self.timing.crop.add(_result(future, self.settings.timeout))))
-            except _Hanging:
+                inputs.append((stream, self.timing.crop.add(self._result(future))))
+            except HangingError:
                 raise self._hanging("prepare") from None
             except Exception as problem:  # noqa: BLE001 - isolation
                 self._fail(stream, problem)
@@ -322,9 +331,9 @@ class _Loop:
     def _keep(self, batch: Batch) -> None:
         streams = batch.streams
         try:
-            predictions = self.timing.device.add(_result(batch.answer, self.settings.timeout))
+            predictions = self.timing.device.add(self._result(batch.answer))
             boxes, confidence = checked(predictions, len(streams))
-        except _Hanging:
+        except HangingError:
             raise self._hanging("track") from None
         except Exception as problem:  # noqa: BLE001 - isolation
             self._track_apart(batch, problem)
@@ -425,10 +434,15 @@ class _Loop:
         begin = time.perf_counter()
         try:
             if self._inline:
+                self.on_beat()
                 return self.timing.device.add(timed(call, *args))
-            return self.timing.device.add(_result(self.device.submit(timed, call, *args), self.settings.timeout))
+            return self.timing.device.add(self._result(self.device.submit(timed, call, *args)))
         finally:
             self.timing.wait_device += time.perf_counter() - begin
+
+    def _result(self, future: Future[R]) -> R:
+        self.on_beat()
+        return limited(future, self.settings.timeout)
 
     def _hanging(self, what: str) -> TrackerError:
         names = ", ".join(stream.job.name for wave in self.waves for stream in wave.streams) or "the first sequences"
@@ -443,19 +457,13 @@ class _Loop:
         for wave in self.waves:
             if stream in wave.streams:
                 wave.streams.remove(stream)
-        self.writes.append(self.writer.submit(timed, self.sink.failed, stream.job, problem))
+        self.writes.submit(self.sink.failed, stream.job, problem)
 
     def _retire(self, wave: Wave) -> None:
         for stream in [stream for stream in wave.streams if stream.done]:
             wave.streams.remove(stream)
             result = Trajectory(stream.boxes, stream.confidence, stream.seconds)
-            self.writes.append(self.writer.submit(timed, self.sink.finished, stream.job, result))
-
-    def _check_writes(self, *, wait: bool) -> None:
-        begin = time.perf_counter()
-        while self.writes and (wait or self.writes[0].done()):
-            self.timing.write.add(self.writes.popleft().result())
-        self.timing.wait_write += time.perf_counter() - begin
+            self.writes.submit(self.sink.finished, stream.job, result)
 
     def _count(self, frames: int) -> None:
         self.timing.frames += frames
@@ -464,25 +472,3 @@ class _Loop:
         self.timing.peak_frame_bytes = self.ahead.budget.peak
         if isinstance(self.tracker, DeviceTracker):
             self.timing.inside = dict(self.tracker.stage_seconds())
-
-
-class _Hanging(Exception):  # noqa: N818 - a signal inside this module, not an error that anyone sees
-    """A call did not return in time."""
-
-
-def _result(future: Future[R], timeout: float | None) -> R:
-    try:
-        return future.result(timeout)
-    except TimeoutError:
-        if future.done():  # the call itself raised a TimeoutError
-            raise
-        raise _Hanging from None
-
-
-def _call(function: cabc.Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-    future: Future[R] = Future()
-    try:
-        future.set_result(function(*args, **kwargs))
-    except Exception as problem:  # noqa: BLE001 - same boundary as a pool's thread
-        future.set_exception(problem)
-    return future

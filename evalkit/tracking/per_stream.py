@@ -79,6 +79,12 @@ class _PerStream:
         self._timeout = timeout
         self._with_aux = bool(info.modalities - {Modality.RGB})
         self._pool: DaemonPool | None = None
+        self._on_beat: cabc.Callable[[], None] = lambda: None
+
+    def limit_calls(self, seconds: float | None, on_beat: cabc.Callable[[], None]) -> None:
+        """See :class:`~evalkit.tracking.interface.LimitedTracker`."""
+        self._timeout = self._timeout if seconds is None else seconds
+        self._on_beat = on_beat
 
     def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[Stream]:
         """Make and start one object per stream.
@@ -148,6 +154,7 @@ class _PerStream:
     def _collect(self, pool: DaemonPool, future: Future[Any]) -> Any:
         # The queue is first in, first out: when a call's turn to be collected comes, all before it have ended or
         # were given up and replaced, so it runs by now and gets its full time.
+        self._on_beat()
         try:
             return future.result(timeout=self._timeout)
         except TimeoutError:  # of result() alone: what the call raises is a _Failure
