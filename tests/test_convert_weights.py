@@ -37,6 +37,20 @@ def test_the_new_file_is_named_on_stdout(program, source, tmp_path, capsys):
         assert file.metadata() == document["metadata"]
 
 
+def test_one_of_several_networks_is_chosen_by_its_entry(program, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("trackers.common.build.definition", small)
+    states = {name: state_of(small("ostrack-256"), seed) for seed, name in enumerate(["net", "net_ema"])}
+    torch.save(states, tmp_path / "both.pth")
+    arguments = (tmp_path / "both.pth", tmp_path / "one.safetensors", "--tracker", "ostrack-256")
+    assert program(*arguments) == 1
+    assert "several networks: net, net_ema" in capsys.readouterr().err
+    assert program(*arguments, "--entry", "net_ema") == 0
+    with safe_open(tmp_path / "one.safetensors", framework="pt") as file:
+        assert file.metadata()["evalkit.entry"] == "net_ema"
+        name = "backbone.pos_embed_x"
+        assert torch.equal(file.get_tensor(name), states["net_ema"][name])
+
+
 def test_errors_are_explained_without_a_traceback(program, source, tmp_path, capsys):
     target = tmp_path / "tiny.safetensors"
     assert program(tmp_path / "nowhere.pth", target, "--tracker", "swintrack-tiny") == 1

@@ -172,6 +172,79 @@ def test_another_programs_checkpoint_is_refused_by_its_network_type(tmp_path):
         read("ostrack-256", tmp_path / "file.pth")
 
 
+@pytest.mark.parametrize("prefix", ["module.", "module.module."])
+def test_a_network_saved_in_its_wrapper_for_several_devices_is_understood(prefix, tmp_path):
+    state = state_of(small("ostrack-256"), 5)
+    wrapped = {prefix + name: tensor for name, tensor in state.items()}
+    torch.save({"net_type": "DistributedDataParallel", "net": wrapped}, tmp_path / "file.pth")
+    found = read("ostrack-256", tmp_path / "file.pth")
+    assert all(torch.equal(found.state[name], state[name]) for name in state)
+
+
+def test_entries_are_compared_whatever_the_network_is_called(tmp_path):
+    state = state_of(small("ostrack-256"))
+    del state["backbone.norm.bias"]
+    torch.save({"net_type": "DistributedDataParallel", "net": state}, tmp_path / "file.pth")
+    with pytest.raises(WeightsError) as caught:
+        read("ostrack-256", tmp_path / "file.pth")
+    assert "1 missing: backbone.norm.bias. The file calls its network 'DistributedDataParallel'." in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (lambda state: {"net_ema": state}, "net_ema"),
+        (lambda state: {"ema": {"decay": 0.99, "shadow": state}}, "ema.shadow"),
+        (lambda state: {"teacher": state}, "teacher"),
+        (lambda state: {"model_EMA": {"other.name": torch.zeros(1)}}, "model_EMA"),
+    ],
+)
+def test_averaged_weights_beside_the_last_ones_must_be_chosen(place, name, tmp_path):
+    last, averaged = state_of(small("ostrack-256"), 1), state_of(small("ostrack-256"), 2)
+    torch.save({"net": last, **place(averaged), "optimizer": {}}, tmp_path / "file.pth")
+    with pytest.raises(WeightsError) as caught:
+        read("ostrack-256", tmp_path / "file.pth")
+    assert f"holds several networks: net, {name}." in str(caught.value)
+    assert "convert-weights file.pth NEW.safetensors --entry net`" in str(caught.value)
+    made = small("ostrack-256")
+    for entry, state in (("net", last), (name, averaged)):
+        if entry == "model_EMA":
+            continue
+        found = read_weights("ostrack-256", made.origin, made.skeleton, tmp_path / "file.pth", entry=entry)
+        assert all(torch.equal(found.state[one], state[one]) for one in state)
+        assert found.facts["entry"] == entry
+
+
+def test_averaged_weights_alone_must_be_chosen_too(tmp_path):
+    torch.save({"epoch": 1, "state_dict_ema": state_of(small("ostrack-256"))}, tmp_path / "file.pth")
+    with pytest.raises(WeightsError, match=r"holds several networks: state_dict_ema\."):
+        read("ostrack-256", tmp_path / "file.pth")
+
+
+def test_an_entry_that_is_not_there_is_named(tmp_path):
+    made = small("ostrack-256")
+    torch.save({"net": state_of(made)}, tmp_path / "file.pth")
+    with pytest.raises(WeightsError, match="no network under 'ema'; found: net"):
+        read_weights("ostrack-256", made.origin, made.skeleton, tmp_path / "file.pth", entry="ema")
+
+
+def test_tensors_that_share_a_record_become_independent(tmp_path, monkeypatch):
+    monkeypatch.setattr("trackers.common.build.definition", small)
+    state = state_of(small("ostrack-256"))
+    state["backbone.norm.bias"] = state["backbone.norm.weight"]
+    torch.save({"net": state}, tmp_path / "tied.pth")
+    found = read("ostrack-256", tmp_path / "tied.pth").state
+    assert found["backbone.norm.bias"].data_ptr() != found["backbone.norm.weight"].data_ptr()
+    assert convert("ostrack-256", tmp_path / "tied.pth", tmp_path / "tied.safetensors")
+
+
+def test_a_message_repeats_little_of_what_a_stranger_wrote(tmp_path):
+    torch.save({"net": {"x" * 100_000: torch.zeros(1)}, "net_type": "y" * 100_000}, tmp_path / "file.pth")
+    with pytest.raises(WeightsError) as caught:
+        read("ostrack-256", tmp_path / "file.pth")
+    assert len(str(caught.value)) < 2000
+
+
 def test_the_later_swintrack_weights_are_refused(tmp_path):
     state = state_of(small("swintrack-tiny")) | {"motion_token.embedding": torch.zeros(3)}
     torch.save({"version": 2, "model": state}, tmp_path / "checkpoint.pth")

@@ -11,6 +11,7 @@ from evalkit.errors import TrackerError, unknown_name
 EPILOG = """\b
 Examples:
   evalkit convert-weights OSTrack_ep0300.pth.tar ostrack-256.safetensors --tracker ostrack-256
+  evalkit convert-weights checkpoint.pth averaged.safetensors --tracker ostrack-256 --entry net_ema
   evalkit run-benchmark lasot --tracker ostrack-256 --weights ostrack-256.safetensors
 """
 
@@ -19,10 +20,13 @@ Examples:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("destination", type=click.Path(path_type=Path))
 @click.option("--tracker", required=True, help="Whose weights they are; see `evalkit list trackers`.")
+@click.option("--entry", help="Which of the file's networks, where it holds several (averaged ones, say).")
 @json_option
 @common_options
 @click.pass_obj
-def convert_weights(app: App, source: Path, destination: Path, tracker: str, as_json: bool) -> None:
+def convert_weights(  # noqa: PLR0917 - one parameter per option
+    app: App, source: Path, destination: Path, tracker: str, entry: str | None, as_json: bool
+) -> None:
     """Rewrite the authors' checkpoint SOURCE as DESTINATION (*.safetensors).
 
     No code from the file is run; every entry is compared with the network. The new file holds the same numbers, the
@@ -35,7 +39,7 @@ def convert_weights(app: App, source: Path, destination: Path, tracker: str, as_
         able = ", ".join(name for name, entry in app.catalog.items() if entry.converter)
         raise TrackerError(f"tracker {tracker} has no checkpoint to convert; those that have: {able}.")
     module, _, function = converter.partition(":")
-    metadata = getattr(importlib.import_module(module), function)(tracker, source, destination)
+    metadata = getattr(importlib.import_module(module), function)(tracker, source, destination, entry)
     if as_json:
         print_json({"file": str(destination), "tracker": tracker, "metadata": metadata})
     else:

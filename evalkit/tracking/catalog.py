@@ -32,7 +32,7 @@ class TrackerEntry:
         multiply_adds: Of one frame, None where not applicable.
         input_sizes: Template and search side in pixels, empty where not applicable.
         benchmark: Benchmark for which its weights are meant, None = any.
-        converter: "module:function" of a function ``(tracker name, source, destination) -> dict`` that rewrites the
+        converter: "module:function" of a function ``(name, source, destination, entry) -> dict`` that rewrites the
             authors' checkpoint as safetensors and returns what the new file says of its origin; None if there is none.
     """
 

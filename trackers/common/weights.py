@@ -3,9 +3,11 @@
 One named converter per origin; loading is strict, and every entry of file and network is accounted for.
 """
 
+import collections
 import collections.abc as cabc
 import importlib.metadata
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from torch import Tensor, nn
 from evalkit.errors import unknown_name
 from evalkit.tracking.catalog import hash_files
 from evalkit.tracking.interface import TrackerOptions
-from trackers.common.checkpoint import WeightsError, read_checkpoint
+from trackers.common.checkpoint import SHOWN, WeightsError, read_checkpoint
 from trackers.learned import LEARNED
 
 Shapes = cabc.Mapping[str, tuple[int, ...]]
@@ -26,6 +28,7 @@ Skeleton = cabc.Callable[[Shapes | None], nn.Module]
 RANDOM = "random"
 LISTED = 5
 METADATA = "evalkit."
+WRAPPED = "module."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +73,15 @@ def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: Tracker
     return read_weights(tracker, origin, skeleton, Path(options.weights))
 
 
-def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path) -> Weights:
+def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path, *, entry: str | None = None) -> Weights:
     """Read a file, convert it by its origin, and match it with the network.
+
+    Args:
+        tracker: Name in the catalogue, for messages.
+        origin: Key of :data:`ORIGINS`.
+        skeleton: Builds the network without memory, given the shapes in the file.
+        path: The file.
+        entry: Which of the file's networks, where it holds several; None = the usual one, if it is the only one.
 
     Raises:
         WeightsError: See :func:`load_weights`.
@@ -80,12 +90,15 @@ def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path) -> W
         what = "is a folder" if path.is_dir() else "does not exist"
         raise WeightsError(f"{path}: {what}. Tracker {tracker} needs {LEARNED[tracker].weights}.")
     if path.suffix == ".safetensors":
+        if entry is not None:
+            raise WeightsError(f"{path}: a safetensors file holds one network; leave --entry out.")
         state, facts = _read_safetensors(path)
     else:
-        state, facts = ORIGINS[origin](read_checkpoint(path), path)
+        state, facts = ORIGINS[origin](_chosen(read_checkpoint(path), entry, origin, path), path)
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     model = skeleton(shapes)
-    check_entries(tracker, path, shapes, model)
+    check_entries(tracker, path, shapes, model, network_type=facts.get("net_type"))
+    _check_network_type(origin, path, facts.get("net_type"), shapes)
     return Weights(_as_network(state, model, path), hash_files([path]), facts)
 
 
@@ -95,8 +108,10 @@ def assign(model: nn.Module, weights: Weights) -> nn.Module:
     return model.eval()
 
 
-def check_entries(tracker: str, path: Path, shapes: Shapes, model: nn.Module) -> None:
-    """Compare names and shapes of a file with those of a network.
+def check_entries(
+    tracker: str, path: Path, shapes: Shapes, model: nn.Module, *, network_type: str | None = None
+) -> None:
+    """Compare names and shapes of a file with those of a network; ``network_type`` is what the file calls its own.
 
     Raises:
         WeightsError: They differ. The text lists the first differences and the trackers that the file fits.
@@ -116,12 +131,26 @@ def check_entries(tracker: str, path: Path, shapes: Shapes, model: nn.Module) ->
     ]
     if not any(differences):
         return
-    fitting = fitting_trackers(shapes)
-    advice = f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalogue."
+    said = f" The file calls its network {network_type!r}." if network_type else ""
     raise WeightsError(
         f"{path}: not the weights of {tracker} ({len(shapes)} entries, expected {len(expected)}). "
-        f"{' '.join(text for text in differences if text)} {advice} {tracker} takes {LEARNED[tracker].weights}."
+        f"{' '.join(text for text in differences if text)}{said} {_fits_text(shapes)} "
+        f"{tracker} takes {LEARNED[tracker].weights}."
     )
+
+
+def _check_network_type(origin: str, path: Path, network_type: str | None, shapes: Shapes) -> None:
+    """Refuse entries that fit but are of another program's network; names of wrappers do not count.
+
+    Raises:
+        WeightsError: The file names a network of another origin.
+    """
+    known = NETWORK_TYPES.get(origin, ())
+    others = {name for names in NETWORK_TYPES.values() for name in names} - set(known)
+    if known and network_type in others:
+        raise WeightsError(
+            f"{path}: a checkpoint of network {network_type!r}, expected {' or '.join(known)}. {_fits_text(shapes)}"
+        )
 
 
 def fitting_trackers(shapes: Shapes) -> list[str]:
@@ -164,13 +193,14 @@ _DRY_RUN_BIAS = {
 }
 
 
-def convert(tracker: str, source: Path, destination: Path) -> dict[str, str]:
+def convert(tracker: str, source: Path, destination: Path, entry: str | None = None) -> dict[str, str]:
     """Rewrite the authors' checkpoint as safetensors.
 
     Args:
         tracker: Name in the catalogue; decides origin and network.
         source: The authors' file.
         destination: New file, ``*.safetensors``.
+        entry: Which of the source's networks, where it holds several.
 
     Returns:
         The new file's metadata: tracker, origin, name and hash of the source, what the source says of itself.
@@ -187,7 +217,7 @@ def convert(tracker: str, source: Path, destination: Path) -> dict[str, str]:
     if destination.exists():
         raise WeightsError(f"{destination}: exists already; choose another name or remove it.")
     made = definition(tracker)
-    weights = read_weights(tracker, made.origin, made.skeleton, source)
+    weights = read_weights(tracker, made.origin, made.skeleton, source, entry=entry)
     metadata = {
         "format": "pt",
         f"{METADATA}tracker": tracker,
@@ -212,12 +242,12 @@ Converted = tuple[dict[str, Tensor], dict[str, str]]
 
 def from_ostrack(content: cabc.Mapping[str, Any], path: Path) -> Converted:
     """OSTrack's training container: the network is entry ``net``; a file reduced to it, or to its entries, will do."""
-    return _from_container(content, path, "net", ("OSTrack",))
+    return _from_container(content, path, "net")
 
 
 def from_srtrack(content: cabc.Mapping[str, Any], path: Path) -> Converted:
     """SRTrack's container, that of OSTrack with its own network types."""
-    state, facts = _from_container(content, path, "net", ("SIAMTrack", "SIAMTrack_DropMAE"))
+    state, facts = _from_container(content, path, "net")
     if any(name.rsplit(".", 1)[-1] in ("lora_A", "lora_B") for name in state):
         raise WeightsError(
             f"{path}: holds low-rank updates (lora_A, lora_B). Whether they are already folded into the weights cannot "
@@ -228,15 +258,16 @@ def from_srtrack(content: cabc.Mapping[str, Any], path: Path) -> Converted:
 
 def from_vipt(content: cabc.Mapping[str, Any], path: Path) -> Converted:
     """ViPT's container, that of OSTrack with its own network type."""
-    return _from_container(content, path, "net", ("ViPTrack",))
+    return _from_container(content, path, "net")
 
 
 def from_swintrack(content: cabc.Mapping[str, Any], path: Path) -> Converted:
     """SwinTrack's file: ``version`` 2 and the network as entry ``model``."""
     version = content.get("version", 2)
     if version != 2:
-        raise WeightsError(f"{path}: SwinTrack checkpoint of version {version!r}, expected 2.")
-    state, facts = _from_container(content, path, "model", ())
+        found = repr(version) if isinstance(version, int | str) else type(version).__name__
+        raise WeightsError(f"{path}: SwinTrack checkpoint of version {found[:SHOWN]}, expected 2.")
+    state, facts = _from_container(content, path, "model")
     if any("motion" in name for name in state):
         raise WeightsError(
             f"{path}: the weights of SwinTrack's NeurIPS 2022 version (with a motion token), another network. "
@@ -254,29 +285,87 @@ ORIGINS: dict[str, cabc.Callable[[cabc.Mapping[str, Any], Path], Converted]] = {
 """Name of an origin -> its converter from file content to (entries of our network, facts)."""
 
 
-def _from_container(
-    content: cabc.Mapping[str, Any], path: Path, entry: str, network_types: tuple[str, ...]
-) -> Converted:
-    network_type = content.get("net_type")
-    if network_types and isinstance(network_type, str) and network_type not in network_types:
-        raise WeightsError(
-            f"{path}: a checkpoint of network {network_type!r}, expected {' or '.join(network_types)}. "
-            f"{_fits_text(content.get(entry))}"
-        )
+NETWORKS: cabc.Mapping[str, str] = {"swintrack": "model"}
+"""Origin -> the entry of a checkpoint with the network, where it is not ``net``."""
+NETWORK_TYPES: cabc.Mapping[str, tuple[str, ...]] = {
+    "ostrack": ("OSTrack",),
+    "srtrack": ("SIAMTrack", "SIAMTrack_DropMAE"),
+    "vipt": ("ViPTrack",),
+}
+"""Origin -> what its program calls its networks in a checkpoint."""
+_AVERAGED = re.compile(r"(?i:(?<![a-z])(ema|swa|averaged?)(?![a-z]))|(?<=[a-z])E(ma|MA)(?![a-z])")
+
+
+def _chosen(content: dict[str, Any], entry: str | None, origin: str, path: Path) -> dict[str, Any]:
+    """The checkpoint with the network that was asked for in the usual place.
+
+    Raises:
+        WeightsError: There is no such entry, or none was asked for and other weights of the same network, or averaged
+            ones, lie beside the usual ones.
+    """
+    usual = NETWORKS.get(origin, "net")
+    networks = _networks(content)
+    if entry is None:
+        own = networks.get(usual, {}).keys()
+        rivals = [
+            name
+            for name, state in networks.items()
+            if name != usual and (_AVERAGED.search(name) or state.keys() == own)
+        ]
+        if rivals:
+            there = [name for name in networks if name == usual or name in rivals]
+            raise WeightsError(
+                f"{path}: holds several networks: {_names(there)}. Weights averaged over the training (EMA) and "
+                "the last ones give different numbers, and the file does not say which are meant. Choose with `evalkit "
+                f"convert-weights {path.name} NEW.safetensors --entry {there[0][:SHOWN]}`, and pass the new file."
+            )
+        return content
+    if entry not in networks:
+        raise WeightsError(f"{path}: no network under {entry!r}; found: {_names([*networks]) or 'none'}.")
+    return {**content, usual: networks[entry], "entry": entry}
+
+
+def _networks(content: cabc.Mapping[str, Any]) -> dict[str, cabc.Mapping[str, Tensor]]:
+    """Dictionaries of tensors in a checkpoint, and in its dictionaries as ``outer.inner``."""
+    found: dict[str, cabc.Mapping[str, Tensor]] = {}
+    for name, value in content.items():
+        if not isinstance(value, cabc.Mapping):
+            continue
+        inside = {f"{name}.{inner}": state for inner, state in value.items() if _has_tensors(state)}
+        found |= {str(name): value} if _has_tensors(value) else inside
+    return found
+
+
+def _has_tensors(value: object) -> bool:
+    return isinstance(value, cabc.Mapping) and any(isinstance(one, Tensor) for one in value.values())
+
+
+def _names(names: cabc.Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(name[:SHOWN] for name in names[:LISTED]) + more
+
+
+def _from_container(content: cabc.Mapping[str, Any], path: Path, entry: str) -> Converted:
     state = content.get(entry, content)
     if not isinstance(state, cabc.Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(
             f"{path}: no network in it. Expected a dictionary of tensors under {entry!r}, found the entries "
-            f"{', '.join(map(repr, list(content)[:LISTED]))}."
+            f"{', '.join(repr(name)[:SHOWN] for name in list(content)[:LISTED])}."
         )
-    facts = {key: str(content[key]) for key in ("epoch", "net_type") if isinstance(content.get(key), int | str)}
-    return {str(name): tensor for name, tensor in state.items()}, facts
+    said = {key: content.get(key) for key in ("epoch", "net_type", "entry")}
+    facts = {key: f"{value}"[:SHOWN] for key, value in said.items() if isinstance(value, int | str)}
+    return _unwrapped({str(name): tensor for name, tensor in state.items()}), facts
 
 
-def _fits_text(state: Any) -> str:
-    if not isinstance(state, cabc.Mapping):
-        return ""
-    fitting = fitting_trackers({name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)})
+def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names without ``module.``, which training on several devices puts before all of them."""
+    while state and all(name.startswith(WRAPPED) for name in state):
+        state = {name.removeprefix(WRAPPED): tensor for name, tensor in state.items()}
+    return state
+
+
+def _fits_text(shapes: Shapes) -> str:
+    fitting = fitting_trackers(shapes)
     return f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalogue."
 
 
@@ -295,10 +384,17 @@ def _expected_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def _as_network(state: cabc.Mapping[str, Tensor], model: nn.Module, path: Path) -> dict[str, Tensor]:
-    """The file's tensors in the network's order and number types; integer tables must equal the network's own."""
+    """The file's tensors in the network's order and number types; integer tables must equal the network's own.
+
+    Tensors that were views of one record get memory of their own: it is bounded by the network's size.
+    """
     result = {}
+    users = collections.Counter(tensor.untyped_storage().data_ptr() for tensor in state.values())
     for name, entry in model.state_dict().items():
         tensor = state[name]
+        storage = tensor.untyped_storage()
+        if users[storage.data_ptr()] > 1 or storage.nbytes() != tensor.nbytes or not tensor.is_contiguous():
+            tensor = tensor.clone(memory_format=torch.contiguous_format)
         if tensor.is_floating_point() != entry.is_floating_point():
             raise WeightsError(f"{path}: {name} holds {tensor.dtype}, expected {entry.dtype}.")
         if tensor.is_floating_point() and not tensor.isfinite().all():
@@ -312,5 +408,4 @@ def _as_network(state: cabc.Mapping[str, Tensor], model: nn.Module, path: Path) 
 def _listing(what: str, names: list[str]) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{len(names)} {what}: {', '.join(names[:LISTED])}{more}."
+    return f"{len(names)} {what}: {_names(names)}."
