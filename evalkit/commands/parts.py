@@ -12,7 +12,7 @@ from evalkit.commands.papers import incomplete, other_data
 from evalkit.commands.roots import find_root
 from evalkit.commands.sources import Source
 from evalkit.errors import EvalkitError
-from evalkit.published import load_published
+from evalkit.published import Published, find_published, load_published
 from evalkit.report.build import labels, leading
 from evalkit.report.compare import LEVEL
 from evalkit.report.content import Entry, Part, ranked
@@ -50,9 +50,11 @@ def make_part(source: Source, results: Path, *, worst: int, say: cabc.Callable[[
     )
     candidates = _candidates(source, truth, results, say)
     truth_hash = ground_truth_sha256(truth.annotations)
+    published = find_published(load_published(), benchmark=truth.spec.name, split=truth.split.name)
+    files = _file_facts("Files", source.predictions) if source.predictions else {}
     entries, kept = [], {}
     for candidate in candidates:
-        entry = _entry(source, truth, candidate, truth_hash)
+        entry = _entry(source, truth, candidate, truth_hash=truth_hash, published=published, files=files)
         entries.append(entry)
         kept[id(entry.scores)] = candidate
     part = Part(
@@ -89,7 +91,15 @@ def _candidates(
     return complete or found
 
 
-def _entry(source: Source, truth: inputs.Truth, candidate: inputs.Candidate, truth_hash: str) -> Entry:
+def _entry(
+    source: Source,
+    truth: inputs.Truth,
+    candidate: inputs.Candidate,
+    *,
+    truth_hash: str,
+    published: cabc.Sequence[Published],
+    files: cabc.Mapping[str, str],
+) -> Entry:
     (scores,) = inputs.compute_scores(
         truth,
         [candidate],
@@ -105,12 +115,10 @@ def _entry(source: Source, truth: inputs.Truth, candidate: inputs.Candidate, tru
     facts = {
         "Run": scores.run,
         "Predictions, SHA-256": results_sha256(candidate.trajectories),
-        **(_file_facts("Files", source.predictions) if source.predictions else {}),
+        **files,
         **{key: value for run in runs[:1] for key, value in _run_facts(run).items()},
     }
-    return Entry(
-        scores, facts, candidate.frames_per_second(), judge_scores(scores, truth.spec, load_published(), reason)
-    )
+    return Entry(scores, facts, candidate.frames_per_second(), judge_scores(scores, truth.spec, published, reason))
 
 
 def _truth_facts(source: Source, truth: inputs.Truth, truth_hash: str) -> dict[str, str]:
