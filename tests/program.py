@@ -1,5 +1,6 @@
 """Call the command line as a user does, and draw small videos for it."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -52,6 +54,16 @@ def start(*arguments: object, cwd: Path | None = None) -> "subprocess.Popen[str]
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
+
+
+def load_perf(name: str) -> ModuleType:
+    """Import a program of ``perf/``."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "perf" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def draw_video(
