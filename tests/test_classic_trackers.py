@@ -1,6 +1,5 @@
 """still, ncc, mosse, kcf: they follow what they should, use the second image, and survive what videos bring."""
 
-import time
 
 import cv2
 import numpy as np
@@ -312,21 +311,6 @@ def test_settings_are_part_of_the_identity():
     for name in ("mosse", "kcf"):
         config = load(name).info.config
         assert set(Settings.__dataclass_fields__) <= set(config)
-
-
-# ---- speed, with room for a busy machine
-
-
-@pytest.mark.parametrize(("name", "least"), [("ncc", 250), ("mosse", 100), ("kcf", 40)])
-def test_speed_is_fit_for_large_benchmarks(name, least):
-    video = smooth(draw_video(frame_count=30, frame_wh=(320, 240)))
-    tracker = load(name)
-    best = np.inf
-    for _ in range(3):
-        begin = time.process_time()
-        track_together(tracker, [video])
-        best = min(best, time.process_time() - begin)
-    assert len(video.frames) / best > least
 
 
 def test_ncc_ignores_a_constant_target():

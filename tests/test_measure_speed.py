@@ -1,7 +1,7 @@
 """`evalkit measure-speed`: what is measured, and that every number says what it is."""
 
 import json
-import time
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,25 +9,54 @@ from program import draw_video, evalkit
 from test_slot_loop import Memory, Numbers, Walk
 
 from evalkit.errors import TrackerError
+from evalkit.tracking import speed
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.source import Job
 from evalkit.tracking.speed import Latency, Spread, Throughput, definitions, measure_latency, measure_throughput
 from evalkit.tracking.timing import LoopTiming
 
 
+class Clock:
+    """Stands in for the module ``time``: only what is asked to cost time takes any."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def perf_counter(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(speed, "time", clock)
+    return clock
+
+
 class Costs(Walk):
-    """Known costs: crop 2 ms, step 4 ms, synchronizing another 3 ms."""
+    """Known costs: start 10 ms, crop 2 ms, step 4 ms, synchronizing another 3 ms."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+
+    def initialize(self, frames, boxes):
+        self.clock.sleep(0.010)
+        return super().initialize(frames, boxes)
 
     def prepare(self, state, frame):
-        time.sleep(0.002)
+        self.clock.sleep(0.002)
         return super().prepare(state, frame)
 
     def track(self, states, inputs):
-        time.sleep(0.004)
+        self.clock.sleep(0.004)
         return super().track(states, inputs)
 
     def synchronize(self):
-        time.sleep(0.003)
+        self.clock.sleep(0.003)
 
     def device_memory(self):
         return None
@@ -39,39 +68,51 @@ class Costs(Walk):
         return {"forward": 0.001 * len(self.batches)}
 
 
+@dataclass
 class Slow(Numbers):
+    clock: Clock = None
+
     def read(self, index):
-        time.sleep(0.005)
+        self.clock.sleep(0.005)
         return super().read(index)
 
 
-def job(length=50):
-    return Job("s", Slow(0, length), np.ones(4), length)
+def slow_job(clock):
+    return Job("s", Slow(0, 50, clock=clock), np.ones(4), 50)
 
 
-def test_latency_separates_decoding_and_waits_for_the_device():
-    latency = measure_latency(Costs(), job(), seconds=0.4, warm_up=5)
+def test_latency_separates_decoding_and_waits_for_the_device(clock):
+    latency = measure_latency(Costs(clock), slow_job(clock), seconds=0.4, warm_up=5)
     assert latency.warm_up == 5
-    assert 0.005 <= np.median(latency.decode) < 0.02
-    assert 0.002 <= np.median(latency.prepare) < 0.01
-    assert 0.007 <= np.median(latency.track) < 0.02
+    assert latency.start == pytest.approx(0.013)
+    frames = len(latency.decode)
+    assert frames == pytest.approx(0.4 / 0.014, abs=1)
+    np.testing.assert_allclose(latency.decode, [0.005] * frames)
+    np.testing.assert_allclose(latency.prepare, [0.002] * frames)
+    np.testing.assert_allclose(latency.track, [0.007] * frames)
     assert latency.forward == pytest.approx(0.001)
-    assert Spread.of(latency.whole).median_ms > Spread.of(latency.step).median_ms + 5
+    assert Spread.of(latency.whole).median_ms == pytest.approx(14)
+    assert Spread.of(latency.step).median_ms == pytest.approx(9)
 
 
-def test_a_slow_tracker_is_not_warmed_up_for_ever():
-    begin = time.perf_counter()
-    latency = measure_latency(Costs(), job(), seconds=0.1, warm_up=10_000)
-    assert time.perf_counter() - begin < 5
-    assert 1 <= latency.warm_up < 100
+def test_a_slow_tracker_is_not_warmed_up_for_ever(clock):
+    latency = measure_latency(Costs(clock), slow_job(clock), seconds=0.1, warm_up=10_000)
+    assert latency.warm_up == 8  # of 14 ms each, and 0.1 s are over
 
 
-def test_throughput_counts_after_the_warm_up_only():
+def test_throughput_counts_after_the_warm_up_only(clock):
+    class Settled(Costs):
+        """Its first steps take 90 ms more."""
+
+        def track(self, states, inputs):
+            self.clock.sleep(0.090 if self.clock.now < 100.15 else 0)
+            return super().track(states, inputs)
+
     jobs = [Job(f"s{n}", Numbers(n, 30), np.ones(4), 30) for n in range(4)]
-    found = measure_throughput(Costs(), jobs, Memory(), LoopSettings(capacity=4), seconds=0.6)
+    found = measure_throughput(Settled(clock), jobs, Memory(), LoopSettings(capacity=1, waves=1), seconds=0.6)
     assert found.warm_up >= 0.2
     assert found.frames == pytest.approx(found.rate * found.seconds)
-    assert found.rate > 4 / 0.02
+    assert found.rate == pytest.approx(1 / 0.006, rel=0.05)  # 110 with the first steps
 
 
 def test_a_tracker_that_fails_has_no_speed():
@@ -80,7 +121,7 @@ def test_a_tracker_that_fails_has_no_speed():
             return super().track(states, inputs)._replace(errors={0: ValueError("no")})
 
     with pytest.raises(TrackerError, match="failed while its speed was measured: no"):
-        measure_latency(Fails(), job(), seconds=0.1)
+        measure_latency(Fails(), Job("s", Numbers(0, 50), np.ones(4), 50), seconds=0.1)
 
 
 def test_the_five_definitions_by_hand():
