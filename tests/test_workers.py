@@ -1,6 +1,8 @@
 """Several workers on this machine: same boxes, nothing lost when one dies, nothing hangs."""
 
+import dataclasses
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -143,29 +145,67 @@ def test_workers_end_when_the_main_process_is_killed(tmp_path):
         time.sleep(0.05)
 
 
-def test_a_worker_that_hangs_is_given_up(tmp_path):
+STOPPED = "os.kill(os.getpid(), signal.SIGSTOP)"
+NEVER_RELEASED = "__import__('ctypes').PyDLL(None).sleep(500)"  # a call into C that keeps the interpreter's lock
+
+
+@pytest.mark.parametrize("hang", [STOPPED, NEVER_RELEASED])
+def test_a_worker_that_lives_but_stands_still_is_replaced(tmp_path, hang):
     videos = draw_videos(tmp_path / "videos", [8] * 4)
-    hang = "if self.frame == 3 and once(): os.kill(os.getpid(), signal.SIGSTOP)"
-    tracker = own_tracker(tmp_path, trouble=hang)
+    tracker = own_tracker(tmp_path, trouble=f"if self.frame == 3 and once(): {hang}")
     from evalkit.tracking.dispatch import Dispatcher, Limits, Reports
     from evalkit.tracking.local_workers import LocalTransport
 
     orders, tasks = make_orders(tracker, 2), make_tasks(videos, tmp_path / "results", tracker)
     notes = []
-    with Dispatcher(LocalTransport(orders), Limits(start=60, silence=1.5, stop=10)) as dispatcher:
+    with Dispatcher(LocalTransport(orders), Limits(start=60, silence=3, stop=10)) as dispatcher:
         dispatcher.start()
         dispatcher.run(tasks, Reports(note=notes.append))
-    assert "tracked no frame for 1.5 s" in notes[0]
+    assert "stood still for 3 s" in notes[0]
     assert tasks[0].run.missing() == []
+
+
+def test_the_limit_of_a_step_and_a_margin_decide_when_a_worker_stands_still(videos, tmp_path, monkeypatch, capsys):
+    import cli
+    from evalkit.commands import common, executors
+
+    monkeypatch.setattr(executors, "MARGIN_SECONDS", 2.0)
+    tracker = own_tracker(tmp_path, trouble=f"if self.frame == 3 and once(): {STOPPED}")
+    words = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", str(videos), "--workers", "2"]
+    assert common.run(cli.make_app(), [*words, "--results", str(tmp_path / "results"), "--timeout", "3"]) == 0
+    assert "stood still for 5 s" in capsys.readouterr().err
+
+
+def test_a_worker_shows_progress_in_the_middle_of_a_long_step(videos, tmp_path):
+    from evalkit.tracking.messages import Progress, Push, Ready, Stop
+    from evalkit.tracking.sizing import Sizing
+    from evalkit.tracking.worker import PROGRESS_SECONDS, Worker
+
+    tracker = own_tracker(tmp_path, sleep=1.1 * PROGRESS_SECONDS)
+    (order,), tasks = make_orders(tracker, 1), make_tasks(videos, tmp_path / "results", tracker)[:4]
+    events = []
+
+    def emit(event):
+        events.append(event)
+        if isinstance(event, Ready):
+            worker.tell(Push(tuple(tasks)))
+        elif sum(isinstance(event, Progress) and event.frames > 0 for event in events) == 3:
+            worker.tell(Stop())
+
+    worker = Worker(dataclasses.replace(order, sizing=Sizing(capacity=4, timeout=60.0)), emit)
+    worker.run()
+    counts = [event.frames for event in events if isinstance(event, Progress)]
+    steps = "".join("." if count == 0 else "S" for count in counts)
+    assert re.search(r"S\.{3,}S", steps), steps  # four streams, one after the other: a sign of life for each
 
 
 def make_orders(tracker, count):
     from evalkit.tracking.interface import TrackerOptions
-    from evalkit.tracking.loop import LoopSettings
     from evalkit.tracking.messages import Order
+    from evalkit.tracking.sizing import Sizing
 
-    settings = LoopSettings(capacity=2)
-    return [Order(tracker, {}, TrackerOptions(), settings, 60.0, rank, ()) for rank in range(count)]
+    sizing = Sizing(capacity=2, timeout=60.0)
+    return [Order(tracker, {}, TrackerOptions(), sizing, count, rank, ()) for rank in range(count)]
 
 
 def make_tasks(videos, results, tracker):

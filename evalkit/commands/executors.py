@@ -21,12 +21,13 @@ from evalkit.tracking.executor import Executor, InProcess, workers
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.messages import Order
-from evalkit.tracking.tuning import FIRST_CAPACITY
+from evalkit.tracking.sizing import Sizing
 
 PACKAGE = Path(evalkit.__file__).parent
 CODE = (PACKAGE / "tracking", PACKAGE / "images.py")  # what decides boxes, besides the trackers
 START_SECONDS = 600.0
-LEAST_FRAME_MEMORY = 64 << 20
+MARGIN_SECONDS = 20.0
+"""A worker ends a step that hangs by itself; one that is this much later than the limit stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ExecutorOptions:
         capacity: A number or auto.
         waves: 1, 2 or auto.
         decoders: Threads per worker, None = the cores divided among the workers.
-        frame_memory: MiB for decoded frames on this machine.
+        frame_memory: MiB for decoded frames on each machine.
         timeout: Seconds after which one step hangs.
         allow_mixed: Workers may have other libraries than this process.
     """
@@ -92,15 +93,15 @@ def open_executor(app: App, asked: ExecutorOptions) -> cabc.Iterator[Executor]:
                 "may differ. Install the same versions on all machines, or use --allow-mixed (tables will say so)."
             )
 
-    orders = [_order(app, asked, rank, device, len(devices)) for rank, device in enumerate(devices)]
-    settings = orders[0].settings
-    calls = settings.capacity + 1 if settings.timeout is None else 2  # simple trackers may hang one after the other
-    limits = Limits(start=max(START_SECONDS, asked.timeout), silence=calls * asked.timeout + 60)
+    orders = _orders(app, asked, devices)
+    limits = Limits(start=max(START_SECONDS, asked.timeout), silence=asked.timeout + MARGIN_SECONDS)
     if asked.executor == "ray":
         from evalkit.tracking.ray_workers import RayTransport
 
         with _stdout_for_results(app):
-            transport = RayTransport(orders, gpus=devices[0].startswith("cuda"), address=asked.ray_address)
+            transport = RayTransport(
+                orders, gpus=devices[0] == "cuda", address=asked.ray_address, grow=asked.workers is None
+            )
             with workers(transport, limits, accept) as executor:
                 yield executor
     else:
@@ -128,44 +129,49 @@ def single_device(app: App, asked: ExecutorOptions) -> str:
 
 
 def loop_settings(app: App, asked: ExecutorOptions, device: str, *, share: int) -> LoopSettings:
-    """Settings of one of ``share`` slot loops on a machine."""
-    cores = max(1, usable_cores() // share)
-    capacity, grow = _capacity(asked, device, cores)
-    own = asked.tracker not in app.catalog
-    return LoopSettings(
-        capacity=capacity,
-        decoders=asked.decoders or cores,
-        workers=cores,
-        lookahead_bytes=max(LEAST_FRAME_MEMORY, (asked.frame_memory << 20) // share),
-        timeout=asked.timeout if own or is_network(app, asked.tracker) else None,  # the others are known to return
-        read_timeout=asked.timeout,
-        grow=grow,
-        waves=None if asked.waves == "auto" else int(asked.waves),
-        batch=1 if device == "cpu" and is_network(app, asked.tracker) else None,  # a processor gains nothing by more
-    )
+    """Settings of one of ``share`` slot loops on this machine."""
+    return _sizing(app, asked).settings(device, usable_cores(), share)
 
 
-def _capacity(asked: ExecutorOptions, device: str, cores: int) -> tuple[int, bool]:
-    """Streams tracked together, and whether to look for a better number while running."""
-    if asked.capacity == "auto":
-        return (FIRST_CAPACITY, True) if device.startswith("cuda") else (max(2, cores), False)
-    if not asked.capacity.isdigit() or int(asked.capacity) < 1:
+def _sizing(app: App, asked: ExecutorOptions) -> Sizing:
+    if asked.capacity != "auto" and (not asked.capacity.isdigit() or int(asked.capacity) < 1):
         raise click.BadParameter(
             f"{asked.capacity!r} is neither a positive number nor `auto`.", param_hint="--capacity"
         )
-    return int(asked.capacity), False
+    network = is_network(app, asked.tracker)
+    return Sizing(
+        capacity=None if asked.capacity == "auto" else int(asked.capacity),
+        waves=None if asked.waves == "auto" else int(asked.waves),
+        decoders=asked.decoders,
+        frame_memory=asked.frame_memory << 20,
+        timeout=asked.timeout,
+        limited=network or asked.tracker not in app.catalog,  # the others are known to return
+        network=network,
+    )
 
 
-def _order(app: App, asked: ExecutorOptions, rank: int, device: str, count: int) -> Order:
-    return Order(
+def _orders(app: App, asked: ExecutorOptions, devices: cabc.Sequence[str]) -> list[Order]:
+    first = Order(
         tracker=_absolute_tracker(asked.tracker, app),
         catalog=dict(app.catalog),
-        options=dataclasses.replace(asked.options, device=device, weights=_absolute(asked.options.weights)),
-        settings=loop_settings(app, asked, device, share=count if asked.executor == "local" else 1),
-        timeout=asked.timeout,
-        rank=rank,
+        options=dataclasses.replace(asked.options, weights=_absolute(asked.options.weights)),
+        sizing=_sizing(app, asked),
+        share=-(-len(devices) // _machines(asked)),
+        rank=0,
         code=(*CODE, *app.code),
     )
+    return [
+        dataclasses.replace(first, rank=rank, options=dataclasses.replace(first.options, device=device))
+        for rank, device in enumerate(devices)
+    ]
+
+
+def _machines(asked: ExecutorOptions) -> int:
+    if asked.executor == "local":
+        return 1
+    from evalkit.tracking.ray_workers import cluster_nodes
+
+    return max(1, len(cluster_nodes(asked.ray_address)))
 
 
 def _absolute_tracker(tracker: str, app: App) -> str:
@@ -200,10 +206,9 @@ def _devices(app: App, asked: ExecutorOptions) -> list[str]:
 
 
 def _ray_workers(asked: ExecutorOptions, kind: str) -> int:
-    from evalkit.tracking.ray_workers import cluster_resources
+    from evalkit.tracking.ray_workers import cluster_nodes
 
-    found = cluster_resources(asked.ray_address)
-    return max(1, int(found.get("GPU", 0) if kind == "cuda" else found["nodes"]))
+    return max(1, sum(node.room(gpus=kind == "cuda") for node in cluster_nodes(asked.ray_address)))
 
 
 def _device(app: App, asked: ExecutorOptions) -> str:
@@ -215,9 +220,9 @@ def _device(app: App, asked: ExecutorOptions) -> str:
     if tracker not in app.catalog:
         return "cpu"
     if asked.executor == "ray":
-        from evalkit.tracking.ray_workers import cluster_resources
+        from evalkit.tracking.ray_workers import cluster_nodes
 
-        return "cuda" if cluster_resources(asked.ray_address).get("GPU", 0) else "cpu"
+        return "cuda" if any(node.gpus for node in cluster_nodes(asked.ray_address)) else "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -24,7 +24,7 @@ from evalkit.tracking.speed import (
     measure_latency,
     measure_throughput,
 )
-from evalkit.tracking.storing import Place, StoreSink
+from evalkit.tracking.storing import Place, StoreSink, one_line
 from evalkit.tracking.timing import LoopTiming, details, summary
 
 CLIP_FRAMES = 40
@@ -141,8 +141,8 @@ def _sink(folder: Path, jobs: list[Job], tracker: str, app: App, device: str) ->
     return StoreSink({id(job): run for job in jobs}, place, LoopTiming(), lambda _: None, _refuse)
 
 
-def _refuse(job: Job, error: str) -> None:
-    raise TrackerError(f"the tracker failed while its speed was measured ({job.name}): {error}")
+def _refuse(job: Job, error: Exception) -> None:
+    raise TrackerError(f"the tracker failed while its speed was measured ({job.name}): {one_line(error)}")
 
 
 def _numbers(latency: Latency, throughput: Throughput) -> dict[str, Any]:

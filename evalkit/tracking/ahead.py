@@ -134,6 +134,11 @@ class FramesAhead:
         self._timeout = timeout
         self._on_beat = on_beat
 
+    def resize(self, decoders: int, limit: int) -> None:
+        """Go on with another number of threads and bytes."""
+        self._decoders.resize(decoders)
+        self.budget.limit = limit
+
     def open(self, frames: FrameSource, length: int) -> Reader:
         """Start a stream; its first frame is read ahead if there is room."""
         reader = Reader(frames, length, self.largest)

@@ -4,11 +4,11 @@ The main process hands tasks out and takes events in; results do not pass throug
 the store. How messages travel is the business of a :class:`Transport`.
 """
 
+import collections
 import collections.abc as cabc
-import enum
 import heapq
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from evalkit.store.runs import Run
 from evalkit.tracking.interface import TrackerInfo
 from evalkit.tracking.interrupts import Interrupts, held_back
 from evalkit.tracking.messages import (
+    Began,
     Broken,
     Close,
     Ended,
@@ -30,18 +31,24 @@ from evalkit.tracking.messages import (
     Progress,
     Push,
     Ready,
+    Share,
     Stop,
     Task,
 )
+from evalkit.tracking.seats import LIVES, Seat, SeatState
 from evalkit.tracking.timing import LoopTiming, merged
 
 SPARE = 2
 """Sequences that a worker holds beyond its capacity, so that a free slot never waits for the main process."""
-LIVES = 2
-"""A worker that dies is replaced once."""
 DEADLY = 3
 """A sequence that was under way when a worker died so many times is not tried again."""
+BARREN = 4
+"""After more deaths in a row without a settled sequence it is the tracker, or the machine, and no sequence's fault."""
 TICK = 0.5
+LONGEST_LOOK = 4 * TICK
+"""More than that between two looks is no silence of the workers: this process was held up, or stopped with them."""
+ASIDE = 64
+"""Sequences that are passed over, at most, to find work for a machine that could not read them."""
 SLOW_START = 60.0
 """Seconds after which a worker that has not started no longer has a share of the sequences reserved."""
 
@@ -51,7 +58,7 @@ class Transport(Protocol):
 
     @property
     def ranks(self) -> cabc.Sequence[int]:
-        """Numbers of the workers."""
+        """Numbers of the workers; more may appear."""
         ...
 
     def start(self, rank: int) -> None:
@@ -81,7 +88,7 @@ class Limits:
 
     Attributes:
         start: For a worker to build its tracker.
-        silence: Without a frame from a worker that has sequences.
+        silence: Without a sign of progress from a worker that has sequences: more than its longest step.
         stop: For workers to write what is finished after a stop.
     """
 
@@ -103,33 +110,6 @@ class Reports:
     frames: cabc.Callable[[int], None] = lambda _: None
     failure: cabc.Callable[[Task, str], None] = lambda _task, _error: None
     note: cabc.Callable[[str], None] = lambda _: None
-
-
-class SeatState(enum.Enum):
-    """What is known of a worker."""
-
-    STARTING = "starting"
-    WORKING = "working"
-    GONE = "gone"
-
-
-@dataclass(slots=True)
-class Seat:
-    """A worker as the main process sees it.
-
-    Attributes:
-        state: What is known of it.
-        lives: How often it may still be started.
-        capacity: Streams that it tracks together.
-        hand: Its tasks by number.
-        heard: When it was started, or last gave a sign of work.
-    """
-
-    state: SeatState = SeatState.GONE
-    lives: int = LIVES
-    capacity: int = 1
-    hand: dict[int, Task] = field(default_factory=dict)
-    heard: float = 0.0
 
 
 class Dispatcher:
@@ -154,10 +134,13 @@ class Dispatcher:
         self._accept = accept
         self._seats = {rank: Seat() for rank in transport.ranks}
         self._first: Ready | None = None
-        self._queue: list[tuple[bool, int, int]] = []
+        self._queue: list[tuple[int, int, int]] = []
         self._open: dict[int, Task] = {}
         self._deaths: dict[int, int] = {}
         self._reasons: dict[int, str] = {}
+        self._unread: dict[int, set[str]] = {}
+        self._looked = time.monotonic()
+        self._barren = 0  # deaths since a sequence was last settled
         self._timings: list[LoopTiming] = []
         self._environments: dict[str, RunEnvironment] = {}
         self._runs: dict[Path, Run] = {}
@@ -243,17 +226,27 @@ class Dispatcher:
     # ---- events
 
     def _receive(self) -> list[tuple[int, Event]]:
+        self._join()
         events = self._transport.receive(TICK)
-        now = time.monotonic()
+        now, before = time.monotonic(), self._looked
+        self._looked = now
+        heard = {rank for rank, _ in events}
         for rank, seat in self._seats.items():
-            silent = now - seat.heard
-            if seat.state is SeatState.STARTING and silent > self._limits.start:
+            seat.silent = 0.0 if rank in heard else seat.silent + min(now - before, LONGEST_LOOK)
+            if seat.state is SeatState.STARTING and seat.silent > self._limits.start:
                 self._transport.kill(rank)
                 events.append((rank, Lost(f"did not start within {self._limits.start:g} s")))
-            elif seat.state is SeatState.WORKING and seat.hand and silent > self._limits.silence:
+            elif seat.state is SeatState.WORKING and seat.hand and seat.silent > self._limits.silence:
                 self._transport.kill(rank)
-                events.append((rank, Lost(f"tracked no frame for {self._limits.silence:g} s")))
+                events.append((rank, Lost(f"stood still for {self._limits.silence:g} s")))
         return events
+
+    def _join(self) -> None:
+        """Start workers for which there is room since a machine came."""
+        for rank in self._transport.ranks:
+            if rank not in self._seats:
+                self._seats[rank] = Seat(late=True)
+                self._start(rank)
 
     def _handle(self, rank: int, event: Event) -> None:
         seat = self._seats[rank]
@@ -261,12 +254,21 @@ class Dispatcher:
             return  # a late word of one that was given up
         match event:
             case Ready():
-                self._welcome(rank, event)
+                try:
+                    self._welcome(rank, event)
+                except EvalkitError as problem:
+                    if not seat.late:
+                        raise
+                    self._refuse(rank, problem)
+            case Began(number):
+                seat.begun.add(number)
             case Progress(frames, capacity):
                 seat.capacity = max(capacity, seat.capacity)
                 self._reports.frames(frames)
             case Finished(number):
                 self._settle(seat, number)
+            case Failed(number, _, unreadable) if unreadable and self._try_elsewhere(seat, number):
+                pass
             case Failed(number, error):
                 if (task := self._settle(seat, number)) is not None:
                     self._reports.failure(task, error)
@@ -274,7 +276,6 @@ class Dispatcher:
                 self._reports.note(f"worker {rank}: {text}")
             case _:
                 self._part(rank, event)
-        seat.heard = time.monotonic()
 
     def _part(self, rank: int, event: Event) -> None:
         """A worker has ended, as asked or not."""
@@ -305,8 +306,23 @@ class Dispatcher:
         self._accept(ready.environment, ready.host)
         self._environments[ready.environment.sha256] = ready.environment
         self._note_environments()
-        self._seats[rank].state = SeatState.WORKING
-        self._seats[rank].capacity = ready.capacity
+        seat = self._seats[rank]
+        seat.state, seat.capacity, seat.node = SeatState.WORKING, ready.capacity, ready.node
+        self._share_machines()
+
+    def _refuse(self, rank: int, problem: EvalkitError) -> None:
+        """One that came later must not end what the others do."""
+        self._reports.note(f"worker {rank} does not take part: {problem}")
+        self._transport.kill(rank)
+        self._dismiss(self._seats[rank])
+
+    def _share_machines(self) -> None:
+        """Tell workers how many they are on their machine, where that has changed."""
+        nodes = collections.Counter(seat.node for seat in self._seats.values() if seat.state is not SeatState.GONE)
+        for rank, seat in self._seats.items():
+            if seat.state is SeatState.WORKING and seat.share != nodes[seat.node]:
+                seat.share = nodes[seat.node]
+                self._transport.send(rank, Share(seat.share))
 
     def _note_environments(self) -> None:
         for run in self._runs.values():
@@ -314,41 +330,76 @@ class Dispatcher:
                 run.add_environment(environment)
 
     def _settle(self, seat: Seat, number: int) -> Task | None:
+        self._refresh(seat)
         seat.hand.pop(number, None)
+        seat.begun.discard(number)
         return self._open.pop(number, None)
 
+    def _refresh(self, seat: Seat) -> None:
+        seat.lives = max(seat.lives, LIVES - 1)
+        self._barren = 0
+
+    def _try_elsewhere(self, seat: Seat, number: int) -> bool:
+        """A machine cannot read a sequence: let another one try, if there is one that has not."""
+        task = self._open.get(number)
+        if task is None:
+            return False
+        self._unread.setdefault(number, set()).add(seat.node)
+        if not self._other_nodes(number):
+            return False
+        seat.hand.pop(number, None)
+        seat.begun.discard(number)
+        self._queue_up(task)
+        return True
+
+    def _other_nodes(self, number: int) -> set[str]:
+        """Machines that may be able to read what others could not; "" = one that is not known yet."""
+        return {seat.node for seat in self._alive()} - self._unread.get(number, set())
+
     def _lose(self, rank: int, reason: str) -> None:
-        """A worker is gone: take its tasks back and start another one in its place, once."""
+        """A worker is gone: take its tasks back and start another one in its place, if it has a life left."""
         self._transport.kill(rank)  # what is left of it must not speak for the next one
         seat = self._seats[rank]
         seat.state = SeatState.GONE
         tasks, seat.hand = seat.hand, {}
+        guilty = seat.begun & tasks.keys() or set(list(tasks)[:1])  # it may have died before it could say which
+        seat.begun = set()
+        self._barren += bool(tasks)
         for number, task in tasks.items():
-            self._deaths[number] = self._deaths.get(number, 0) + 1
-            self._reasons[number] = f"worker {rank} was lost while this sequence was under way: {reason}"
             if task.run.record(task.name) is not None:  # written, but it could not say so any more
                 self._open.pop(number, None)
-            elif self._deaths[number] >= DEADLY:
+                self._refresh(seat)
+                continue
+            if number in guilty:
+                self._deaths[number] = self._deaths.get(number, 0) + 1
+                self._reasons[number] = f"worker {rank} was lost while this sequence was under way: {reason}"
+            if self._deaths.get(number, 0) >= DEADLY:
                 self._abandon(task)
+                if self._barren <= BARREN:
+                    seat.lives = max(seat.lives, LIVES - 1)  # it was the sequence, not the worker
             else:
                 self._queue_up(task)
         again = seat.lives > 0 and (bool(self._open) or self._first is None)
         self._reports.note(f"worker {rank} was lost: {reason}" + ("; starting another one" if again else ""))
         if again:
             self._start(rank)
+        else:
+            self._share_machines()
 
     # ---- tasks
 
     def _queue_up(self, task: Task) -> None:
-        heapq.heappush(self._queue, (self._is_suspect(task.number), -task.length, task.number))
+        heapq.heappush(self._queue, (self._deaths.get(task.number, 0), -task.length, task.number))
 
     def _is_suspect(self, number: int) -> bool:
         """A sequence that may be what kills the workers: it comes after all others, and alone."""
-        return self._deaths.get(number, 0) > 1
+        return self._deaths.get(number, 0) > (1 if self._barren < 2 else 0)
 
     def _takes(self, seat: Seat, number: int, share: int) -> bool:
         """Whether a worker can take one more task, this one."""
         if seat.state is not SeatState.WORKING or any(map(self._is_suspect, seat.hand)):
+            return False
+        if number in self._unread and (others := self._other_nodes(number)) and seat.node not in others:
             return False
         if self._is_suspect(number):
             return not seat.hand
@@ -359,6 +410,7 @@ class Dispatcher:
         alive = len(self._alive())
         share = -(-len(self._open) // max(alive, 1))
         given: dict[int, list[Task]] = {}
+        aside: list[tuple[int, int, int]] = []
         while self._queue:
             number = self._queue[0][2]
             hungry = [
@@ -366,16 +418,21 @@ class Dispatcher:
                 for rank, seat in self._seats.items()
                 if self._takes(seat, number, share)
             ]
-            if not hungry:
+            if not hungry and (number not in self._unread or len(aside) == ASIDE):
                 break
+            entry = heapq.heappop(self._queue)
+            if not hungry:
+                aside.append(entry)
+                continue
             rank = min(hungry)[1]
-            heapq.heappop(self._queue)
             task = self._open[number]
             seat = self._seats[rank]
             if not seat.hand:
-                seat.heard = time.monotonic()
+                seat.silent = 0.0
             seat.hand[task.number] = task
             given.setdefault(rank, []).append(task)
+        for entry in aside:
+            heapq.heappush(self._queue, entry)
         for rank, tasks in given.items():
             self._transport.send(rank, Push(tuple(tasks)))
 
@@ -394,15 +451,14 @@ class Dispatcher:
 
     def _alive(self) -> list[Seat]:
         """Workers that work, and those that will soon; all that may still come if there are no others."""
-        soon = time.monotonic() - SLOW_START
         present = [seat for seat in self._seats.values() if seat.state is not SeatState.GONE]
-        return [seat for seat in present if seat.state is SeatState.WORKING or seat.heard > soon] or present
+        return [seat for seat in present if seat.state is SeatState.WORKING or seat.silent < SLOW_START] or present
 
     def _start(self, rank: int) -> None:
         seat = self._seats[rank]
         seat.lives -= 1
         seat.state = SeatState.STARTING
-        seat.heard = time.monotonic()
+        seat.silent, seat.node, seat.share = 0.0, "", 0
         self._transport.start(rank)
 
     def _dismiss(self, seat: Seat) -> None:

@@ -11,7 +11,7 @@ from evalkit.tracking.interface import Tracker, TrackerInfo
 from evalkit.tracking.loop import LoopSettings, run_jobs
 from evalkit.tracking.messages import Task
 from evalkit.tracking.source import Job
-from evalkit.tracking.storing import Place, StoreSink
+from evalkit.tracking.storing import Place, StoreSink, one_line
 from evalkit.tracking.timing import LoopTiming
 
 
@@ -66,8 +66,8 @@ class InProcess:
         known = {id(job): task for job, task in zip(jobs, tasks, strict=True)}
         runs: dict[int, Run] = {key: task.run for key, task in known.items()}
 
-        def failed(job: Job, error: str) -> None:
-            reports.failure(known[id(job)], error)
+        def failed(job: Job, error: Exception) -> None:
+            reports.failure(known[id(job)], one_line(error))
 
         sink = StoreSink(runs, self._place, self.timing, lambda _: None, failed)
         run_jobs(self._tracker, jobs, sink, self._settings, reports.frames, on_note=reports.note, timing=self.timing)

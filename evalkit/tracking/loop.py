@@ -85,6 +85,7 @@ def run_jobs(
     *,
     on_note: cabc.Callable[[str], None] = lambda _: None,
     on_beat: cabc.Callable[[], None] = lambda: None,
+    resized: cabc.Callable[[], LoopSettings | None] = lambda: None,
     timing: LoopTiming | None = None,
 ) -> LoopTiming:
     """Track all jobs, longest first.
@@ -98,6 +99,7 @@ def run_jobs(
         on_note: Called with what the user should know (a reduced capacity); from several threads.
         on_beat: Called before everything that the loop waits for, each of which has a time limit; from several threads.
             A loop that stands still does not call it.
+        resized: Asked in each round; may answer with other numbers of threads and bytes. The rest stays.
         timing: Counters to fill, for callers that look at them while the loop runs.
 
     Returns:
@@ -120,7 +122,8 @@ def run_jobs(
         ahead = FramesAhead(decoders, Budget(settings.lookahead_bytes), timing.decode, settings.read_timeout, on_beat)
         writes = Writes(writer, timing, on_note, on_beat)
         loop = _Loop(
-            tracker, source, sink, settings, on_frames, on_note, on_beat, ahead, croppers, device, writes, timing
+            *(tracker, source, sink, settings, on_frames, on_note, on_beat, resized),
+            *(ahead, croppers, device, writes, timing),
         )
         return loop.run()
 
@@ -134,6 +137,7 @@ class _Loop:
     on_frames: cabc.Callable[[int], None]
     on_note: cabc.Callable[[str], None]
     on_beat: cabc.Callable[[], None]
+    resized: cabc.Callable[[], LoopSettings | None]
     ahead: FramesAhead
     croppers: DaemonPool
     device: DaemonPool
@@ -151,7 +155,12 @@ class _Loop:
         self.waves = [Wave() for _ in range(self.chooser.waves)]
         self.timing.waves = len(self.waves)
         self.largest_batch = self.settings.batch or 1 << 30
-        self.timing.decoders, self.timing.croppers = self.settings.decoders, self.settings.workers
+        self._resize(self.settings)
+
+    def _resize(self, settings: LoopSettings) -> None:
+        self.ahead.resize(settings.decoders, settings.lookahead_bytes)
+        self.croppers.resize(settings.workers)
+        self.timing.decoders, self.timing.croppers = settings.decoders, settings.workers
 
     @property
     def capacity(self) -> int:
@@ -176,6 +185,8 @@ class _Loop:
     def _round(self) -> bool:
         """Advance every live stream by one frame; False if there is nothing left to do."""
         timing = self.timing
+        if (settings := self.resized()) is not None:
+            self._resize(settings)
         before, frames = self._clocks(), timing.frames
         full = self.live() == self.capacity
         for wave in self.waves:
@@ -222,6 +233,8 @@ class _Loop:
             if not self.coming:
                 break
             new = [self.coming.popleft() for _ in range(min(room, fitting, len(self.coming)))]
+            for stream in new:
+                self.source.begun(stream.job)
             started = [(stream, frame) for stream in new if (frame := self._next_frame(stream, ())) is not None]
             wave.streams += self._initialize(started)
             self._retire(wave)

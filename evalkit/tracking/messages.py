@@ -10,7 +10,7 @@ from evalkit.store.manifest import RunEnvironment
 from evalkit.store.runs import Run
 from evalkit.tracking.catalog import TrackerEntry
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
-from evalkit.tracking.loop import LoopSettings
+from evalkit.tracking.sizing import Sizing
 from evalkit.tracking.timing import LoopTiming
 
 
@@ -22,8 +22,8 @@ class Order:
         tracker: What the user typed.
         catalog: Trackers known by name.
         options: Weights, device, precision, seed.
-        settings: Of the slot loop.
-        timeout: Seconds for one frame of an own tracker.
+        sizing: Streams, threads, memory, limits.
+        share: Workers expected on its machine; :class:`Share` says how many there are.
         rank: Number of the worker.
         code: Folders whose sources decide boxes, for the environment record.
     """
@@ -31,8 +31,8 @@ class Order:
     tracker: str
     catalog: cabc.Mapping[str, TrackerEntry]
     options: TrackerOptions
-    settings: LoopSettings
-    timeout: float
+    sizing: Sizing
+    share: int
     rank: int
     code: tuple[Path, ...]
 
@@ -60,6 +60,13 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """So many workers share the machine."""
+
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """No more will come: finish and end."""
 
@@ -69,7 +76,7 @@ class Stop:
     """Drop what is under way, write what is finished, end."""
 
 
-Message = Push | Close | Stop
+Message = Push | Share | Close | Stop
 
 
 # ---- from a worker to the main process
@@ -77,20 +84,36 @@ Message = Push | Close | Stop
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The tracker is built."""
+    """The tracker is built.
+
+    Attributes:
+        info: The tracker's facts.
+        environment: Code and libraries.
+        host: Name of the machine, for people.
+        capacity: Streams tracked together at first.
+        node: Identity of the machine; all local workers say the same.
+    """
 
     info: TrackerInfo
     environment: RunEnvironment
     host: str
     capacity: int
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Frames done since the last one; the capacity now."""
+    """The loop goes on: frames done since the last one (none in the middle of a long step); the capacity now."""
 
     frames: int
     capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A task is under way; until then it is merely queued."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +125,17 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A task's error is in the store."""
+    """A task's error is in the store.
+
+    Attributes:
+        number: Of the task.
+        error: Its text.
+        unreadable: The frames could not be read, which another machine may be able to do.
+    """
 
     number: int
     error: str
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +174,4 @@ class Lost:
     reason: str
 
 
-Event = Ready | Progress | Finished | Failed | Note | Ended | Broken | Lost
+Event = Ready | Progress | Began | Finished | Failed | Note | Ended | Broken | Lost

@@ -1,16 +1,21 @@
 """Workers as Ray actors on any number of machines that share the data and the results folder.
 
-Ray gives each actor a GPU of its own and starts it wherever one is free. Actors are called directly and every wait has
-a time limit: Ray's own pool of actors was seen to hang when one of them was killed.
+Ray gives each actor a GPU of its own, starts it wherever one is free, waits for machines that are yet to come, and says
+when an actor or its machine is gone. It does not notice an actor that stands still, and knows nothing of sequences:
+that is :mod:`evalkit.tracking.dispatch`. Actors are called directly and every wait has a time limit: Ray's own pool of
+actors was seen to hang when one of them was killed.
 """
 
 import collections.abc as cabc
 import contextlib
+import dataclasses
 import logging
 import os
 import queue
 import socket
 import threading
+import time
+from dataclasses import dataclass
 from typing import Any
 
 from evalkit.errors import EvalkitError
@@ -22,6 +27,27 @@ CONNECT_SECONDS = 60.0
 REACH_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 POLL_SECONDS = 1.0
+LOOK_SECONDS = 5.0
+"""Between two looks for machines that have joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster, with what it lends to Ray.
+
+    Attributes:
+        key: Ray's identity of it; one that leaves and comes back has another.
+        cpus: Cores.
+        gpus: Cards.
+    """
+
+    key: str
+    cpus: int
+    gpus: int
+
+    def room(self, *, gpus: bool) -> int:
+        """Workers for which it is meant: one per card, or one that uses all cores."""
+        return self.gpus if gpus else min(self.cpus, 1)
 
 
 class RayWorker:
@@ -29,7 +55,11 @@ class RayWorker:
 
     def __init__(self, order: Order) -> None:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._worker = Worker(order, self._events.put)
+        import ray
+
+        key = ray.get_runtime_context().get_node_id()
+        cpus = next((node.cpus for node in _nodes(ray) if node.key == key), None)
+        self._worker = Worker(order, self._events.put, node=key, cores=cpus)
         threading.Thread(target=self._worker.run, name="worker", daemon=True).start()
 
     def tell(self, message: Message) -> None:
@@ -53,22 +83,38 @@ class RayTransport:
         orders: One per worker.
         gpus: One GPU per actor.
         address: Of a running cluster, "auto" for the one that this machine belongs to, None to start one here.
+        grow: Have further workers on machines that join later.
 
     Raises:
         EvalkitError: Ray is not installed, or the cluster cannot be reached.
     """
 
-    def __init__(self, orders: cabc.Sequence[Order], *, gpus: bool, address: str | None) -> None:
+    def __init__(self, orders: cabc.Sequence[Order], *, gpus: bool, address: str | None, grow: bool = False) -> None:
         self._orders = {order.rank: order for order in orders}
         self._gpus = gpus
         self._ray = connect(address)
         self._actors: dict[int, Any] = {}
         self._polls: dict[Any, int] = {}
+        self._grow = grow
+        self._known = {node.key for node in _nodes(self._ray)}
+        self._looked = time.monotonic()
 
     @property
     def ranks(self) -> cabc.Sequence[int]:
-        """Numbers of the workers."""
+        """Numbers of the workers; more than before when a machine has joined."""
+        if self._grow and time.monotonic() - self._looked > LOOK_SECONDS:
+            self._looked = time.monotonic()
+            with contextlib.suppress(self._ray.exceptions.RayError, RuntimeError, OSError):  # the head is busy or gone
+                for node in _nodes(self._ray):
+                    self._take_in(node)
         return list(self._orders)
+
+    def _take_in(self, node: Node) -> None:
+        room = 0 if node.key in self._known else node.room(gpus=self._gpus)
+        first = len(self._orders)
+        new = range(first, first + room)
+        self._orders |= {rank: dataclasses.replace(self._orders[0], rank=rank, share=room) for rank in new}
+        self._known.add(node.key)
 
     def start(self, rank: int) -> None:
         """Ask for an actor; Ray creates it when a machine has room for it."""
@@ -176,8 +222,11 @@ def _check_reachable(address: str | None) -> None:
         raise EvalkitError(f"Ray: nothing answers at {address}: {problem}.") from problem
 
 
-def cluster_resources(address: str | None) -> dict[str, float]:
-    """What a cluster has: ``{"CPU": 32.0, "GPU": 4.0, "nodes": 2.0, ...}``."""
-    ray = connect(address)
-    nodes = sum(bool(node["Alive"]) for node in ray.nodes())
-    return {**ray.cluster_resources(), "nodes": float(nodes)}
+def cluster_nodes(address: str | None) -> list[Node]:
+    """The machines of a cluster that are there now."""
+    return _nodes(connect(address))
+
+
+def _nodes(ray: Any) -> list[Node]:
+    found = [(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    return [Node(key, int(has.get("CPU", 0)), int(has.get("GPU", 0))) for key, has in found]

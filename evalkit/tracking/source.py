@@ -39,6 +39,10 @@ class JobSource(Protocol):
         """The next job; None if there is none now, with ``wait`` if none will come any more."""
         ...
 
+    def begun(self, job: Job) -> None:
+        """Take note that a job has a slot."""
+        ...
+
 
 class JobList:
     """All jobs at once, longest first, so that the last slots do not wait for one long sequence."""
@@ -55,11 +59,19 @@ class JobList:
         """The longest job left."""
         return self._jobs.popleft() if self._jobs else None
 
+    def begun(self, job: Job) -> None:
+        """Nobody asks."""
+
 
 class JobFeed:
-    """Jobs that arrive while the loop runs, in order of arrival; safe to call from several threads."""
+    """Jobs that arrive while the loop runs, in order of arrival; safe to call from several threads.
 
-    def __init__(self) -> None:
+    Args:
+        on_begin: Called with a job that gets a slot.
+    """
+
+    def __init__(self, on_begin: cabc.Callable[[Job], None] = lambda _: None) -> None:
+        self.begun = on_begin
         self._jobs: collections.deque[Job] = collections.deque()
         self._changed = threading.Condition()
         self._closed = False

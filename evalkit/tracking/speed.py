@@ -202,6 +202,9 @@ class _Repeated:
     def take(self, *, wait: bool) -> Job | None:  # noqa: ARG002 - the interface's signature
         return None if self.stopped else next(self._next)
 
+    def begun(self, job: Job) -> None:
+        pass
+
 
 def _forward(tracker: Tracker[Any, Any]) -> float:
     return float(tracker.stage_seconds().get("forward", 0.0)) if isinstance(tracker, DeviceTracker) else 0.0

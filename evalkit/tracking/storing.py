@@ -41,14 +41,14 @@ class StoreSink:
         place: For the records.
         timing: The loop's counters; they know the capacity.
         on_finished: Called after a job's result is on the disk.
-        on_failure: Called with a job and its error's text after that is on the disk.
+        on_failure: Called with a job and its error after that is on the disk.
     """
 
     runs: cabc.Mapping[int, Run]
     place: Place
     timing: LoopTiming
     on_finished: cabc.Callable[[Job], None]
-    on_failure: cabc.Callable[[Job, str], None]
+    on_failure: cabc.Callable[[Job, Exception], None]
 
     def finished(self, job: Job, trajectory: Trajectory) -> None:
         """Write boxes and record."""
@@ -70,7 +70,8 @@ class StoreSink:
 
     def failed(self, job: Job, error: Exception) -> None:
         """Write the error."""
-        self.on_failure(job, store_failure(self.runs[id(job)], job.name, error))
+        store_failure(self.runs[id(job)], job.name, error)
+        self.on_failure(job, error)
 
 
 def store_failure(run: Run, name: str, error: Exception) -> str:

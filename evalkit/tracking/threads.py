@@ -57,6 +57,15 @@ class DaemonPool:
         self._tasks.put(task)
         return future
 
+    def resize(self, size: int) -> None:
+        """Have another number of threads; those that are too many end after the calls that are queued now."""
+        for _ in range(self.size, size):
+            self._start_thread()
+        for _ in range(size, self.size):
+            self._tasks.put(None)
+        self._workers += size - self.size
+        self.size = size
+
     def replace_lost(self) -> None:
         """Start one more thread, for one that is stuck in a call which never returns."""
         self._workers += 1

@@ -2,14 +2,17 @@
 
 import collections.abc as cabc
 import platform
+import threading
 import time
 
-from evalkit.errors import EvalkitError, StoreError, TrackerError
+from evalkit.cores import usable_cores
+from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError
 from evalkit.store.manifest import current_environment
 from evalkit.store.runs import Run
 from evalkit.tracking.catalog import load_tracker
-from evalkit.tracking.loop import run_jobs
+from evalkit.tracking.loop import LoopSettings, run_jobs
 from evalkit.tracking.messages import (
+    Began,
     Broken,
     Close,
     Ended,
@@ -22,11 +25,12 @@ from evalkit.tracking.messages import (
     Progress,
     Push,
     Ready,
+    Share,
     Stop,
     Task,
 )
 from evalkit.tracking.source import Job, JobFeed
-from evalkit.tracking.storing import Place, StoreSink
+from evalkit.tracking.storing import Place, StoreSink, one_line
 from evalkit.tracking.timing import LoopTiming
 
 PROGRESS_SECONDS = 0.2
@@ -40,24 +44,34 @@ class Worker:
     Args:
         order: What to do.
         emit: Takes events; called from several threads.
+        node: Identity of the machine.
+        cores: Of the machine that are lent to all workers on it; None = those that this process may use.
     """
 
-    def __init__(self, order: Order, emit: cabc.Callable[[Event], None]) -> None:
+    def __init__(
+        self, order: Order, emit: cabc.Callable[[Event], None], *, node: str = "", cores: int | None = None
+    ) -> None:
         self._order = order
         self._emit = emit
-        self._feed = JobFeed()
+        self._node = node
+        self._cores = usable_cores() if cores is None else min(cores, usable_cores())
+        self._share: int | None = None
+        self._feed = JobFeed(self._began)
         self._tasks: dict[int, Task] = {}
         self._runs: dict[int, Run] = {}
         self._jobs: list[Job] = []
         self._timing = LoopTiming()
         self._frames = 0
         self._said = time.monotonic()
+        self._saying = threading.Lock()
 
     def tell(self, message: Message) -> None:
         """Take a message of the main process."""
         match message:
             case Push(tasks):
                 self._push(tasks)
+            case Share(workers):
+                self._share = workers
             case Close():
                 self._feed.close()
             case Stop():
@@ -68,9 +82,10 @@ class Worker:
         working = False
         try:
             order = self._order
-            tracker = load_tracker(order.catalog, order.tracker, order.options, timeout=order.timeout)
+            settings = self._settings(order.share)
+            tracker = load_tracker(order.catalog, order.tracker, order.options, timeout=order.sizing.timeout)
             environment = current_environment(order.code)
-            self._emit(Ready(tracker.info, environment, platform.node(), order.settings.capacity))
+            self._emit(Ready(tracker.info, environment, platform.node(), settings.capacity, self._node))
             working = True
             place = Place(order.options.device, order.rank, environment.sha256)
             sink = StoreSink(self._runs, place, self._timing, self._finished, self._failed)
@@ -78,12 +93,14 @@ class Worker:
                 tracker,
                 self._feed,
                 sink,
-                order.settings,
+                settings,
                 self._progress,
                 on_note=lambda text: self._emit(Note(text)),
+                on_beat=self._beat,
+                resized=self._resized,
                 timing=self._timing,
             )
-        except Exception as problem:  # noqa: BLE001 - the boundary of the process
+        except BaseException as problem:  # noqa: BLE001 - the boundary of the process
             self._emit(Broken(_portable(problem), isinstance(problem, StoreError), self._timing if working else None))
         else:
             self._say_progress()
@@ -97,24 +114,40 @@ class Worker:
             self._runs[id(job)] = task.run
             self._feed.push([job])
 
+    def _settings(self, share: int) -> LoopSettings:
+        return self._order.sizing.settings(self._order.options.device, self._cores, share)
+
+    def _resized(self) -> LoopSettings | None:
+        share, self._share = self._share, None
+        return None if share is None else self._settings(share)
+
+    def _began(self, job: Job) -> None:
+        self._emit(Began(self._tasks[id(job)].number))
+
     def _finished(self, job: Job) -> None:
         self._emit(Finished(self._tasks[id(job)].number))
 
-    def _failed(self, job: Job, error: str) -> None:
-        self._emit(Failed(self._tasks[id(job)].number, error))
+    def _failed(self, job: Job, error: Exception) -> None:
+        unreadable = isinstance(error, ImageReadError | OSError)
+        self._emit(Failed(self._tasks[id(job)].number, one_line(error), unreadable))
 
     def _progress(self, frames: int) -> None:
-        self._frames += frames
+        with self._saying:
+            self._frames += frames
+        self._beat()
+
+    def _beat(self) -> None:
         if time.monotonic() - self._said > PROGRESS_SECONDS:
             self._say_progress()
 
     def _say_progress(self) -> None:
-        self._emit(Progress(self._frames, self._timing.capacity))
-        self._frames = 0
-        self._said = time.monotonic()
+        with self._saying:
+            frames, self._frames = self._frames, 0
+            self._said = time.monotonic()
+        self._emit(Progress(frames, self._timing.capacity))
 
 
-def _portable(problem: Exception) -> EvalkitError:
+def _portable(problem: BaseException) -> EvalkitError:
     """An error that can be pickled and shown: ours as they are, others by name and text."""
     if isinstance(problem, EvalkitError):
         return type(problem)(str(problem))
