@@ -37,15 +37,15 @@ First steps:
 """
 
 
-def make_app() -> LazyGroup:
-    """Build the click program with the repository's tracker catalogue."""
+def make_app(*, owns_process: bool = False) -> LazyGroup:
+    """Build the click program with the repository's tracker catalogue; ``owns_process`` as in :class:`App`."""
     return LazyGroup(
         name="evalkit",
         table=COMMANDS,
         help="Evaluate and reproduce visual single-object trackers: exact, batched, resumable.",
         epilog=EPILOG,
         context_settings={
-            "obj": App(catalog=trackers.CATALOG, code=(Path(trackers.__file__).parent,)),
+            "obj": App(catalog=trackers.CATALOG, code=(Path(trackers.__file__).parent,), owns_process=owns_process),
             "help_option_names": ["-h", "--help"],
         },
     )
@@ -53,7 +53,7 @@ def make_app() -> LazyGroup:
 
 def main() -> None:
     """Entry point of the installed command ``evalkit``."""
-    sys.exit(run(make_app()))
+    sys.exit(run(make_app(owns_process=True)))
 
 
 if __name__ == "__main__":

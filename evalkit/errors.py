@@ -5,7 +5,20 @@ from collections.abc import Iterable
 
 
 class EvalkitError(Exception):
-    """Base of all errors that evalkit raises on purpose; the command line prints it without a traceback."""
+    """Base of all errors that evalkit raises on purpose; the command line prints it without a traceback.
+
+    Args:
+        *lines: The text. Each is printed as one line: a line break inside of one, from a stranger's name, is shown as
+            its code.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text, line by line."""
+        return tuple(map(str, self.args)) or ("",)
 
 
 class UnknownNameError(EvalkitError):

@@ -97,7 +97,7 @@ def parse_many(
     """
     tables = parse_tables(blobs, where)
     if tables.problems:
-        raise error("\n".join(tables.problems))
+        raise error(*tables.problems)
     return [array for array in tables.arrays if array is not None]
 
 

@@ -10,7 +10,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 # Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
-CORE = ["evalkit.cores", "evalkit.errors", "evalkit.boxes", "evalkit.numbers", "evalkit.flat", "evalkit.modality"]
+CORE = [
+    "evalkit.cores",
+    "evalkit.errors",
+    "evalkit.boxes",
+    "evalkit.numbers",
+    "evalkit.flat",
+    "evalkit.modality",
+    "evalkit.visible",
+]
 DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
 RULES = {
     "evalkit": ["evalkit.api"],
@@ -25,6 +33,7 @@ RULES = {
     "evalkit.cores": [],
     "evalkit.errors": [],
     "evalkit.modality": [],
+    "evalkit.visible": [],
     "evalkit.boxes": CORE,
     "evalkit.flat": CORE,
     "evalkit.numbers": CORE,

@@ -152,7 +152,7 @@ class _Content:
         if self.problems:
             rest = len(self.problems) - _SHOWN
             more = [f"... and {rest} more"] if rest > 0 else []
-            raise AnnotationError("\n".join([*self.problems[:_SHOWN], *more]))
+            raise AnnotationError(*self.problems[:_SHOWN], *more)
 
     def integers(self, path: str, rows: int, *, highest: int = 1, surplus: int = 0) -> IntArray:
         """Integers from 0 to ``highest``, one per row of the annotation, in one line or in one column."""

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from evalkit.benchmarks.checking import CheckReport, ProblemKind, Step
 from evalkit.commands.common import App
 from evalkit.commands.listing import plain
+from evalkit.visible import visible
 
 
 @contextlib.contextmanager
@@ -31,7 +32,9 @@ def check_progress(app: App, title: str) -> cabc.Iterator[cabc.Callable[[Step], 
         task = bar.add_task(title, total=None, images=0, sequence="")
 
         def progress(step: Step) -> None:
-            bar.update(task, completed=step.finished, total=step.total, images=step.images, sequence=step.sequence)
+            bar.update(
+                task, completed=step.finished, total=step.total, images=step.images, sequence=visible(step.sequence)
+            )
 
         yield progress
 

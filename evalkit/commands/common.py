@@ -2,7 +2,6 @@
 
 import collections.abc as cabc
 import importlib
-import json
 import os
 import sys
 from dataclasses import dataclass, field
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalkit.commands.output import echo, echo_text
 from evalkit.errors import EvalkitError, UnknownNameError, unknown_name
+from evalkit.visible import json_text, visible
 
 if TYPE_CHECKING:
     from evalkit.tracking.catalog import TrackerEntry
@@ -30,6 +31,7 @@ class App:
         quiet: Only errors and results.
         verbose: More messages.
         debug: Tracebacks for user errors.
+        owns_process: The process ends with the command; else it goes on, as a notebook's or a test's does.
     """
 
     catalog: cabc.Mapping[str, "TrackerEntry"] = field(default_factory=dict)
@@ -37,16 +39,17 @@ class App:
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    owns_process: bool = False
 
-    def say(self, text: str) -> None:
+    def say(self, *lines: str) -> None:
         """Print a message for people, to stderr."""
         if not self.quiet:
-            click.echo(text, err=True)
+            echo(*lines, err=True)
 
-    def detail(self, text: str) -> None:
+    def detail(self, *lines: str) -> None:
         """Print a message to stderr with ``--verbose`` only."""
-        if self.verbose and not self.quiet:
-            click.echo(text, err=True)
+        if self.verbose and not self.quiet and lines:
+            echo(*lines, err=True)
 
 
 class LazyGroup(click.Group):
@@ -94,15 +97,17 @@ def run(app: click.Group, args: cabc.Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as problem:
+        problem.message = visible(problem.message)  # type: ignore[misc]  # the only place before click prints
         problem.show()
         return problem.exit_code
     except click.Abort:
-        click.echo("stopped", err=True)
+        echo("stopped", err=True)
         return EXIT_FAILED
     except EvalkitError as problem:
         if debug:
             raise
-        click.echo(f"error: {problem}", err=True)
+        first, *more = problem.lines
+        echo(f"error: {first}", *more, err=True)
         return EXIT_USAGE if isinstance(problem, UnknownNameError) else EXIT_FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -149,7 +154,7 @@ def results_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
 
 def print_json(document: object) -> None:
     """Print one JSON document; NaN and infinity become null, since JSON has neither."""
-    click.echo(json.dumps(_finite(document), ensure_ascii=False, indent=1))
+    echo_text(json_text(_finite(document)) + "\n")
 
 
 def _finite(value: object) -> object:

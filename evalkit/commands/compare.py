@@ -9,6 +9,7 @@ from evalkit.commands import inputs
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import SEED, Asked, input_options
+from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError, ScoringError
 from evalkit.scoring.score import Evaluation, evaluate_results
 
@@ -79,7 +80,7 @@ def compare(
     if as_json:
         print_json(_document(truth, names, first, found) | {"notes": notes})
     else:
-        click.echo("\n".join(_lines(truth, names, first, found)))
+        echo(*_lines(truth, names, first, found))
 
 
 def _evaluated(
@@ -101,14 +102,15 @@ def _evaluated(
                 annotations, results, inputs.rules_for(candidate, rules[0]), allow_missing=allow_missing
             )
 
-    done, problems = [], []
+    done = []
+    problems: list[str] = []
     for candidate in candidates:
         try:
             done.append(evaluated(candidate, None))
         except ScoringError as problem:
-            problems.append(str(problem))
+            problems += problem.lines
     if problems:
-        raise ScoringError("\n".join(problems))
+        raise ScoringError(*problems)
     notes = [
         f"{candidate.tracker}: {note}"
         for candidate, one in zip(candidates, done, strict=True)

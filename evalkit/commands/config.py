@@ -6,6 +6,7 @@ import click
 
 from evalkit.benchmarks import get_benchmark
 from evalkit.commands.common import common_options, json_option, print_json
+from evalkit.commands.output import echo
 from evalkit.commands.settings import load_settings, save_settings, settings_path
 from evalkit.errors import EvalkitError
 
@@ -32,9 +33,9 @@ def show(as_json: bool) -> None:
         print_json({"data-root": folders})
         return
     for name, folder in sorted(folders.items()):
-        click.echo(f"data-root.{name} = {folder}")
+        echo(f"data-root.{name} = {folder}")
     if not folders:
-        click.echo(f"no settings yet ({settings_path()})", err=True)
+        echo(f"no settings yet ({settings_path()})", err=True)
 
 
 @config.command("set")
@@ -49,11 +50,11 @@ def set_value(key: str, value: str) -> None:
     get_benchmark(name)
     settings = load_settings()
     settings.data_root[name] = Path(value).expanduser().resolve()
-    click.echo(f"written to {save_settings(settings)}", err=True)
+    echo(f"written to {save_settings(settings)}", err=True)
 
 
 @config.command()
 @common_options
 def path() -> None:
     """Print the path of the settings file."""
-    click.echo(settings_path())
+    echo(settings_path())

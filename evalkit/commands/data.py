@@ -12,6 +12,7 @@ from evalkit.commands.common import (
     json_option,
     print_json,
 )
+from evalkit.commands.output import echo
 from evalkit.cores import usable_cores
 from evalkit.errors import unknown_name
 
@@ -40,7 +41,7 @@ def list_names(app: App, kind: str, as_json: bool) -> None:
         if as_json:
             print_json([])
         else:
-            click.echo(listing.NOT_YET.format(kind=kind))
+            echo(listing.NOT_YET.format(kind=kind))
         return
     if as_json:
         documents = {
@@ -58,7 +59,7 @@ def list_names(app: App, kind: str, as_json: bool) -> None:
         "tables": listing.table_rows,
     }
     for line in listing.columns(rows[kind]()):
-        click.echo(line)
+        echo(line)
 
 
 @click.command("check-data")
@@ -110,5 +111,5 @@ def check_data(
         print_json(report_document(report))
     else:
         for line in report_lines(report, deep=deep):
-            click.echo(line)
+            echo(line)
     return 0 if report.complete else EXIT_FAILED

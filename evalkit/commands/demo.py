@@ -48,16 +48,18 @@ def demo(ctx: click.Context, sample: Path, results: Path, output: Path) -> int:
     program = ctx.find_root().command
     assert isinstance(program, LazyGroup)
     app = ctx.ensure_object(App)
+    app.owns_process = False  # several commands follow each other in it
     start = time.perf_counter()
     for arguments in _steps(str(sample), str(results), output):
-        app.say(f"\n$ evalkit {shlex.join(arguments)}")
+        app.say("", f"$ evalkit {shlex.join(arguments)}")
         code = run(program, arguments)
         if code:
             return code
     app.say(
-        f"\nDone in {time.perf_counter() - start:.0f} s. Tables and plots are in {output}/; open {output}/report.html."
+        "",
+        f"Done in {time.perf_counter() - start:.0f} s. Tables and plots are in {output}/; open {output}/report.html.",
     )
-    app.say(NEXT.format(sample=sample))
+    app.say(*NEXT.format(sample=sample).splitlines())
     return 0
 
 

@@ -9,6 +9,7 @@ from evalkit.commands import inputs
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import Asked, input_options
+from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError, unknown_name
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def explain(
         told = tuple(dict.fromkeys((*truth.notes, *notes, *candidate.unreadable_notes, *found.notes)))
         documents.append(_document(truth, candidate, found) | {"notes": list(told)})
         if not as_json:
-            click.echo("\n".join(_lines(truth, candidate, found)))
+            echo(*_lines(truth, candidate, found))
         for note in told:
             app.say(f"note: {candidate.tracker}: {note}")
     if as_json:

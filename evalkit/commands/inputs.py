@@ -333,15 +333,15 @@ def _scores_of(truth: Truth, candidate: Candidate, options: ScoreOptions) -> tup
     Of all protocols those that refuse the results are told in a note of the first score.
     """
     scores: list[Scores] = []
-    problems: dict[str, str] = {}
+    problems: dict[str, tuple[str, ...]] = {}
     for rules in protocols_of(truth.spec, options.protocol):
         try:
             scores.append(_score(truth, candidate, rules, options))
         except ScoringError as problem:
-            problems[rules.id] = str(problem)
+            problems[rules.id] = problem.lines
     if options.protocol != ALL or not scores:
-        return scores, list(problems.values())
-    refusals = [f"not scored under {name}: {' '.join(text.split())}" for name, text in problems.items()]
+        return scores, [line for lines in problems.values() for line in lines]
+    refusals = [f"not scored under {name}: {' '.join(' '.join(lines).split())}" for name, lines in problems.items()]
     scores[0] = replace(scores[0], notes=(*scores[0].notes, *refusals))
     return scores, []
 
@@ -354,7 +354,7 @@ def _united(done: cabc.Iterable[tuple[list[Scores], list[str]]]) -> list[Scores]
         scores += found
         problems += texts
     if problems:
-        raise ScoringError("\n".join(dict.fromkeys(problems)))
+        raise ScoringError(*dict.fromkeys(problems))
     return scores
 
 
@@ -393,11 +393,12 @@ def said_of(truth: Truth, candidate: Candidate, *, allow_missing: bool) -> cabc.
     try:
         yield
     except ScoringError as problem:
-        text = f"{candidate.tracker} on {truth.spec.title} {truth.split.name}: {problem}"
-        lines = [text, *(f"  {line}" for line in (*candidate.unreadable_notes, *candidate.notes))]
+        first, *more = problem.lines
+        text = f"{candidate.tracker} on {truth.spec.title} {truth.split.name}: {first}"
+        lines = [text, *more, *(f"  {line}" for line in (*candidate.unreadable_notes, *candidate.notes))]
         if candidate.how_to_continue and not allow_missing:
             lines.append(f"What is missing is computed by `{candidate.how_to_continue}`.")
-        raise ScoringError("\n".join(lines)) from problem
+        raise ScoringError(*lines) from problem
 
 
 def limited(truth: Truth, candidate: Candidate) -> tuple[tuple[Annotation, ...], tuple[str, ...]]:

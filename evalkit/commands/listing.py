@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.tracking.catalog import TrackerEntry
+from evalkit.visible import visible
 
 if TYPE_CHECKING:
     from evalkit.benchmarks.spec import BenchmarkSpec
@@ -138,6 +139,7 @@ def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
         >>> columns([["a", "x"], ["long", "y"]])
         ['a     x', 'long  y']
     """
+    rows = [[visible(text) for text in row] for row in rows]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
     return ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
 

@@ -50,7 +50,7 @@ def paper_tables(request: "Request", paper: str, table: str | None) -> list[Comp
     everything = [offer for group in offers.values() for offer in group]
     if request.predictions is not None and not any(offer.measured or offer.left_out for offer in everything):
         problems = dict.fromkeys(problem for offer in everything for problem in offer.problems)
-        raise ResultFormatError("\n".join(problems) or f"{request.predictions}: no tracker of the table has results.")
+        raise ResultFormatError(*(problems or [f"{request.predictions}: no tracker of the table has results."]))
     return [
         compare(
             shape,
@@ -102,7 +102,7 @@ def _from_store(request: "Request", spec: BenchmarkSpec, split: Split, cells: li
     try:
         truth = _truth(request, spec, split)
     except (DatasetLayoutError, AnnotationError, ScoringError) as problem:
-        text = str(problem).splitlines()[0]
+        text = problem.lines[0]
         offer.left_out += [f"{_name_of(runs[0], spec)}: no ground truth ({text})" for runs in fitting.values()]
         return offer
     for tracker, runs in fitting.items():
@@ -124,7 +124,7 @@ def _from_files(request: "Request", spec: BenchmarkSpec, split: Split, cells: li
         _check_names(truth)
         candidates = from_files(truth, request.predictions, trackers=request.trackers)
     except (DatasetLayoutError, AnnotationError, ScoringError, ResultFormatError) as problem:
-        offer.problems.append(str(problem))
+        offer.problems.extend(problem.lines)
         return offer
     for candidate in candidates:
         if not any(is_named(candidate.tracker, cell.names) for cell in cells):
@@ -132,7 +132,7 @@ def _from_files(request: "Request", spec: BenchmarkSpec, split: Split, cells: li
         try:
             offer.measured += _measure(request, truth, candidate, cells, "")
         except ScoringError as problem:
-            offer.left_out.append(f"{candidate.tracker} on {spec.title}: {str(problem).splitlines()[0]}")
+            offer.left_out.append(f"{candidate.tracker} on {spec.title}: {problem.lines[0]}")
     return offer
 
 

@@ -7,6 +7,7 @@ import click
 
 from evalkit.benchmarks import get_benchmark
 from evalkit.commands.common import App, common_options
+from evalkit.commands.output import echo
 from evalkit.commands.tables import Request, names_option, score_options, score_request
 from evalkit.errors import ScoringError, unknown_name
 
@@ -107,5 +108,5 @@ def make_plots(
             )
         chosen = {plot: figure for plot, figure in figures.items() if not plots or plot in plots}
         files = write_plots(chosen, found.scores, title, output / spec.name, formats=formats, origins=found.origins)
-        app.detail("\n".join(map(str, files)))
-        click.echo(output / spec.name)
+        app.detail(*map(str, files))
+        echo(output / spec.name)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from evalkit.commands.common import App
+from evalkit.visible import visible
 
 REDRAW_SECONDS = 0.1
 
@@ -31,7 +32,7 @@ class FrameProgress:
     def failure(self, name: str, error: str) -> None:
         """Count and print a failed sequence."""
         self._failed += 1
-        self._bar.console.print(f"failed: {name}: {error}", markup=False, highlight=False, soft_wrap=True)
+        self._bar.console.print(visible(f"failed: {name}: {error}"), markup=False, highlight=False, soft_wrap=True)
         self.draw()
 
     def draw(self) -> None:

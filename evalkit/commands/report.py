@@ -8,6 +8,7 @@ import click
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.benchmarks.spec import Access
 from evalkit.commands.common import App, common_options
+from evalkit.commands.output import echo
 from evalkit.commands.sources import Source, read_report_file
 from evalkit.commands.tables import Request, names_option, score_options
 from evalkit.errors import StoreError
@@ -82,7 +83,7 @@ def make_report(
     write_whole(output, page.encode())
     count = "1 benchmark" if len(parts) == 1 else f"{len(parts)} benchmarks"
     app.say(f"{len(page.encode()) / 1e6:.1f} MB, {count}; open it in a browser")
-    click.echo(output)
+    echo(output)
 
 
 def _of_files(line: tuple[str, str, str], request: Request) -> Source:

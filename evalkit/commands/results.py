@@ -23,6 +23,7 @@ from evalkit.commands.common import (
     print_json,
     results_option,
 )
+from evalkit.commands.output import echo
 from evalkit.commands.roots import data_origin, find_root
 from evalkit.errors import ResultFormatError, StoreError, unknown_name
 from evalkit.sequences import Annotation, Trajectory
@@ -99,7 +100,7 @@ def import_results(  # noqa: PLR0917 - one parameter per option
         app.say(remark)
     problems = found.problems()
     if problems and not allow_missing:
-        raise ResultFormatError(_incomplete(spec, known, found))
+        raise ResultFormatError(*_incomplete(spec, known, found))
     for problem in problems:
         app.say(problem)
     runs = store_results(
@@ -194,19 +195,19 @@ def _read(
         return found, names
     assert problem is not None
     if known[0].initial_boxes is None:
-        raise ResultFormatError(f"{problem}\nFor sequences of other names pass --annotations or --data-root.")
+        raise ResultFormatError(*problem.lines, "For sequences of other names pass --annotations or --data-root.")
     raise problem
 
 
-def _incomplete(spec: BenchmarkSpec, known: KnownSequences, found: ImportedResults) -> str:
+def _incomplete(spec: BenchmarkSpec, known: KnownSequences, found: ImportedResults) -> list[str]:
     """Everything that is wrong, and what to do."""
-    text = "\n".join([f"results of {found.tracker} in {found.where} are incomplete.", *found.problems()])
+    lines = [f"results of {found.tracker} in {found.where} are incomplete.", *found.problems()]
     fitting = [
         split.name for split in spec.splits.values() if set(official_rows(split.names_file)) == set(found.sequences)
     ]
     if fitting and fitting[0] != known.split:
-        return f"{text}\nThe files are those of split {fitting[0]}: pass --split {fitting[0]}."
-    return f"{text}\nPass --allow-missing to import what is there."
+        return [*lines, f"The files are those of split {fitting[0]}: pass --split {fitting[0]}."]
+    return [*lines, "Pass --allow-missing to import what is there."]
 
 
 def _report_import(
@@ -237,7 +238,7 @@ def _report_import(
         )
         return
     for document in documents:
-        click.echo(
+        echo(
             f"{found.tracker}: {len(found.sequences)} sequences, {frames} rows, format {found.format}, "
             f"run {document['run']} ({document['status']})"
         )
@@ -310,7 +311,7 @@ def export_results(  # noqa: PLR0917 - one parameter per option
     if as_json:
         print_json(document | {"output": str(output)})
     else:
-        click.echo(f"{len(files)} files in {output} ({EXPORT_FORMATS[layout].description})")
+        echo(f"{len(files)} files in {output} ({EXPORT_FORMATS[layout].description})")
 
 
 def _has_confidences(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -> bool:

@@ -6,7 +6,6 @@ import dataclasses
 import re
 import shlex
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -19,6 +18,7 @@ from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json, results_option
 from evalkit.commands.executors import CODE, ExecutorOptions, open_executor
 from evalkit.commands.options import sequence_list
+from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.roots import data_origin, find_root
 from evalkit.sequences import Modality
@@ -123,6 +123,7 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
 @json_option
 @common_options
 @click.pass_obj
+@stdout_for_results()
 def run_benchmark(  # noqa: PLR0917 - one parameter per option
     app: App,
     /,
@@ -160,8 +161,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         options=TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled),
         **{name: value for name, value in options.items() if name not in names},
     )
-    # what a tracker prints must not mix with the results on stdout
-    with _stop_on_sigterm(), contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
+    with _stop_on_sigterm(), contextlib.ExitStack() as stack:
         executor = stack.enter_context(open_executor(app, how))
         targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
         if how.executor == "ray":  # workers on other machines have other working folders
@@ -273,10 +273,10 @@ def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped
         print_json(documents[0] if len(documents) == 1 else documents)
     for document in documents:
         if not as_json:
-            click.echo(_summary(document))
+            echo(_summary(document))
         for name, error in document["failed"].items():
             if app.quiet or app.verbose:  # otherwise it was said when it happened
-                click.echo(f"failed: {document['benchmark']}/{name}: {error}", err=True)
+                echo(f"failed: {document['benchmark']}/{name}: {error}", err=True)
     unfinished = [document for document in documents if not _done(document)]
     if unfinished:
         why = "stopped" if stopped else "incomplete"

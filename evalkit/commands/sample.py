@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.output import echo
 
 
 def _frame_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -56,7 +57,7 @@ def make_sample(
     done = f"rendered in {result.seconds:.1f} s" if result.created else "already there"
     size_mb = result.size_bytes / 1e6
     app.say(f"{result.folder}: {result.sequences} sequences, {result.frames} frames, {size_mb:.0f} MB, {done}")
-    click.echo(str(result.folder))
+    echo(str(result.folder))
 
 
 @contextlib.contextmanager

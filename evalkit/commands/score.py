@@ -12,6 +12,7 @@ from evalkit.commands.compare import compare
 from evalkit.commands.explain import explain
 from evalkit.commands.listing import columns
 from evalkit.commands.options import SEED, Asked, input_options
+from evalkit.commands.output import echo
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.scores import Scores
 
@@ -110,8 +111,8 @@ def _print(app: App, scores: cabc.Sequence[Scores], *, per_sequence: bool) -> No
         groups.setdefault((one.benchmark, one.split, one.protocol), []).append(one)
     for number, group in enumerate(groups.values()):
         if number:
-            click.echo()
-        click.echo("\n".join(_table(group)))
+            echo()
+        echo(*_table(group))
         for one in group:
             _print_details(one, per_sequence=per_sequence)
     for one in scores:
@@ -149,11 +150,11 @@ def _print_details(scores: Scores, *, per_sequence: bool) -> None:
         rows = [[scores.tracker, "sequences", *labels]]
         for code, row in scores.attributes.items():
             rows.append([code, str(int(row["sequences"])), *(_percent(row[one.key], one.decimals) for one in reported)])
-        click.echo("\n" + "\n".join(line.rstrip() for line in columns(rows)))
+        echo("", *(line.rstrip() for line in columns(rows)))
     if per_sequence:
         rows = [[scores.tracker, *labels]]
         for index, name in enumerate(scores.sequence_names):
             rows.append(
                 [name, *(_percent(float(scores.per_sequence[one.key][index]), one.decimals) for one in reported)]
             )
-        click.echo("\n" + "\n".join(line.rstrip() for line in columns(rows)))
+        echo("", *(line.rstrip() for line in columns(rows)))

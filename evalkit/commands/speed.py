@@ -9,6 +9,7 @@ import click
 
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.executors import CODE, ExecutorOptions, loop_settings, single_device
+from evalkit.commands.output import echo, stdout_for_results
 from evalkit.errors import EvalkitError, TrackerError
 from evalkit.store.manifest import RunIdentity, current_environment
 from evalkit.store.runs import ResultStore
@@ -61,6 +62,7 @@ MEANINGS = {
 @json_option
 @common_options
 @click.pass_obj
+@stdout_for_results()
 def measure_speed(  # noqa: PLR0917 - one parameter per option
     app: App,
     /,
@@ -179,21 +181,21 @@ def _print(document: dict[str, Any]) -> None:
     card = f"{document['card']}, driver {document['driver']}" if document["card"] else "no card"
     libraries = ", ".join(f"{name} {version}" for name, version in document["libraries"].items())
     frame = document["frame"]
-    click.echo(f"{document['tracker']}, {document['precision']}, {document['device']} ({card})")
-    click.echo(f"{document['processor']}, {document['cores']} cores; {libraries}")
-    click.echo(f"frames of {frame['width']} x {frame['height']}")
-    click.echo(
+    echo(f"{document['tracker']}, {document['precision']}, {document['device']} ({card})")
+    echo(f"{document['processor']}, {document['cores']} cores; {libraries}")
+    echo(f"frames of {frame['width']} x {frame['height']}")
+    echo(
         f"latency, one stream, device synchronized, {latency['frames']} frames after {latency['warm_up_frames']} of "
         "warm-up:"
     )
     for key in ("decode_excluded", "decode_included"):
         spread = latency[key]
         text = key.replace("_", " ")
-        click.echo(f"  {text}: median {spread['median_ms']:.2f} ms, 95th percentile {spread['p95_ms']:.2f} ms")
-    click.echo(
+        echo(f"  {text}: median {spread['median_ms']:.2f} ms, 95th percentile {spread['p95_ms']:.2f} ms")
+    echo(
         f"throughput, {throughput['capacity']} streams, end to end, after {throughput['warm_up_seconds']:.1f} s of "
         f"warm-up: {throughput['frames_per_second']:.1f} frames/s (limit: {throughput['limit']})"
     )
-    click.echo("what public tools would call FPS, from the same measurement:")
+    echo("what public tools would call FPS, from the same measurement:")
     for key, entry in document["fps_definitions"].items():
-        click.echo(f"  {entry['frames_per_second']:10.1f}  {key}: {entry['meaning']}")
+        echo(f"  {entry['frames_per_second']:10.1f}  {key}: {entry['meaning']}")

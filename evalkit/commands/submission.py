@@ -14,6 +14,7 @@ from evalkit.commands.common import (
     print_json,
     results_option,
 )
+from evalkit.commands.output import echo
 from evalkit.commands.roots import find_root
 from evalkit.errors import unknown_name
 from evalkit.sample import sample_origin
@@ -85,11 +86,11 @@ def package_submission(
     if as_json:
         print_json(_document(package, path))
     else:
-        click.echo(
+        echo(
             f"{path}: {package.report.sequences} sequences, {package.report.files} files, "
             f"{len(package.runs)} repetition{'s' if len(package.runs) > 1 else ''}, {len(package.data):,} bytes"
         )
-        click.echo(f"SHA-256 {package.sha256}")
+        echo(f"SHA-256 {package.sha256}")
 
 
 def _path(package: Package, output: Path | None) -> Path:
@@ -164,9 +165,9 @@ def check(app: App, /, *, benchmark: str, file: Path, data_root: Path | None, as
 
 
 def _print(app: App, report: SubmissionReport, notes: list[str]) -> None:
-    click.echo(f"{report.where}: {report.files} files, compared with {report.source}")
+    echo(f"{report.where}: {report.files} files, compared with {report.source}")
     for finding in report.findings:
-        click.echo(str(finding))
+        echo(str(finding))
     for note in notes:
         app.say(f"note: {note}")
     kinds: dict[str, int] = {}
@@ -174,8 +175,8 @@ def _print(app: App, report: SubmissionReport, notes: list[str]) -> None:
         kinds[finding.kind] = kinds.get(finding.kind, 0) + 1 + len(finding.more_files)
     counts = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
     if report.errors:
-        click.echo(f"not acceptable: {len(report.errors)} errors, {len(report.warnings)} warnings: {counts}")
+        echo(f"not acceptable: {len(report.errors)} errors, {len(report.warnings)} warnings: {counts}")
     elif report.warnings:
-        click.echo(f"acceptable, {len(report.warnings)} warnings: {counts}")
+        echo(f"acceptable, {len(report.warnings)} warnings: {counts}")
     else:
-        click.echo("acceptable, no defects")
+        echo("acceptable, no defects")

@@ -11,6 +11,7 @@ import click
 from evalkit.benchmarks import get_benchmark
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.commands.common import App, common_options, data_root_option, json_option, results_option
+from evalkit.commands.output import echo_text
 from evalkit.errors import StoreError
 from evalkit.scoring.scores import Scores
 
@@ -149,7 +150,7 @@ def _write(
     if chosen in {None, TableFormat.TEXT}:
         _show(tables)
     else:
-        click.echo(write(chosen), nl=False)
+        echo_text(write(chosen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,7 @@ def _show(tables: "cabc.Sequence[Table]") -> None:
     from evalkit.report.writers import TableFormat, to_rich, write_tables
 
     if not sys.stdout.isatty():
-        click.echo(write_tables(tables, TableFormat.TEXT), nl=False)
+        echo_text(write_tables(tables, TableFormat.TEXT))
         return
     console = Console(highlight=False)
     for table in tables:

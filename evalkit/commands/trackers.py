@@ -1,12 +1,11 @@
 """``evalkit check-tracker``: the conformance suite for a tracker."""
 
-import contextlib
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.output import echo, stdout_for_results
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import TrackerOptions
 
@@ -39,6 +38,7 @@ MARKS = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}
 @json_option
 @common_options
 @click.pass_obj
+@stdout_for_results()
 def check_tracker(  # noqa: PLR0917 - one parameter per option
     app: App,
     tracker: str,
@@ -64,10 +64,9 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
     from evalkit.testing import check_tracker as run_checks
 
     options = TrackerOptions(weights=weights, device=device, precision=precision, seed=seed)
-    with contextlib.redirect_stdout(sys.stderr):  # what a tracker prints is no result
-        built = load_tracker(app.catalog, tracker, options, timeout=timeout)
-        app.detail(f"checking {built.info.name} ...")
-        report = run_checks(built, tolerance=tolerance)
+    built = load_tracker(app.catalog, tracker, options, timeout=timeout)
+    app.detail(f"checking {built.info.name} ...")
+    report = run_checks(built, tolerance=tolerance)
     if as_json:
         print_json(report.as_json())
     else:
@@ -78,11 +77,11 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
 def _print(report: "testing.TrackerReport") -> None:
     width = max(len(check.name) for check in report.checks)
     for check in report.checks:
-        click.echo(f"{MARKS[check.status]}  {check.name:<{width}}  {check.detail}")
-    click.echo(
+        echo(f"{MARKS[check.status]}  {check.name:<{width}}  {check.detail}")
+    echo(
         f"speed on small drawn frames: {report.frames_per_second:.0f} frames/s alone, "
         f"{report.frames_per_second_batched:.0f} frames/s together"
     )
     failed = sum(check.status == "failed" for check in report.checks)
     outcome = f"{failed} check{'' if failed == 1 else 's'} failed" if failed else "all checks passed"
-    click.echo(f"{report.tracker}: {outcome}")
+    echo(f"{report.tracker}: {outcome}")

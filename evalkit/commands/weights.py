@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.output import echo
 from evalkit.errors import TrackerError, unknown_name
 
 EPILOG = """\b
@@ -43,6 +44,6 @@ def convert_weights(  # noqa: PLR0917 - one parameter per option
     if as_json:
         print_json({"file": str(destination), "tracker": tracker, "metadata": metadata})
     else:
-        click.echo(str(destination))
+        echo(str(destination))
         for key, value in sorted(metadata.items()):
             app.detail(f"{key}: {value}")

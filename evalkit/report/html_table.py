@@ -5,6 +5,7 @@ import itertools
 from html import escape
 
 from evalkit.report.table import Cell, Place, Table
+from evalkit.visible import visible
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1c2126; background: #fff; margin: 2rem auto; max-width: 76rem;
@@ -28,7 +29,7 @@ _CLASSES = {Place.FIRST: ' class="first"', Place.SECOND: ' class="second"', Plac
 
 def html_page(tables: cabc.Sequence[Table]) -> str:
     """One self-contained page with all tables."""
-    title = escape(tables[0].title if len(tables) == 1 else "Tables") if tables else "Tables"
+    title = escape(visible(tables[0].title) if len(tables) == 1 else "Tables") if tables else "Tables"
     head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
     body = "\n".join(html_table(table) for table in tables)
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
@@ -36,6 +37,7 @@ def html_page(tables: cabc.Sequence[Table]) -> str:
 
 def html_table(table: Table) -> str:
     """One table as a ``section``: best bold, second underlined, footnotes carry letters."""
+    table = table.shown()
     marks = table.footnotes()
     lines = ["<section>", f"<h2>{escape(table.title)}</h2>"]
     lines += [f"<p>{escape(table.caption)}</p>"] if table.caption else []

@@ -3,19 +3,19 @@
 import collections.abc as cabc
 import csv
 import io
-import json
 import math
 
 from evalkit.report.compare import ComparedTable, Comparison
 from evalkit.report.paper import load_papers
 from evalkit.report.table import Cell
-from evalkit.report.writers import TableFormat, to_json, write_tables
+from evalkit.report.writers import TableFormat, csv_text, to_json, write_tables
+from evalkit.visible import json_text, visible
 
 
 def write_paper_tables(tables: cabc.Sequence[ComparedTable], form: TableFormat) -> str:
     """One document with all tables, ending in a line break."""
     if form is TableFormat.JSON:
-        return json.dumps([paper_json(table) for table in tables], ensure_ascii=False, indent=1) + "\n"
+        return json_text([paper_json(table) for table in tables]) + "\n"
     if form is TableFormat.CSV:
         return paper_csv(tables)
     return write_tables([table.table for table in tables], form)
@@ -47,7 +47,7 @@ def paper_csv(tables: cabc.Sequence[ComparedTable]) -> str:
     writer = csv.DictWriter(buffer, header, restval="", lineterminator="\n")
     writer.writeheader()
     for one in tables:
-        writer.writerows(_csv_rows(one))
+        writer.writerows({key: csv_text(visible(text)) for key, text in row.items()} for row in _csv_rows(one))
     return buffer.getvalue()
 
 

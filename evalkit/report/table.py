@@ -3,10 +3,11 @@
 import collections.abc as cabc
 import enum
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalkit.errors import ScoringError
 from evalkit.report.metrics import Metric
+from evalkit.visible import visible
 
 
 class Source(enum.Enum):
@@ -62,6 +63,14 @@ class Cell:
         if self.printed is not None:
             return self.printed
         return self.metric.text(self.value) if math.isfinite(self.value) else "-"
+
+    def shown(self) -> "Cell":
+        """See :meth:`Table.shown`."""
+        return replace(self, notes=_shown(self.notes), printed=self.printed and visible(self.printed))
+
+
+def _shown(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(visible, texts))
 
 
 def missing_cell(metric: Metric, *notes: str) -> Cell:
@@ -144,6 +153,27 @@ class Table:
             raise ScoringError(
                 f"table {self.title!r} holds scores of the rendered sample; its title must say 'sample'."
             )
+
+    def shown(self) -> "Table":
+        """The same table as it is printed: no name or note in it can clear a screen or forge a row."""
+        return replace(
+            self,
+            title=visible(self.title),
+            corner=visible(self.corner),
+            caption=visible(self.caption),
+            notes=_shown(self.notes),
+            columns=tuple(replace(one, label=visible(one.label), group=visible(one.group)) for one in self.columns),
+            rows=tuple(
+                replace(
+                    row,
+                    label=visible(row.label),
+                    notes=_shown(row.notes),
+                    origin={key: visible(text) for key, text in row.origin.items()},
+                )
+                for row in self.rows
+            ),
+            cells=tuple(tuple(cell.shown() for cell in line) for line in self.cells),
+        )
 
     def places(self) -> list[list[Place]]:
         """Highlights, R lists of C: the ``best`` different values of each column (or row).

@@ -8,7 +8,6 @@ import csv
 import enum
 import io
 import itertools
-import json
 import math
 import re
 
@@ -20,6 +19,7 @@ import rich.text
 
 from evalkit.report.html_table import html_page
 from evalkit.report.table import Cell, Place, Table
+from evalkit.visible import json_text
 
 _SUPERSCRIPT = str.maketrans("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
 
@@ -53,7 +53,7 @@ def write_tables(tables: cabc.Sequence[Table], form: TableFormat) -> str:
     if form is TableFormat.CSV:
         return to_csv(tables)
     if form is TableFormat.JSON:
-        return json.dumps([to_json(table) for table in tables], ensure_ascii=False, indent=1) + "\n"
+        return json_text([to_json(table) for table in tables]) + "\n"
     if form is TableFormat.HTML:
         return html_page(tables)
     write = {TableFormat.TEXT: to_text, TableFormat.MARKDOWN: to_markdown, TableFormat.LATEX: to_latex}[form]
@@ -62,6 +62,7 @@ def write_tables(tables: cabc.Sequence[Table], form: TableFormat) -> str:
 
 def to_markdown(table: Table) -> str:
     """GitHub's markdown; the best number of a column is bold, the second underlined, footnotes carry letters."""
+    table = table.shown()
 
     def decorate(text: str, place: Place, marks: str) -> str:
         text = _markdown_text(text)
@@ -84,6 +85,7 @@ def to_markdown(table: Table) -> str:
 
 def to_latex(table: Table) -> str:
     r"""A ``table`` environment for the booktabs package; best bold, second underlined."""
+    table = table.shown()
 
     def decorate(text: str, place: Place, marks: str) -> str:
         text = "--" if text == "-" else latex_text(text)
@@ -105,6 +107,7 @@ def to_latex(table: Table) -> str:
 
 def to_csv(tables: cabc.Sequence[Table]) -> str:
     """One sheet: table, row, what the row was computed from, then every column's unrounded value, then the notes."""
+    tables = [table.shown() for table in tables]
     origins = list(dict.fromkeys(key for table in tables for row in table.rows for key in row.origin))
     keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
     corner = tables[0].corner.lower() if tables else "tracker"
@@ -115,10 +118,19 @@ def to_csv(tables: cabc.Sequence[Table]) -> str:
         for row, line in zip(table.rows, table.cells, strict=True):
             values = {column.key: _csv_value(cell) for column, cell in zip(table.columns, line, strict=True)}
             notes = dict.fromkeys([*table.notes, *row.notes, *(note for cell in line for note in cell.notes)])
-            writer.writerow(
-                {"table": table.title, corner: row.label, **row.origin, **values, "notes": "; ".join(notes)}
-            )
+            texts = {"table": table.title, corner: row.label, **row.origin, **values, "notes": "; ".join(notes)}
+            writer.writerow({key: csv_text(text) for key, text in texts.items()})
     return buffer.getvalue()
+
+
+def csv_text(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: a text that begins like one gets an apostrophe in front.
+
+    Example:
+        >>> csv_text("=1+1"), csv_text("-0.5"), csv_text("-"), csv_text("- x")
+        ("'=1+1", '-0.5', '-', "'- x")
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def to_json(table: Table) -> dict[str, object]:
@@ -146,6 +158,7 @@ def to_json(table: Table) -> dict[str, object]:
 
 def to_rich(table: Table) -> rich.console.Group:
     """For a terminal: best bold, second underlined."""
+    table = table.shown()
 
     def decorate(text: str, place: Place, marks: str) -> str:
         text = rich.markup.escape(text)
@@ -180,6 +193,9 @@ def latex_text(text: str) -> str:
     """
     return "".join(_LATEX.get(character, character) for character in text)
 
+
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # some programs take the full-width signs for the same
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-+")
 
 # an underscore inside a word is literal
 _MARKDOWN = re.compile(r"[\\`*|\[\]<>]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")

@@ -227,8 +227,8 @@ def _raise_for(findings: Findings, protocol: Protocol, *, allow_missing: bool) -
     refused, remarks = _long_and_bad(findings, protocol)
     parts += refused
     if parts:
-        hint = "" if allow_missing else "\nOr score what is there with --allow-missing (the output says so)."
-        raise ScoringError(f"the results cannot be scored under {protocol.id}:\n" + "\n".join(parts + remarks) + hint)
+        hint = [] if allow_missing else ["Or score what is there with --allow-missing (the output says so)."]
+        raise ScoringError(f"the results cannot be scored under {protocol.id}:", *parts, *remarks, *hint)
 
 
 def _long_and_bad(findings: Findings, protocol: Protocol) -> tuple[list[str], list[str]]:

@@ -55,7 +55,7 @@ def read_results(
     files = [recognizer.classify(name) for name in tree.names]
     wanted = [file for file in files if file.sequence and _fits(file, format)]
     if not any(file.role is Role.BOXES for file in wanted):
-        raise ResultFormatError(_nothing_found(tree, files, names, benchmark, format))
+        raise ResultFormatError(*_nothing_found(tree, files, names, benchmark, format))
     labels = tracker_labels([file.tracker for file in wanted if file.role is Role.BOXES], path.stem)
     request = _Request(tree, names, format, frame_counts or {}, initial_boxes, with_times)
     return [
@@ -99,19 +99,20 @@ def _selected(labels: dict[tuple[str, ...], str], tracker: str | None, tree: Tre
 
 def _nothing_found(
     tree: Tree, files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], benchmark: str, wanted: str | None
-) -> str:
+) -> list[str]:
+    """Lines that say what was found instead."""
     texts = [file.path for file in files if file.role in {Role.FOREIGN, Role.BOXES, Role.SKIPPED}]
     zips = [name for name in tree.names if name.lower().endswith(".zip")]
     expected = f"expected names such as {listed(sorted(names)[:3])}"
-    formats = "\n".join(f"  {key:10} {text}" for key, text in FORMATS.items())
+    formats = [f"  {key:10} {text}" for key, text in FORMATS.items()]
     if zips and not texts:
-        return f"{tree.where} holds archives only: {listed(zips)}. Name one: {tree.where}/{zips[0]}."
+        return [f"{tree.where} holds archives only: {listed(zips)}. Name one: {tree.where}/{zips[0]}."]
     if any(name.endswith(".bin") for name in tree.names) and not texts:
-        return f"{tree.where} holds binary VOT results. Have the VOT toolkit write them as text."
+        return [f"{tree.where} holds binary VOT results. Have the VOT toolkit write them as text."]
     if not texts:
-        return f"{tree.where}: no result files among {len(tree.names)} files; {expected}. Known formats:\n{formats}"
+        return [f"{tree.where}: no result files among {len(tree.names)} files; {expected}. Known formats:", *formats]
     what = f"in the format {wanted!r}" if wanted else f"named after a sequence of {benchmark}"
-    return f"{tree.where}: none of {len(texts)} files is {what}; found {listed(texts[:4])}; {expected}.\n{formats}"
+    return [f"{tree.where}: none of {len(texts)} files is {what}; found {listed(texts[:4])}; {expected}.", *formats]
 
 
 @dataclass(frozen=True, slots=True)

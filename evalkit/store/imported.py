@@ -48,7 +48,7 @@ class ImportedResults:
         if self.missing:
             texts.append(f"no result for {len(self.missing)} sequences: {listed(self.missing)}")
         if self.unreadable:
-            texts.append(f"{len(self.unreadable)} unreadable files:\n  " + "\n  ".join(self.unreadable))
+            texts += [f"{len(self.unreadable)} unreadable files:", *(f"  {text}" for text in self.unreadable)]
         if self.short:
             texts.append(f"{len(self.short)} results have fewer rows than frames: {_counts(self.short)}")
         return texts
@@ -72,9 +72,7 @@ class ImportedResults:
             ResultFormatError: A sequence is missing, unreadable or short.
         """
         if problems := self.problems():
-            raise ResultFormatError(
-                f"results of {self.tracker} in {self.where} are incomplete.\n" + "\n".join(problems)
-            )
+            raise ResultFormatError(f"results of {self.tracker} in {self.where} are incomplete.", *problems)
 
 
 def listed(names: cabc.Iterable[str]) -> str:

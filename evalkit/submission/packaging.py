@@ -104,12 +104,12 @@ def make_package(
     trajectories: dict[str, list[Trajectory]] = {name: [run.read(name) for run in runs] for name in names}
     obstacles = list(form.obstacles(trajectories))
     if obstacles:
-        raise SubmissionError("\n".join([f"run {first.run_id} cannot be packaged for {form.receiver}:", *obstacles]))
+        raise SubmissionError(f"run {first.run_id} cannot be packaged for {form.receiver}:", *obstacles)
     data = zip_bytes(dict(form.write(trajectories, plain_name(first.identity.tracker), chosen)))
     report = check_content(content_of_bytes(data, "package.zip"), form, expected)
     if report.errors:
-        lines = [f"run {first.run_id} gives a submission with {len(report.errors)} errors; nothing was written:"]
-        raise SubmissionError("\n".join([*lines, *map(str, report.errors)]))
+        first_line = f"run {first.run_id} gives a submission with {len(report.errors)} errors; nothing was written:"
+        raise SubmissionError(first_line, *map(str, report.errors))
     sample = first.identity.data != OFFICIAL
     return Package(data, hashlib.sha256(data).hexdigest(), tuple(runs), chosen, report, sample)
 

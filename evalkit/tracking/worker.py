@@ -150,5 +150,5 @@ class Worker:
 def _portable(problem: BaseException) -> EvalkitError:
     """An error that can be pickled and shown: ours as they are, others by name and text."""
     if isinstance(problem, EvalkitError):
-        return type(problem)(str(problem))
+        return type(problem)(*problem.lines)
     return TrackerError(f"{type(problem).__name__}: {problem}")

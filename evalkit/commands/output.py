@@ -1,0 +1,73 @@
+"""The one place where commands print: nothing forged on the terminal, nothing but results on stdout."""
+
+import collections.abc as cabc
+import contextlib
+import ctypes
+import io
+import os
+import sys
+from typing import TextIO
+
+import click
+
+from evalkit.visible import visible
+
+_RESULTS = "evalkit.results"
+"""Key of the stream for results in click's shared context."""
+
+
+def echo(*lines: object, err: bool = False) -> None:
+    """Print lines, each on a line of its own: a line break inside of them is shown as its code.
+
+    Args:
+        *lines: None of them: an empty one.
+        err: To stderr, for messages; else to stdout, for results.
+    """
+    echo_text("".join(f"{visible(str(line))}\n" for line in lines or ("",)), err=err)
+
+
+def echo_text(text: str, *, err: bool = False) -> None:
+    """Print text that has its lines already and is made visible."""
+    context = click.get_current_context(silent=True)
+    stream = None if err or context is None else context.meta.get(_RESULTS)
+    click.echo(text, file=stream, nl=False, err=err)
+
+
+@contextlib.contextmanager
+def stdout_for_results() -> cabc.Iterator[None]:
+    """Keep stdout for results while foreign code may print.
+
+    Whatever else is written there, in Python or in C, by a thread or by a child process, goes to stderr; in a process
+    of our own up to its end, since foreign code may leave a thread behind or print when the interpreter ends.
+    """
+    context, stdout = click.get_current_context(), sys.stdout
+    moved = _moved(stdout)
+    context.meta[_RESULTS] = results = stdout if moved is None else moved
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        results.flush()
+        if not getattr(context.obj, "owns_process", False):
+            del context.meta[_RESULTS]
+            sys.stdout = stdout
+            if moved is not None:
+                _move_back(moved, stdout)
+
+
+def _moved(stdout: TextIO) -> TextIO | None:
+    """Give stdout's descriptor to stderr; return a stream on a new one. None for streams that have no descriptor."""
+    try:
+        number, messages = stdout.fileno(), sys.stderr.fileno()
+    except (AttributeError, ValueError, io.UnsupportedOperation):  # closed, or a notebook's: nothing in C prints there
+        return None
+    stdout.flush()
+    kept = os.dup(number)
+    os.dup2(messages, number)
+    return open(kept, "w", encoding=stdout.encoding, errors=stdout.errors)  # noqa: PTH123 - closed by _move_back
+
+
+def _move_back(moved: TextIO, stdout: TextIO) -> None:
+    ctypes.CDLL(None).fflush(None)  # what C has buffered is no result either
+    os.dup2(moved.fileno(), stdout.fileno())
+    moved.close()
