@@ -24,9 +24,10 @@ from evalkit.sequences import Frame
 from evalkit.tracking.interface import Tracker, TrackerOptions
 from trackers.common.build import build, definition
 from trackers.common.center_tracker import CenterLoop
-from trackers.common.crops import clip_boxes, crop_square, draw_window, square_around, window_around
+from trackers.common.crops import clip_boxes, crop_square, square_around, window_around
 from trackers.common.multimodal import network_images
 from trackers.common.postprocess import inner_hann, square_to_image, symmetric_hann
+from trackers.common.taps import draw_window
 from trackers.common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD, Engine
 from trackers.common.weights import Weights, assign, random_state
 from trackers.layers.heads import decode_center

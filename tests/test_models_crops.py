@@ -10,15 +10,14 @@ from evalkit.errors import TrackerError
 from trackers.common.crops import (
     Square,
     clip_boxes,
-    crop_channels,
     crop_square,
-    draw_window,
     padding_mask,
-    resize_aligned,
     square_around,
     window_around,
+    window_pixels,
 )
 from trackers.common.postprocess import inner_hann, square_to_image, symmetric_hann
+from trackers.common.taps import aligned_neighbors, draw_window
 
 CROPS = golden("ostrack_crops.json")
 
@@ -101,7 +100,7 @@ def test_corners_are_rounded_half_to_even():
 
 def test_six_channels_are_cropped_like_three_and_three(frame):
     square = square_around(np.array([290.0, 215, 50, 40]), 4.0)
-    both = crop_channels((frame, frame[:, :, ::-1]), square, 256).pixels
+    both = np.concatenate([crop_square(image, square, 256).pixels for image in (frame, frame[:, :, ::-1])], axis=2)
     stacked = crop_square(np.concatenate([frame, frame[:, :, ::-1]], axis=2), square, 256).pixels
     np.testing.assert_array_equal(both, stacked)
 
@@ -145,10 +144,38 @@ def test_what_lies_outside_of_the_image_has_the_fill_color():
     assert (away == fill).all()
 
 
-def test_aligned_resize_keeps_corners_and_is_linear_between():
-    image = np.array([[[0], [100]], [[200], [40]]], dtype=np.uint8)
-    resized = resize_aligned(image, (3, 5))[:, :, 0] * 255
-    np.testing.assert_allclose(resized[[0, 0, -1, -1], [0, -1, 0, -1]], [0, 100, 200, 40], atol=1e-4)
-    np.testing.assert_allclose(resized[:, 0], [0, 50, 100, 150, 200], atol=1e-4)
-    np.testing.assert_allclose(resized[2, 1], 85, atol=1e-4)
-    assert resize_aligned(image, (1, 1)).ravel().tolist() == [0.0]
+def drawn_by_numpy(image, window, fill):
+    """The rule on whole float images, without taps."""
+    canvas = np.empty((window.size, window.size, 3), np.float32)
+    canvas[:] = fill
+    (left, top, right, bottom), (x1, y1, x2, y2) = window_pixels(window, image.shape[1::-1])
+    pixels = image[top : bottom + 1, left : right + 1].astype(np.float32) / np.float32(255)
+    for axis, count in ((1, x2 - x1 + 1), (0, y2 - y1 + 1)):
+        places = np.linspace(0, pixels.shape[axis] - 1, count)
+        first = np.minimum(places.astype(int), pixels.shape[axis] - 1)
+        second = np.minimum(first + 1, pixels.shape[axis] - 1)
+        share = (places - first).astype(np.float32).reshape((-1, 1) if axis else (-1, 1, 1))
+        low, high = pixels.take(first, axis), pixels.take(second, axis)
+        pixels = low + (high - low) * share
+    canvas[y1 : y2 + 1, x1 : x2 + 1] = pixels
+    return canvas
+
+
+@pytest.mark.parametrize("size", [48, 112])
+def test_blended_taps_are_the_bilinear_rule(size):
+    numbers = np.random.default_rng(size)
+    image = numbers.integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    fill = numbers.random(3, dtype=np.float32)
+    boxes = numbers.uniform([-10, -10, 3, 3], [85, 55, 60, 40], (40, 4))
+    for x, y, w, h in [*boxes, (0, 0, 90, 60), (20, 20, 1.5, 1.5)]:
+        window = window_around(np.array([x, y, x + w, y + h]), 4.0, size)
+        drawn = draw_window(image, window, fill)
+        np.testing.assert_allclose(drawn, drawn_by_numpy(image, window, fill), atol=2e-7, rtol=0)
+
+
+def test_neighbors_keep_the_first_and_the_last_pixel():
+    neighbors, share = aligned_neighbors(7, 25)
+    assert neighbors[:, 0].tolist() == [0, 1]
+    assert neighbors[:, -1].tolist() == [6, 6]
+    np.testing.assert_allclose(neighbors[0] + share, np.arange(25) / 4, atol=1e-6)
+    assert aligned_neighbors(4, 1)[0].ravel().tolist() == [0, 1]

@@ -98,7 +98,7 @@ def test_a_failing_step_leaves_the_states_as_they_were(monkeypatch):
     tracker = small()
     current = state(tracker)
     inputs = [tracker.prepare(current, Clip(1, start=1).read(0))]
-    monkeypatch.setattr(tracker, "_answer", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory")))
+    monkeypatch.setattr(tracker._runner, "_forward", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory")))
     with pytest.raises(RuntimeError, match="out of memory"):
         tracker.track([current], inputs)
     np.testing.assert_array_equal(current.box, BOX)
@@ -108,15 +108,15 @@ def test_prepare_is_the_processors_part_and_sends_bytes():
     tracker = small()
     inputs = tracker.prepare(state(tracker), Clip(1, start=1).read(0))
     assert inputs.pixels.dtype == np.uint8
-    assert inputs.pixels.shape == (256, 256, 3)
+    assert inputs.pixels.shape == (1, 256, 256, 3)
     assert tracker.stage_seconds()["forward"] == 0
 
 
 def test_crops_are_normalized_with_imagenet_statistics():
     tracker = small()
-    crop = np.zeros((2, 2, 3), np.uint8)
-    crop[0, 0] = (255, 0, 51)
-    batch = tracker._runner.upload([crop])
+    crop = torch.zeros(1, 1, 2, 2, 3, dtype=torch.uint8)
+    crop[0, 0, 0, 0] = torch.tensor([255, 0, 51])
+    batch = tracker._runner.normalized(crop)
     assert batch.shape == (1, 3, 2, 2)
     np.testing.assert_allclose(
         batch[0, :, 0, 0], [(1 - 0.485) / 0.229, -0.456 / 0.224, (0.2 - 0.406) / 0.225], rtol=1e-6

@@ -11,6 +11,7 @@ from seeded import MAPS, Clip, Seeded, entries, first_difference, golden, images
 from evalkit.sequences import Frame
 from trackers.common.build import definition
 from trackers.common.postprocess import symmetric_hann
+from trackers.common.taps import blend_taps
 from trackers.layers.swin import merge_windows, relative_index, shift_mask, split_windows
 
 LOOPS = golden("swintrack_tracking.json")["sequences"]
@@ -111,14 +112,15 @@ def normalized(pixels):
 def test_crops_equal_those_of_the_reference(name, tiny, base_384, monkeypatch):
     expected = np.load(name_seeded.__file__.replace("name_seeded.py", "swintrack_preprocess.npz"))
     tracker = (base_384 if "384" in name else tiny).tracker()
-    uploaded = []
-    upload = tracker._runner.upload
-    monkeypatch.setattr(tracker._runner, "upload", lambda crops: uploaded.extend(crops) or upload(crops))
+    taps = []
+    embed = tracker._runner.embed
+    monkeypatch.setattr(tracker._runner, "embed", lambda function, crops: taps.extend(crops) or embed(function, crops))
     x1, y1, x2, y2 = LOOPS[name]["init_xyxy"]
     (state,) = tracker.initialize([Frame(name_seeded.video_frame(0))], np.array([[x1, y1, x2 - x1, y2 - y1]]))
-    crops = {"template": uploaded[0], "search1": tracker.prepare(state, Frame(name_seeded.video_frame(1))).pixels}
-    for which, pixels in crops.items():
-        crop, item = normalized(pixels), f"{name}_{which}"
+    taps.append(tracker.prepare(state, Frame(name_seeded.video_frame(1))).pixels)
+    sizes = tracker.loop.template_size, tracker.loop.search_size
+    for which, gathered, size in zip(("template", "search1"), taps, sizes, strict=True):
+        crop, item = normalized(blend_taps(torch.from_numpy(gathered)[None], size)[0].numpy()), f"{name}_{which}"
         np.testing.assert_allclose(crop.mean(axis=(1, 2)), expected[f"{item}_mean"], atol=2e-5)
         np.testing.assert_allclose(crop[:, :4, :4], expected[f"{item}_corner"], atol=2e-5)
         side = expected[f"{item}_pooled"].shape[-1]

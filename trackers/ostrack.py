@@ -72,13 +72,18 @@ class OSTrackBackbone(nn.Module):
         self.blocks = nn.ModuleList([Block(config.vit) for _ in range(config.vit.depth)])
         self.norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
 
+    def embed(self, template: Tensor) -> Tensor:
+        """Tokens (B, Lz, width) of normalized template crops (B, 3, T, T); the same for every frame of a sequence."""
+        tokens: Tensor = self.patch_embed(template) + self.pos_embed_z
+        return tokens
+
     def forward(
         self, template: Tensor, search: Tensor, keep_ratio: float | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Search features and what was kept.
 
         Args:
-            template: (B, 3, T, T), normalized.
+            template: Crops (B, 3, T, T), normalized, or their tokens from :meth:`embed`.
             search: (B, 3, S, S).
             keep_ratio: 1 or more switches elimination off (warm-up of the training), less than 1 replaces the
                 configured ratio, None means the configured one.
@@ -87,8 +92,8 @@ class OSTrackBackbone(nn.Module):
             (B, Lx, width), zero where a token was removed, and for each elimination the places (B, n) kept.
         """
         ratio = self.config.keep_ratio if keep_ratio is None else keep_ratio
-        embedded = (self.patch_embed(template) + self.pos_embed_z, self.patch_embed(search) + self.pos_embed_x)
-        tokens = torch.cat(embedded, dim=1)
+        template = self.embed(template) if template.dim() == 4 else template
+        tokens = torch.cat([template, self.patch_embed(search) + self.pos_embed_x], dim=1)
         length = self.config.search_tokens
         positions = torch.arange(length, device=tokens.device).expand(tokens.shape[0], -1)
         kept: list[Tensor] = []
@@ -115,6 +120,11 @@ class OSTrack(nn.Module):
         self.config = config
         self.backbone = OSTrackBackbone(config)
         self.box_head = CenterHead(config.vit.width, config.head_channels)
+
+    def embed(self, template: Tensor) -> Tensor:
+        """See the backbone's."""
+        tokens: Tensor = self.backbone.embed(template)
+        return tokens
 
     def forward(self, template: Tensor, search: Tensor, keep_ratio: float | None = None) -> CenterMaps:
         """Maps over the search region; see :class:`OSTrackBackbone` for the arguments."""

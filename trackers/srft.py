@@ -60,16 +60,24 @@ class SRTrackBackbone(nn.Module):
         self.norm_event = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.blocks_cross = nn.ModuleList([Block(vit) for _ in config.fusion_after])
 
-    def _embed(self, patch_embed: nn.Module, template: Tensor, search: Tensor) -> Tensor:
-        template, search = patch_embed(template) + self.pos_embed_z, patch_embed(search) + self.pos_embed_x
+    def embed(self, template: Tensor) -> Tensor:
+        """Tokens (B, 2 Lz, width) of six-channel template crops (B, 6, T, T): those of color, then of the other."""
+        return torch.cat(self._embed(template, "z"), dim=1)
+
+    def _embed(self, crops: Tensor, which: str) -> tuple[Tensor, Tensor]:
+        position: Tensor = getattr(self, f"pos_embed_{which}")
+        rgb, event = self.patch_embed_rgb(crops[:, :3]) + position, self.patch_embed_event(crops[:, 3:]) + position
         if self.config.temporal:
-            template, search = template + self.temporal_pos_embed_z, search + self.temporal_pos_embed_x
-        return torch.cat([template, search], dim=1)
+            temporal: Tensor = getattr(self, f"temporal_pos_embed_{which}")
+            rgb, event = rgb + temporal, event + temporal
+        return rgb, event
 
     def forward(self, template: Tensor, search: Tensor) -> Tensor:
-        """Map six-channel crops (B, 6, T, T) and (B, 6, S, S) to tokens (B, Lz + Lx, width)."""
-        rgb = self._embed(self.patch_embed_rgb, template[:, :3], search[:, :3])
-        event = self._embed(self.patch_embed_event, template[:, 3:], search[:, 3:])
+        """Map six-channel crops (B, 6, T, T), or their tokens, and (B, 6, S, S) to tokens (B, Lz + Lx, width)."""
+        template = self.embed(template) if template.dim() == 4 else template
+        rgb, event = (
+            torch.cat(parts, dim=1) for parts in zip(template.chunk(2, dim=1), self._embed(search, "x"), strict=True)
+        )
         length = rgb.shape[1]
         fusion = iter(self.blocks_cross)
         for index, (block_rgb, block_event) in enumerate(zip(self.blocks_rgb, self.blocks_event, strict=True)):
@@ -90,8 +98,13 @@ class SRTrack(nn.Module):
         self.backbone = SRTrackBackbone(config)
         self.box_head = CenterHead(config.vit.width, config.head_channels)
 
+    def embed(self, template: Tensor) -> Tensor:
+        """See the backbone's."""
+        tokens: Tensor = self.backbone.embed(template)
+        return tokens
+
     def forward(self, template: Tensor, search: Tensor) -> CenterMaps:
-        """Maps over the search region, from crops (B, 6, T, T) and (B, 6, S, S)."""
+        """Maps over the search region, from crops (B, 6, T, T), or their tokens, and (B, 6, S, S)."""
         features = self.backbone(template, search)
         maps: CenterMaps = self.box_head(features[:, self.backbone.template_tokens :])
         return maps

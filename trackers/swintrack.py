@@ -14,12 +14,14 @@ from evalkit.sequences import Frame
 from evalkit.tracking.interface import Predictions, TrackerInfo
 from trackers.common.build import Definition, Resize, keep_config, make_factory
 from trackers.common.center_tracker import failures
-from trackers.common.crops import Window, draw_window, window_around
+from trackers.common.crops import Window, window_around
 from trackers.common.postprocess import symmetric_hann
-from trackers.common.torch_tracker import Engine, Runner, TorchTracker
+from trackers.common.slots import Bytes, Slots
+from trackers.common.taps import blend_taps, gather_taps, tap_bytes
+from trackers.common.torch_tracker import Engine, Float32Array, Runner, TorchTracker
 from trackers.layers.fusion import Decoder, Encoder, Grids
 from trackers.layers.heads import MlpHead
-from trackers.layers.swin import SwinBackbone, SwinConfig
+from trackers.layers.swin import SwinBackbone, SwinBlock, SwinConfig
 
 STRIDE = 16
 START_BOX_NOTE = (
@@ -79,6 +81,15 @@ class SwinTrack(nn.Module):
         """Terms that depend on the weights alone, to be computed once."""
         return PositionalTerms(self.encoder.positional_term(), self.decoder.positional_term())
 
+    def fixed_terms(self, device: torch.device) -> PositionalTerms:
+        """Move to a device for inference: what depends on the weights alone is computed once, in full precision."""
+        self.to(device)
+        with torch.inference_mode():
+            for part in self.modules():
+                if isinstance(part, SwinBlock):
+                    part.fix_biases()
+            return self.positional_terms()
+
     def forward(
         self, template_tokens: Tensor, search: Tensor, terms: PositionalTerms | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -134,24 +145,24 @@ class SwinTrackState:
 
 
 class SwinTrackInputs(NamedTuple):
-    """The search crop of one stream and the way back to the image."""
+    """What a device needs to draw the search crop of one stream, and the way back to the image."""
 
-    pixels: npt.NDArray[np.float32]
+    pixels: Bytes
     window: Window
     image_wh: tuple[int, int]
 
 
-class SwinTrackTracker(TorchTracker):
+class SwinTrackTracker(TorchTracker[SwinTrackState, SwinTrackInputs]):
     """SwinTrack as a batched tracker; boxes are not clipped, only the place of the next crop is."""
 
     def __init__(self, model: nn.Module, info: TrackerInfo, loop: SwinTrackLoop, engine: Engine) -> None:
         assert isinstance(model, SwinTrack)
-        super().__init__(info, Runner(model, engine))
+        terms = model.fixed_terms(torch.device(engine.device))
+        super().__init__(info, Runner(model, engine, self._forward))
         self.loop = loop
         self._model = model
-        self._answer = self._runner.compiled(self._forward)
-        with engine.running():
-            self._terms = model.positional_terms()
+        self._terms = terms
+        self._slots = Slots((tap_bytes(loop.search_size),), pinned=self.overlaps)
         window = symmetric_hann(loop.search_size // STRIDE).reshape(1, -1)
         self._window = torch.from_numpy(window).to(self._runner.device)
 
@@ -162,24 +173,24 @@ class SwinTrackTracker(TorchTracker):
         crops = []
         for frame, box, fill in zip(frames, corners, fills, strict=True):
             window = window_around(box, self.loop.template_area, self.loop.template_size)
-            crops.append(draw_window(frame.rgb, window, fill))
-        with self._runner.engine.running():
-            tokens = self._model.embed(self._runner.upload(crops))
-        return [SwinTrackState(*items) for items in zip(corners, (row.clone() for row in tokens), fills, strict=True)]
+            crops.append(np.empty(tap_bytes(window.size), np.uint8))
+            gather_taps(frame.rgb, window, fill, crops[-1])
+        tokens = self._runner.embed(self._embed, crops)
+        return [SwinTrackState(*items) for items in zip(corners, tokens, fills, strict=True)]
 
     def prepare(self, state: SwinTrackState, frame: Frame) -> SwinTrackInputs:
-        """Draw the search crop around the last box."""
+        """Gather the pixels of the search crop around the last box."""
         window = window_around(state.corners, self.loop.search_area, self.loop.search_size, self.loop.smallest)
         height, width = frame.rgb.shape[:2]
-        return SwinTrackInputs(draw_window(frame.rgb, window, state.fill), window, (width, height))
+        pixels = self._slots.take()
+        gather_taps(frame.rgb, window, state.fill, pixels)
+        return SwinTrackInputs(pixels, window, (width, height))
 
-    def track(self, states: cabc.Sequence[SwinTrackState], inputs: cabc.Sequence[SwinTrackInputs]) -> Predictions:
-        """One forward pass for all streams."""
-        with self._runner.engine.running():
-            search = self._runner.upload([item.pixels for item in inputs])
-            template = torch.stack([state.template for state in states])
-            answers = self._runner.answer(self._answer, template, search).astype(np.float64)
-        unit, confidence = answers[:, :4] * self.loop.search_size, answers[:, 4]
+    def _predictions(
+        self, states: cabc.Sequence[SwinTrackState], inputs: cabc.Sequence[SwinTrackInputs], answers: Float32Array
+    ) -> Predictions:
+        answers64 = answers.astype(np.float64)
+        unit, confidence = answers64[:, :4] * self.loop.search_size, answers64[:, 4]
         half = unit[:, 2:] / 2
         in_crop = np.concatenate([unit[:, :2] - half, unit[:, :2] + half], axis=1)
         corners = np.stack([item.window.to_image(box) for item, box in zip(inputs, in_crop, strict=True)])
@@ -189,8 +200,14 @@ class SwinTrackTracker(TorchTracker):
                 state.corners = next_corners(state.corners, corners[index], item.image_wh)
         return Predictions(from_corners(corners), confidence, errors)
 
-    def _forward(self, template: Tensor, search: Tensor) -> Tensor:
-        score, boxes = self._model(template, search, self._terms)
+    def _embed(self, taps: Tensor) -> Tensor:
+        return self._model.embed(self._drawn(taps, self.loop.template_size))
+
+    def _drawn(self, taps: Tensor, size: int) -> Tensor:
+        return self._runner.normalized(blend_taps(taps, size)[:, None])
+
+    def _forward(self, template: Tensor, taps: Tensor) -> Tensor:
+        score, boxes = self._model(template, self._drawn(taps, self.loop.search_size), self._terms)
         share = self.loop.window_share
         best, index = (score.flatten(1) * (1 - share) + self._window * share).max(dim=1)
         box = boxes.flatten(1, 2).gather(1, index.view(-1, 1, 1).expand(-1, 1, 4)).squeeze(1)

@@ -33,17 +33,27 @@ class ViPTBackbone(OSTrackBackbone):
         self.prompt_blocks = nn.ModuleList([PromptBlock(width) for _ in range(depth)])
         self.prompt_norms = nn.ModuleList([nn.LayerNorm(width, eps=LAYER_NORM_EPS) for _ in range(depth)])
 
+    def embed(self, template: Tensor) -> Tensor:
+        """Of template crops (B, 6, T, T): tokens and their first prompt, (B, 2 Lz, width)."""
+        return torch.cat(self._embed(template, self.pos_embed_z), dim=1)
+
+    def _embed(self, crops: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
+        color, other = self.patch_embed(crops[:, :3]), self.patch_embed_prompt(crops[:, 3:])
+        norm = self.prompt_norms[0]
+        prompt = self.prompt_blocks[0](norm(color), norm(other))
+        return color + prompt + position, prompt
+
     def forward(
         self, template: Tensor, search: Tensor, keep_ratio: float | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As OSTrack's, from six-channel crops (B, 6, T, T) and (B, 6, S, S)."""
+        """As OSTrack's, from six-channel crops (B, 6, T, T), or their tokens, and (B, 6, S, S)."""
         ratio = self.config.keep_ratio if keep_ratio is None else keep_ratio
         split, length = self.config.template_tokens, self.config.search_tokens
-        color = torch.cat([self.patch_embed(template[:, :3]), self.patch_embed(search[:, :3])], dim=1)
-        other = torch.cat([self.patch_embed_prompt(template[:, 3:]), self.patch_embed_prompt(search[:, 3:])], dim=1)
-        norm = self.prompt_norms[0]
-        prompt = self._prompt(0, norm(color), norm(other))
-        tokens = color + prompt + torch.cat([self.pos_embed_z, self.pos_embed_x], dim=1)
+        template = self.embed(template) if template.dim() == 4 else template
+        tokens, prompt = (
+            torch.cat(parts, dim=1)
+            for parts in zip(template.chunk(2, dim=1), self._embed(search, self.pos_embed_x), strict=True)
+        )
         positions = torch.arange(length, device=tokens.device).expand(tokens.shape[0], -1)
         kept: list[Tensor] = []
         for index, block in enumerate(self.blocks):
@@ -86,8 +96,13 @@ class ViPT(nn.Module):
         self.backbone = ViPTBackbone(config.base)
         self.box_head = CenterHead(config.base.vit.width, config.base.head_channels)
 
+    def embed(self, template: Tensor) -> Tensor:
+        """See the backbone's."""
+        tokens: Tensor = self.backbone.embed(template)
+        return tokens
+
     def forward(self, template: Tensor, search: Tensor, keep_ratio: float | None = None) -> CenterMaps:
-        """Maps over the search region, from crops (B, 6, T, T) and (B, 6, S, S)."""
+        """Maps over the search region, from crops (B, 6, T, T), or their tokens, and (B, 6, S, S)."""
         features, kept = self.backbone(template, search, keep_ratio)
         maps: CenterMaps = self.box_head(features, kept)
         return maps

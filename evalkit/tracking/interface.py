@@ -129,6 +129,35 @@ class DeviceTracker(Protocol):
 
 
 @runtime_checkable
+class SubmittingTracker(Protocol):
+    """A tracker whose steps can be begun before they are waited for, so that a device never stands still.
+
+    All methods are called from the thread that calls ``track``. A step that fails may do so in either method and leaves
+    the states as they were.
+    """
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether it pays: something works on while ``submit`` has returned. If not, the loop calls ``track``."""
+        ...
+
+    def reserve(self, streams: int) -> None:
+        """All steps from now on have up to so many streams; compute them at this one shape.
+
+        A network's last bits depend on the size of its batch. With one size they depend on nothing else.
+        """
+        ...
+
+    def submit(self, states: cabc.Sequence[Any], inputs: cabc.Sequence[Any]) -> Any:
+        """Begin a step: hand the inputs over and return without waiting for the device."""
+        ...
+
+    def collect(self, pending: Any) -> Predictions:
+        """Wait for a step that :meth:`submit` began; steps are collected in the order of their beginning."""
+        ...
+
+
+@runtime_checkable
 class LimitedTracker(Protocol):
     """A tracker that calls its streams one by one and itself ends a stream whose call hangs; the others go on."""
 

@@ -18,7 +18,8 @@ import numpy as np
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame, Trajectory
 from evalkit.tracking.ahead import Budget, FramesAhead, Reader, frame_bytes
-from evalkit.tracking.interface import DeviceTracker, LimitedTracker, Tracker
+from evalkit.tracking.interface import DeviceTracker, LimitedTracker, SubmittingTracker, Tracker
+from evalkit.tracking.settings import LoopSettings
 from evalkit.tracking.source import Job, JobList, JobSource
 from evalkit.tracking.streams import Batch, Stream, Wave, checked, initialized
 from evalkit.tracking.threads import DaemonPool
@@ -45,35 +46,6 @@ class Sink(Protocol):
     def failed(self, job: Job, error: Exception) -> None:
         """Keep the error of a job that could not be finished; the others go on."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LoopSettings:
-    """How to run; none of these changes a box.
-
-    Attributes:
-        capacity: Streams tracked together.
-        decoders: Threads that read and decode images.
-        workers: Threads that call ``prepare``.
-        lookahead_bytes: Memory for decoded frames, all streams together; see :mod:`evalkit.tracking.ahead`.
-        timeout: Seconds after which a call of the tracker counts as hanging, of a :class:`LimitedTracker` each stream's
-            own call; None = no limit, and the tracker is called without the detour over a thread.
-        read_timeout: The same for reading one image.
-        grow: Begin with ``capacity`` and find a better one from measured times and the device's memory.
-        waves: 1, 2, or None = measure which is faster.
-        batch: Most streams in one call of the tracker, None = all. With 1 the boxes of a network do not depend on how
-            many streams there are, not even in the last bit.
-    """
-
-    capacity: int = 1
-    decoders: int = 2
-    workers: int = 2
-    lookahead_bytes: int = 1 << 30
-    timeout: float | None = None
-    read_timeout: float | None = None
-    grow: bool = False
-    waves: int | None = None
-    batch: int | None = None
 
 
 def run_jobs(
@@ -148,10 +120,18 @@ class _Loop:
     growing: GrowingCapacity = field(init=False)
     chooser: WaveChooser = field(init=False)
     largest_batch: int = field(init=False)
+    submitting: SubmittingTracker | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.growing = GrowingCapacity(self.settings.capacity, settled=not self.settings.grow)
-        self.chooser = WaveChooser() if self.settings.waves is None else fixed(self.settings.waves)
+        tracker = self.tracker
+        self.submitting = tracker if isinstance(tracker, SubmittingTracker) and tracker.overlaps else None
+        waves = self.settings.waves
+        if (
+            waves is None and self.submitting is not None
+        ):  # the device has the next half of the streams before it needs it
+            waves = 2
+        self.chooser = WaveChooser() if waves is None else fixed(waves)
         self.waves = [Wave() for _ in range(self.chooser.waves)]
         self.timing.waves = len(self.waves)
         self.largest_batch = self.settings.batch or 1 << 30
@@ -203,7 +183,9 @@ class _Loop:
         return self.live() > 0 or self._wait_for_work()
 
     def _clocks(self) -> tuple[float, float, float]:
-        return time.perf_counter(), self.timing.device.wall, self.timing.wait_decode
+        now, wait = time.perf_counter(), self.timing.wait_decode
+        # of steps that overlap, the tracker's calls do not tell what they cost
+        return now, self.timing.device.wall if self.submitting is None else now - wait, wait
 
     def _wait_for_work(self) -> bool:
         """Nothing is left in the slots: wait until a sequence comes; False if none will."""
@@ -291,16 +273,26 @@ class _Loop:
         """Cut the crops of a wave and hand them to the device."""
         begin = time.perf_counter()
         ready = self._prepare(wave)
-        for first in range(0, len(ready), self.largest_batch):
-            part = ready[first : first + self.largest_batch]
-            streams, inputs = [stream for stream, _ in part], [given for _, given in part]
-            states = [stream.state for stream in streams]
+        size = self._batch_size()
+        for first in range(0, len(ready), size):
+            part = ready[first : first + size]
             called = time.perf_counter()
-            self.on_beat()
-            submit = call_here if self._inline else self.device.submit
-            answer = submit(timed, self.tracker.track, states, inputs)
+            wave.batches.append(self._begun([stream for stream, _ in part], [given for _, given in part], begin))
             self.timing.wait_device += time.perf_counter() - called
-            wave.batches.append(Batch(streams, inputs, answer, begin))
+
+    def _batch_size(self) -> int:
+        """Most streams in one call; on a device beside the processor the one shape of all calls."""
+        if self.submitting is None:
+            return self.largest_batch
+        size = min(self.largest_batch, -(-self.capacity // len(self.waves)))
+        if size != self.timing.batch:
+            self.timing.batch = size
+            self._on_device(self.submitting.reserve, size)
+        return size
+
+    def _begun(self, streams: list[Stream], inputs: list[Any], begin: float) -> Batch:
+        step = self.tracker.track if self.submitting is None else self.submitting.submit
+        return Batch(streams, inputs, self._called(step, [stream.state for stream in streams], inputs), begin)
 
     def _prepare(self, wave: Wave) -> list[tuple[Stream, Any]]:
         mean = self.timing.crop.wall / self.timing.crop.calls if self.timing.crop.calls else 1.0
@@ -345,6 +337,9 @@ class _Loop:
         streams = batch.streams
         try:
             predictions = self.timing.device.add(self._result(batch.answer))
+            if self.submitting is not None:
+                called = self._called(self.submitting.collect, predictions)
+                predictions = self.timing.device.add(self._result(called))
             boxes, confidence = checked(predictions, len(streams))
         except HangingError:
             raise self._hanging("track") from None
@@ -371,10 +366,10 @@ class _Loop:
         if is_out_of_memory(problem):
             part = -(-size // 2)
             self._shrink(size, problem)
+            self._batch_size()
         for first in range(0, size, part):
             streams, inputs = batch.streams[first : first + part], batch.inputs[first : first + part]
-            answer = self.device.submit(timed, self.tracker.track, [stream.state for stream in streams], inputs)
-            self._keep(Batch(streams, inputs, answer, time.perf_counter()))
+            self._keep(self._begun(streams, inputs, time.perf_counter()))
 
     def _shrink(self, size: int, problem: Exception) -> None:
         """The device's memory did not suffice for ``size`` streams at once: go on with half as many."""
@@ -442,14 +437,15 @@ class _Loop:
         """Whether the tracker may be called by this thread: nothing overlaps, nothing is limited in time."""
         return len(self.waves) == 1 and self.settings.timeout is None
 
+    def _called(self, call: cabc.Callable[..., R], *args: Any) -> Future[Timed[R]]:
+        self.on_beat()
+        return (call_here if self._inline else self.device.submit)(timed, call, *args)
+
     def _on_device(self, call: cabc.Callable[..., R], *args: Any) -> R:
         """A call that must not run beside ``track``."""
         begin = time.perf_counter()
         try:
-            if self._inline:
-                self.on_beat()
-                return self.timing.device.add(timed(call, *args))
-            return self.timing.device.add(self._result(self.device.submit(timed, call, *args)))
+            return self.timing.device.add(self._result(self._called(call, *args)))
         finally:
             self.timing.wait_device += time.perf_counter() - begin
 

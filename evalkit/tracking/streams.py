@@ -47,11 +47,11 @@ class Stream:
 
 
 class Batch(NamedTuple):
-    """Streams that were handed to ``track`` together, and what became of it."""
+    """Streams that were handed to ``track`` (or ``submit``) together, and what became of it."""
 
     streams: list[Stream]
     inputs: list[Any]
-    answer: Future[Timed[Predictions]]
+    answer: Future[Timed[Any]]
     begin: float
 
 

@@ -81,6 +81,7 @@ class LoopTiming:
         wait_write: ... for results to be written.
         wait_work: ... for a further sequence, with several workers.
         capacity: Most streams that were tracked together.
+        batch: Streams in every call on a device beside the processor, whose last bits depend on it; 0 = calls differ.
         waves: 2 if the device worked on one half of the streams while the other half was prepared.
         decoders: Threads.
         croppers: Threads.
@@ -104,6 +105,7 @@ class LoopTiming:
     wait_write: float = 0.0
     wait_work: float = 0.0
     capacity: int = 0
+    batch: int = 0
     waves: int = 1
     decoders: int = 0
     croppers: int = 0
@@ -211,6 +213,8 @@ def details(timing: LoopTiming) -> list[str]:
     lines += [f"  {name} (inside device): {seconds:.2f} s" for name, seconds in timing.inside.items()]
     waits = ", ".join(f"{name} {100 * share:.0f}%" for name, share in timing.waits().items())
     lines.append(f"  the loop waited for: {waits}")
+    if timing.batch:
+        lines.append(f"  every call of the device for {timing.batch} streams: --capacity {timing.capacity} repeats it")
     lines.append(
         f"  {timing.steps} steps, {timing.waves} wave(s), {timing.workers} worker(s), out of memory "
         f"{timing.out_of_memory} times, decoded frames held at most {timing.peak_frame_bytes / 2**20:.0f} MiB"
@@ -246,4 +250,4 @@ _SUMS = (
     "croppers",
     "out_of_memory",
 )
-_LARGEST = ("total", "capacity", "waves", "peak_frame_bytes")
+_LARGEST = ("total", "capacity", "batch", "waves", "peak_frame_bytes")

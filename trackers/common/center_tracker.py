@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -13,10 +12,11 @@ from evalkit.boxes import Boxes, FloatArray
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame, Modality
 from evalkit.tracking.interface import Predictions, TrackerInfo
-from trackers.common.crops import clip_boxes, crop_channels, square_around
+from trackers.common.crops import Square, clip_boxes, crop_square, square_around
 from trackers.common.multimodal import ChannelOrder, network_images
 from trackers.common.postprocess import inner_hann, square_to_image
-from trackers.common.torch_tracker import Engine, Runner, TorchTracker
+from trackers.common.slots import Bytes, Slots
+from trackers.common.torch_tracker import Engine, Float32Array, Runner, TorchTracker
 from trackers.layers.heads import decode_center
 
 STRIDE = 16
@@ -48,62 +48,60 @@ class CenterLoop:
 
 @dataclass(slots=True, eq=False)
 class CenterState:
-    """One stream: the last box (4,) and the normalized template (C, T, T) on the device."""
+    """One stream: the last box (4,) and the template's tokens on the device."""
 
     box: Boxes
     template: Tensor
 
 
 class CenterInputs(NamedTuple):
-    """The search crop of one stream and what is needed to map its box back."""
+    """The search crop (images, size, size, 3) of one stream and what is needed to map its box back."""
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: Bytes
     resize_factor: float
     center: FloatArray
     image_wh: tuple[int, int]
 
 
-class CenterTracker(TorchTracker):
+class CenterTracker(TorchTracker[CenterState, CenterInputs]):
     """A network with a center head as a batched tracker.
 
     Args:
-        model: Called with template and search batches, answers :class:`~trackers.layers.heads.CenterMaps`.
+        model: ``embed`` makes tokens of templates; called with these and search batches, it answers
+            :class:`~trackers.layers.heads.CenterMaps`.
         info: Name and settings for the manifest.
         loop: Crops and input.
         engine: Device and precision.
     """
 
     def __init__(self, model: nn.Module, info: TrackerInfo, loop: CenterLoop, engine: Engine) -> None:
-        super().__init__(info, Runner(model, engine, channels=3 if loop.second is None else 6))
+        super().__init__(info, Runner(model, engine, self._forward))
         self.loop = loop
-        self._answer = self._runner.compiled(self._forward)
+        self._images_per_frame = 1 if loop.second is None else 2
+        self._slots = Slots(self._shape(loop.search_size), pinned=self.overlaps)
         self._window = torch.from_numpy(inner_hann(loop.search_size // STRIDE)).to(self._runner.device)
 
     def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[CenterState]:
-        """Cut and keep the templates."""
+        """Cut the templates and keep what the network makes of them."""
         starts = [box.astype(np.float32) if self.loop.float32_start else box.copy() for box in boxes]
         crops = []
         for frame, box in zip(frames, starts, strict=True):
-            square = square_around(box, self.loop.template_factor)
-            crops.append(crop_channels(self._images(frame), square, self.loop.template_size).pixels)
-        with self._runner.engine.running():
-            templates = self._runner.upload(crops)
-        return [CenterState(box, template.clone()) for box, template in zip(starts, templates, strict=True)]
+            crops.append(np.empty(self._shape(self.loop.template_size), np.uint8))
+            self._cut(frame, square_around(box, self.loop.template_factor), crops[-1])
+        templates = self._runner.embed(self._embed, crops)
+        return [CenterState(box, template) for box, template in zip(starts, templates, strict=True)]
 
     def prepare(self, state: CenterState, frame: Frame) -> CenterInputs:
         """Cut the search crop around the last box."""
-        square = square_around(state.box, self.loop.search_factor)
-        crop = crop_channels(self._images(frame), square, self.loop.search_size)
+        pixels = self._slots.take()
+        factor = self._cut(frame, square_around(state.box, self.loop.search_factor), pixels)
         center = (state.box[:2] + 0.5 * state.box[2:]).astype(np.float64)
         height, width = frame.rgb.shape[:2]
-        return CenterInputs(crop.pixels, crop.resize_factor, center, (width, height))
+        return CenterInputs(pixels, factor, center, (width, height))
 
-    def track(self, states: cabc.Sequence[CenterState], inputs: cabc.Sequence[CenterInputs]) -> Predictions:
-        """One forward pass for all streams."""
-        with self._runner.engine.running():
-            search = self._runner.upload([item.pixels for item in inputs])
-            template = torch.stack([state.template for state in states])
-            answers = self._runner.answer(self._answer, template, search)
+    def _predictions(
+        self, states: cabc.Sequence[CenterState], inputs: cabc.Sequence[CenterInputs], answers: Float32Array
+    ) -> Predictions:
         boxes = square_to_image(
             answers[:, :4],
             np.stack([item.center for item in inputs]),
@@ -117,13 +115,23 @@ class CenterTracker(TorchTracker):
                 state.box = boxes[index].copy()
         return Predictions(boxes, answers[:, 4].astype(np.float64), errors)
 
-    def _forward(self, template: Tensor, search: Tensor) -> Tensor:
-        maps = self._runner.model(template, search)
+    def _embed(self, crops: Tensor) -> Tensor:
+        tokens: Tensor = self._runner.model.embed(self._runner.normalized(crops))  # type: ignore[operator]
+        return tokens
+
+    def _forward(self, template: Tensor, crops: Tensor) -> Tensor:
+        maps = self._runner.model(template, self._runner.normalized(crops))
         boxes, best = decode_center(maps.score * self._window, maps.size, maps.offset)
         return torch.cat([boxes, best[:, None]], dim=1)  # (B, 5)
 
-    def _images(self, frame: Frame) -> tuple[npt.NDArray[np.uint8], ...]:
-        return network_images(frame, self.loop.second, self.loop.depth_channel_order)
+    def _shape(self, size: int) -> tuple[int, int, int, int]:
+        return (self._images_per_frame, size, size, 3)
+
+    def _cut(self, frame: Frame, square: Square, place: Bytes) -> float:
+        """Fill (images, size, size, 3) and return the resize factor."""
+        images = network_images(frame, self.loop.second, self.loop.depth_channel_order)
+        crops = [crop_square(image, square, len(part), part) for image, part in zip(images, place, strict=True)]
+        return crops[0].resize_factor
 
 
 def failures(boxes: Boxes) -> dict[int, Exception]:

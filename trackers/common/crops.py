@@ -3,7 +3,6 @@
 Plain numpy and OpenCV; called from worker threads.
 """
 
-import collections.abc as cabc
 import math
 from typing import NamedTuple
 
@@ -61,13 +60,14 @@ def square_around(box: Boxes, factor: float) -> Square:
     return Square(round(x + 0.5 * w - side * 0.5), round(y + 0.5 * h - side * 0.5), side)
 
 
-def crop_square(image: Pixels, square: Square, size: int) -> SquareCrop:
+def crop_square(image: Pixels, square: Square, size: int, out: Pixels | None = None) -> SquareCrop:
     """Cut a square out of an image, black outside of it, and resize it.
 
     Args:
         image: (height, width, channels) uint8.
         square: From :func:`square_around`.
         size: Side of the result in pixels.
+        out: (size, size, channels) to be filled, contiguous; None = a new array.
 
     Raises:
         TrackerError: The square does not meet the image.
@@ -86,7 +86,7 @@ def crop_square(image: Pixels, square: Square, size: int) -> SquareCrop:
         canvas = np.zeros((side, side, image.shape[2]), dtype=np.uint8)
         canvas[pad[0] : side - pad[1], pad[2] : side - pad[3]] = part
         part = canvas
-    pixels = cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR)
+    pixels = cv2.resize(part, (size, size), dst=out, interpolation=cv2.INTER_LINEAR)
     return SquareCrop(pixels.astype(np.uint8, copy=False), size / side)
 
 
@@ -103,17 +103,6 @@ def padding_mask(image_wh: tuple[int, int], square: Square, size: int) -> npt.ND
     mask[rows, columns] = 0.0
     resized: npt.NDArray[np.bool_] = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR).astype(bool)
     return resized
-
-
-def crop_channels(images: cabc.Sequence[Pixels], square: Square, size: int) -> SquareCrop:
-    """Crop several images of one geometry and stack their channels.
-
-    OpenCV resizes channels independently, so this equals a crop of the stacked image without building it.
-    """
-    crops = [crop_square(image, square, size) for image in images]
-    if len(crops) == 1:
-        return crops[0]
-    return SquareCrop(np.concatenate([crop.pixels for crop in crops], axis=2), crops[0].resize_factor)
 
 
 def clip_boxes(boxes: Boxes, image_wh: FloatArray, margin: float = 10.0) -> Boxes:
@@ -192,56 +181,3 @@ def window_pixels(window: Window, image_wh: tuple[int, int]) -> tuple[tuple[int,
     source = np.trunc(window.to_image(inside)).astype(int)
     source = np.clip(source, 0, [width - 1, height - 1] * 2)
     return tuple(source.tolist()), tuple(np.trunc(inside).astype(int).tolist())
-
-
-def draw_window(image: Pixels, window: Window, fill: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The pixels of a window.
-
-    Args:
-        image: (height, width, 3) uint8.
-        window: Where to look.
-        fill: (3,) color in [0, 1] of what lies outside of the image.
-
-    Returns:
-        (size, size, 3) float32 in [0, 1].
-    """
-    canvas = np.empty((window.size, window.size, 3), dtype=np.float32)
-    canvas[:] = fill
-    height, width = image.shape[:2]
-    found = window_pixels(window, (width, height))
-    if found is not None:
-        (left, top, right, bottom), (x1, y1, x2, y2) = found
-        part = image[top : bottom + 1, left : right + 1]
-        canvas[y1 : y2 + 1, x1 : x2 + 1] = resize_aligned(part, (x2 - x1 + 1, y2 - y1 + 1))
-    return canvas
-
-
-def resize_aligned(image: Pixels, size_wh: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Bilinear resize in which the corner pixels keep their places (OpenCV's resize aligns edges instead).
-
-    Args:
-        image: (height, width, channels) uint8.
-        size_wh: New width and height.
-
-    Returns:
-        (height, width, channels) float32 in [0, 1].
-
-    Example:
-        >>> resize_aligned(np.array([[[0], [255]]], dtype=np.uint8), (3, 1)).ravel()
-        array([0. , 0.5, 1. ], dtype=float32)
-    """
-    width, height = size_wh
-    columns, right, share_x = _neighbors(image.shape[1], width)
-    rows, below, share_y = _neighbors(image.shape[0], height)
-    pixels = image.astype(np.float32) / np.float32(255)
-    wide = pixels[:, columns]
-    wide += (pixels[:, right] - wide) * share_x[None, :, None]
-    high = wide[rows]
-    high += (wide[below] - high) * share_y[:, None, None]
-    return high
-
-
-def _neighbors(count: int, wanted: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    places = np.arange(wanted) * ((count - 1) / (wanted - 1)) if wanted > 1 else np.zeros(1)
-    first = np.minimum(places.astype(np.int64), count - 1)
-    return first, np.minimum(first + 1, count - 1), (places - first).astype(np.float32)

@@ -3,7 +3,9 @@
 import collections.abc as cabc
 import contextlib
 import time
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from evalkit.errors import TrackerError
-from evalkit.tracking.interface import DeviceMemory, TrackerInfo, TrackerOptions
+from evalkit.tracking.interface import DeviceMemory, Predictions, TrackerInfo, TrackerOptions
+from trackers.common.slots import Bytes
 
-Answer = cabc.Callable[[Tensor, Tensor], Tensor]
+Forward = cabc.Callable[[Tensor, Tensor], Tensor]
 Float32Array = npt.NDArray[np.float32]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -87,80 +90,227 @@ def padded_size(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
+class Event(Protocol):
+    """A mark in a device's work."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has come to it."""
+        ...
+
+    def elapsed_time(self, end_event: Any) -> float:
+        """Milliseconds from here to another mark, both passed."""
+        ...
+
+
+class Pending(NamedTuple):
+    """A forward pass under way.
+
+    Attributes:
+        answers: (shape, K) on the host, to be read once ``end`` has passed.
+        streams: Rows that were asked for; further ones fill the fixed shape.
+        crops: Memory that the device may still be reading.
+        begin: Before the network's first kernel; None on a processor, which has ended when it returns.
+        end: After the last copy to the host.
+    """
+
+    answers: Tensor
+    streams: int
+    crops: cabc.Sequence[Bytes]
+    begin: Event | None = None
+    end: Event | None = None
+
+
+class Card:
+    """A CUDA device beside the processor: nothing here waits for it.
+
+    Args:
+        device: The device.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._uploads = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    def upload(self, rows: cabc.Sequence[Bytes], count: int) -> Tensor:
+        """Begin to send page-locked rows, beside what the device computes; its later work waits for them.
+
+        Returns:
+            (count, ...) uint8 on the device; what is not filled by ``rows`` is zero.
+        """
+        with torch.cuda.stream(self._uploads):
+            batch = torch.zeros((count, *rows[0].shape), dtype=torch.uint8, device=self._device)
+            for row, place in zip(rows, batch.unbind(), strict=False):
+                place.copy_(torch.from_numpy(row), non_blocking=True)
+        working = torch.cuda.current_stream(self._device)
+        working.wait_stream(self._uploads)
+        batch.record_stream(working)
+        return batch
+
+    def download(self, answers: Tensor) -> Tensor:
+        """Begin to copy to page-locked memory."""
+        host = torch.empty(answers.shape, dtype=answers.dtype, pin_memory=True)
+        return host.copy_(answers, non_blocking=True)
+
+    def mark(self) -> Event:
+        """An event after all that was asked for so far; who waits for it sleeps and keeps no core busy."""
+        event = torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+
 class Runner:
     """A network on its device, fed with crops.
 
     Args:
-        model: In any mode; switched to evaluation.
+        model: In any mode; switched to evaluation, its matrices are converted once to the engine's precision.
         engine: Where and how.
-        channels: 3, or 6 with a second modality; each triple is normalized alike.
+        forward: Maps a batch of templates and a batch of crops (B, ...) uint8 to answers (B, K).
+        card: None on a processor.
     """
 
-    def __init__(self, model: nn.Module, engine: Engine, channels: int = 3) -> None:
+    def __init__(self, model: nn.Module, engine: Engine, forward: Forward, card: Card | None = None) -> None:
         self.engine = engine
         self.device = torch.device(engine.device)
+        self.card = Card(self.device) if card is None and self.device.type == "cuda" else card
         self.seconds = {"upload": 0.0, "forward": 0.0}
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         self.model = model.eval().requires_grad_(requires_grad=False).to(self.device)
-        repeat = channels // 3
-        self._mean = torch.tensor(IMAGENET_MEAN * repeat, device=self.device).view(1, -1, 1, 1)
-        self._std = torch.tensor(IMAGENET_STD * repeat, device=self.device).view(1, -1, 1, 1)
+        for part in self.model.modules() if engine.precision in _AUTOCAST else ():
+            if isinstance(part, nn.Linear | nn.Conv2d):
+                part.to(_AUTOCAST[engine.precision])  # what autocast would do in every step
+        self._forward = torch.compile(forward, dynamic=False) if engine.compiled else forward
+        self._reserved = 0
+        self._mean, self._std = (
+            torch.tensor(values, device=self.device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD)
+        )
 
-    def compiled(self, function: Answer) -> Answer:
-        """The function, compiled if the engine says so."""
-        return torch.compile(function, dynamic=False) if self.engine.compiled else function
+    def reserve(self, streams: int) -> None:
+        """On a card, compute up to so many streams always at this one shape."""
+        self._reserved = streams
 
-    def upload(self, crops: cabc.Sequence[npt.NDArray[np.uint8]] | cabc.Sequence[npt.NDArray[np.float32]]) -> Tensor:
-        """Send crops to the device and normalize them there.
+    def embed(self, function: cabc.Callable[[Tensor], Tensor], crops: cabc.Iterable[npt.NDArray[Any]]) -> list[Tensor]:
+        """What a network makes of templates; each alone, so that it is the same however many streams start together.
 
         Args:
-            crops: N arrays (size, size, channels): uint8, or float32 in [0, 1] where the tracker's own resampling
-                does not end in whole numbers.
-
-        Returns:
-            (N, channels, size, size) float32 on the device.
+            function: Maps (1, ...) on the device to (1, ...).
+            crops: One for each stream.
         """
-        begin = time.perf_counter()
-        host = torch.from_numpy(np.stack(crops))
-        if self.device.type == "cuda":
-            host = host.pin_memory()
-        batch = host.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-        if batch.dtype == torch.uint8:
-            batch = batch.float().div_(255.0)
-        normalized = ((batch - self._mean) / self._std).contiguous()
-        self.seconds["upload"] += time.perf_counter() - begin
-        return normalized
+        with self.engine.running():
+            return [function(self._sent(crop)[None])[0] for crop in crops]
 
-    def answer(self, function: Answer, template: Tensor, search: Tensor) -> Float32Array:
-        """One forward pass, back on the host.
+    def normalized(self, images: Tensor) -> Tensor:
+        """Images (B, M, S, S, 3), uint8 or float32 in [0, 1], as network input (B, 3 M, S, S)."""
+        channels_first = images.permute(0, 1, 4, 2, 3)
+        if images.dtype == torch.uint8:
+            channels_first = channels_first.float().div_(255.0)
+        return ((channels_first - self._mean) / self._std).flatten(1, 2).contiguous()
+
+    def submit(self, templates: cabc.Sequence[Tensor], crops: cabc.Sequence[Bytes]) -> Pending:
+        """Begin a forward pass; on a card, return before it is done.
 
         Args:
-            function: Maps template and search batches to (B, K).
-            template: (B, ...).
-            search: (B, ...).
+            templates: B tensors on the device, from :meth:`embed`.
+            crops: B arrays of one shape, page-locked for a card, unchanged until :meth:`collect`.
+        """
+        begin, count = time.perf_counter(), len(crops)
+        shape = self._shape(count)
+        with self.engine.running():
+            template = _batch([*templates, *[templates[-1]] * (shape - count)])
+            if self.card is not None:
+                batch = self.card.upload(crops, shape)
+                self.seconds["upload"] += time.perf_counter() - begin
+                first = self.card.mark()
+                answers = self.card.download(self._forward(template, batch).float())
+                return Pending(answers, count, crops, first, self.card.mark())
+            batch = _batch([torch.from_numpy(crop) for crop in (*crops, *[crops[-1]] * (shape - count))])
+            sent = time.perf_counter()
+            answers = self._forward(template, batch).float()
+        self.seconds["upload"] += sent - begin
+        self.seconds["forward"] += time.perf_counter() - sent
+        return Pending(answers, count, crops)
+
+    def collect(self, pending: Pending) -> Float32Array:
+        """Wait for a forward pass.
 
         Returns:
             (B, K).
         """
-        begin = time.perf_counter()
-        count = len(search)
-        answers = function(self._padded(template), self._padded(search))[:count].float().cpu().numpy()
-        self.seconds["forward"] += time.perf_counter() - begin
+        if pending.begin is not None and pending.end is not None:
+            pending.end.synchronize()
+            self.seconds["forward"] += pending.begin.elapsed_time(pending.end) / 1000
+        answers: Float32Array = pending.answers.numpy()[: pending.streams]
         return answers
 
-    def _padded(self, batch: Tensor) -> Tensor:
-        """The batch with its last sample repeated up to a fixed size, where the network is compiled."""
-        missing = padded_size(len(batch)) - len(batch) if self.engine.compiled else 0
-        return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch
+    def _shape(self, count: int) -> int:
+        """Rows to compute for ``count`` streams."""
+        if self.card is not None and count <= self._reserved:
+            return self._reserved
+        return padded_size(count) if self.engine.compiled else count
+
+    def _sent(self, array: npt.NDArray[Any]) -> Tensor:
+        tensor = torch.from_numpy(array)
+        return tensor if self.device.type == "cpu" else tensor.pin_memory().to(self.device, non_blocking=True)
 
 
-class TorchTracker:
-    """What the slot loop may ask of a tracker on a device; see :class:`evalkit.tracking.interface.DeviceTracker`."""
+def _batch(rows: cabc.Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(rows)) if len(rows) > 1 else rows[0][None]  # one alone is not copied
+
+
+class Crop(Protocol):
+    """What ``prepare`` of a learned tracker answers: its crop, and what only the tracker knows."""
+
+    @property
+    def pixels(self) -> Bytes:
+        """Bytes for the device."""
+        ...
+
+
+class Started(Protocol):
+    """The state of a stream of a learned tracker."""
+
+    template: Tensor
+
+
+S = TypeVar("S", bound=Started)
+C = TypeVar("C", bound=Crop)
+
+
+class TorchTracker(Generic[S, C]):
+    """What the slot loop may ask of a tracker on a device.
+
+    See :class:`~evalkit.tracking.interface.DeviceTracker` and :class:`~evalkit.tracking.interface.SubmittingTracker`.
+    """
 
     def __init__(self, info: TrackerInfo, runner: Runner) -> None:
         self.info = info
         self._runner = runner
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a device works beside the processor."""
+        return self._runner.card is not None
+
+    def reserve(self, streams: int) -> None:
+        """One shape for all calls of up to so many streams."""
+        self._runner.reserve(streams)
+
+    def track(self, states: cabc.Sequence[S], inputs: cabc.Sequence[C]) -> Predictions:
+        """One forward pass for all streams."""
+        return self.collect(self.submit(states, inputs))
+
+    def submit(self, states: cabc.Sequence[S], inputs: cabc.Sequence[C]) -> "Step[S, C]":
+        """Begin one forward pass for all streams."""
+        pending = self._runner.submit([state.template for state in states], [item.pixels for item in inputs])
+        return Step(states, inputs, pending)
+
+    def collect(self, step: "Step[S, C]") -> Predictions:
+        """Wait for it and move the streams to their new boxes."""
+        return self._predictions(step.states, step.inputs, self._runner.collect(step.pending))
+
+    @abstractmethod
+    def _predictions(self, states: cabc.Sequence[S], inputs: cabc.Sequence[C], answers: Float32Array) -> Predictions:
+        """From the network's answers (B, K) to boxes in the images; changes the states."""
 
     def device_memory(self) -> DeviceMemory | None:
         """Memory of a CUDA device; None on the processor."""
@@ -176,10 +326,18 @@ class TorchTracker:
             torch.cuda.empty_cache()
 
     def stage_seconds(self) -> dict[str, float]:
-        """Host seconds spent sending crops and waiting for answers."""
+        """Seconds spent handing crops over, and in the network (on a card, by its own clock)."""
         return dict(self._runner.seconds)
 
     def synchronize(self) -> None:
         """Wait until the device is idle."""
         if self._runner.device.type == "cuda":
             torch.cuda.synchronize(self._runner.device)
+
+
+class Step(NamedTuple, Generic[S, C]):
+    """Streams whose next boxes are being computed."""
+
+    states: cabc.Sequence[S]
+    inputs: cabc.Sequence[C]
+    pending: Pending

@@ -102,12 +102,12 @@ class WindowAttention(nn.Module):
             bias = bias + mask.unsqueeze(1)
         return functional.pad(bias, (prompts, 0)) if prompts else bias
 
-    def forward(self, windows: Tensor, mask: Tensor | None, prompts: Tensor | None) -> Tensor:
+    def forward(self, windows: Tensor, bias: Tensor, prompts: Tensor | None) -> Tensor:
         """Attend inside each window.
 
         Args:
             windows: (B * windows, M^2, C).
-            mask: (windows, M^2, M^2) of shifted blocks.
+            bias: From :meth:`bias`.
             prompts: (m, C), normalized; keys and values in front of every window.
         """
         count, length, width = windows.shape
@@ -116,7 +116,6 @@ class WindowAttention(nn.Module):
             windows = torch.cat([prompts.expand(count, -1, -1), windows], dim=1)
         qkv = self.qkv(windows).view(count, prefix + length, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        bias = self.bias(mask, prefix)
         together = bias.shape[0] * self.heads  # windows of one sample share a batch entry, so the bias broadcasts
         query, key, value = (part.reshape(-1, together, part.shape[2], part.shape[3]) for part in (query, key, value))
         attended = functional.scaled_dot_product_attention(
@@ -136,29 +135,43 @@ class SwinBlock(nn.Module):
         window: Side of a window.
         shifted: Shift by half a window.
         sides: Sides of the square maps that will come; the masks are made for them.
+        prompts: Learned tokens in front of every window.
     """
 
-    def __init__(self, width: int, heads: int, window: int, sides: tuple[int, ...], *, shifted: bool) -> None:
+    def __init__(
+        self, width: int, heads: int, window: int, sides: tuple[int, ...], *, shifted: bool, prompts: int = 0
+    ) -> None:
         super().__init__()
         self.window = window
         self.shift = window // 2 if shifted else 0
+        self._biases: dict[int, Tensor] = {}
         self.norm1 = nn.LayerNorm(width)
         self.attn = WindowAttention(width, heads, window)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = Mlp(width, MLP_RATIO * width)
         for side in sides if shifted else ():
             self.register_buffer(f"mask_{side}", shift_mask(side, side, window, self.shift), persistent=False)
+        self._sides, self._prompts = sides, prompts
+
+    def fix_biases(self) -> None:
+        """Gather the biases once, for inference."""
+        self._biases = {side: self._bias(side, self._prompts) for side in self._sides}
+
+    def _bias(self, side: int, prompts: int) -> Tensor:
+        return self.attn.bias(self.get_buffer(f"mask_{side}") if self.shift else None, prompts)
 
     def forward(self, tokens: Tensor, prompts: Tensor | None = None) -> Tensor:
         """Map (B, H, W, C) to the same shape; H and W are multiples of the window."""
         _, height, width, _ = tokens.shape
-        shift, mask = self.shift, None
+        shift = self.shift
         normed = self.norm1(tokens)
         if shift:
             normed = normed.roll((-shift, -shift), dims=(1, 2))
-            mask = self.get_buffer(f"mask_{height}")
         normed_prompts = None if prompts is None else self.norm1(prompts)
-        windows = self.attn(split_windows(normed, self.window), mask, normed_prompts)
+        bias = self._biases.get(height)
+        if bias is None:
+            bias = self._bias(height, 0 if prompts is None else prompts.shape[0])
+        windows = self.attn(split_windows(normed, self.window), bias, normed_prompts)
         merged = merge_windows(windows, self.window, height, width)
         if shift:
             merged = merged.roll((shift, shift), dims=(1, 2))
@@ -207,7 +220,10 @@ class SwinStage(nn.Module):
         if self.prompted:
             self.prompts = nn.Parameter(torch.zeros(depth, config.prompts, width))
         self.blocks = nn.ModuleList(
-            [SwinBlock(width, heads, config.window, sides, shifted=number % 2 == 1) for number in range(depth)]
+            [
+                SwinBlock(width, heads, config.window, sides, shifted=number % 2 == 1, prompts=config.prompts)
+                for number in range(depth)
+            ]
         )
         self.pre_stage = SwinPatchEmbed(width) if index == 0 else PatchMerging(width // 2)
 

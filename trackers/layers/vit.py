@@ -128,8 +128,9 @@ class Block(nn.Module):
         weights = None
         if rows is not None:
             chosen = torch.cat([query[:, :, row : row + 1] for row in rows], dim=2)
-            logits = (chosen @ key.transpose(-2, -1)) * chosen.shape[-1] ** -0.5  # (B, heads, rows, m + L)
-            weights = logits.float().softmax(dim=-1)[..., count:]
+            with torch.autocast("cuda" if key.is_cuda else "cpu", enabled=False):  # their order decides who stays
+                logits = chosen.float() @ key.float().transpose(-2, -1)  # (B, heads, rows, m + L)
+            weights = (logits * chosen.shape[-1] ** -0.5).softmax(dim=-1)[..., count:]
         return tokens + attended, weights
 
     def feed(self, tokens: Tensor) -> Tensor:
