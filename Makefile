@@ -1,22 +1,26 @@
 # make demo   set up, render the sample benchmark, run four trackers over all eight layouts, print tables
-# make test   set up, run the tests
-# make check  format, lint, types, tests: what continuous integration runs
+# make test   set up, run the tests but the slow ones
+# make check  format, lint, types, all tests: what continuous integration runs
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?=
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check format lint types clean
+.PHONY: demo test test-all check format lint types clean
 
 demo: $(VENV)/.installed
 	$(BIN)/evalkit demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(TESTS)
 
-check: lint types test
+test-all: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
+
+check: lint types test-all
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

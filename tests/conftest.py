@@ -14,6 +14,11 @@ def _shared(part: str) -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_models"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real annotations, raw results and clips; research use, not part of the repository."""

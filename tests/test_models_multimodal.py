@@ -31,18 +31,20 @@ from trackers.layers.heads import decode_center
 
 MISC = np.load(GOLDEN / "mm_misc.npz")
 DEPTHS = {"full": mm_video.depth(1), "half": mm_video.depth(1) // 2, "nohole": np.maximum(mm_video.depth(1), 700) // 3}
-STRUCTURES = {
-    "srtrack_256": "srft-rgbe-256",
-    "srtrack_384": "srft-rgbe-ostrack-384",
-    "srtrack_dropmae_384": "srft-rgbe-384",
-    "vipt_deep_256": "vipt-rgbe",
-}
+LARGE = {"srtrack_384": "srft-rgbe-ostrack-384", "srtrack_dropmae_384": "srft-rgbe-384"}
+STRUCTURES = {"srtrack_256": "srft-rgbe-256", "vipt_deep_256": "vipt-rgbe"} | LARGE
 START = [float(number) for number in name_seeded.video_box(0)]
 
 
 @pytest.fixture(scope="module")
 def srtrack_256():
     yield Seeded("srft-rgbe-256")
+    gc.collect()
+
+
+@pytest.fixture(scope="module", params=LARGE)
+def large(request):
+    yield Seeded(LARGE[request.param]), request.param
     gc.collect()
 
 
@@ -147,21 +149,19 @@ def check_forward(seeded, structure, batch, shared_golden):
             present[sample] = set(row)
 
 
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_srtrack_256_forward_equals_the_reference(srtrack_256, batch, shared_golden):
     check_forward(srtrack_256, "srtrack_256", batch, shared_golden)
 
 
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_vipt_forward_equals_the_reference(vipt, batch, shared_golden):
     check_forward(vipt, "vipt_deep_256", batch, shared_golden)
 
 
-@pytest.mark.slow
-def test_srtrack_384_forward_equals_the_reference(shared_golden):
-    seeded = Seeded("srft-rgbe-ostrack-384")
-    for batch in (1, 3):
-        check_forward(seeded, "srtrack_384", batch, shared_golden)
+@pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_srtrack_384_forward_equals_the_reference(large, batch, shared_golden):
+    check_forward(*large, batch, shared_golden)
 
 
 def check_taps(seeded, structure, modules, shared_golden):
@@ -231,12 +231,10 @@ def test_whole_loops_equal_the_reference(srtrack_256, vipt, stored_loops):
 
 
 @pytest.mark.slow
-def test_srtrack_dropmae_384_equals_the_reference(stored_loops, shared_golden):
-    seeded = Seeded("srft-rgbe-384")
-    for batch in (1, 3):
-        check_forward(seeded, "srtrack_dropmae_384", batch, shared_golden)
+@pytest.mark.parametrize("large", ["srtrack_dropmae_384"], indirect=True)
+def test_srtrack_dropmae_384_loops_equal_the_reference(large, stored_loops):
     for modality, frames in (("event", 10), ("thermal", 3), ("depth", 3)):
-        track_loop(seeded, stored_loops, "srtrack_dropmae_384", modality, frames)
+        track_loop(large[0], stored_loops, large[1], modality, frames)
 
 
 def test_the_published_depth_orders_are_the_defaults():

@@ -67,7 +67,7 @@ def check_forward(model, stored, prefix, batch, size):
         np.testing.assert_array_equal(kept.sort(dim=1).values, stored[f"{item}kept_layer{layer}"])
 
 
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("name", "prefix"), [("ostrack-256", "ostrack256_ce"), ("ostrack-256-noce", "ostrack256")])
 def test_forward_256_equals_the_reference(seeded_256, stored, name, prefix, batch):
     check_forward(seeded_256.network(name), stored, prefix, batch, 256)
@@ -112,18 +112,17 @@ def track_loop(tracker, name, frames=None):
     np.testing.assert_allclose(found.confidence[1:], loop["peak_response"][: len(expected) - 1], atol=1e-4)
 
 
-def test_the_first_frames_of_the_loop_equal_the_reference(seeded_256):
-    track_loop(seeded_256.tracker(), "ostrack256_ce", 5)
-    track_loop(seeded_256.tracker("ostrack-256-noce"), "ostrack256", 3)
-
-
-def test_the_loop_at_the_image_border_equals_the_reference(seeded_256):
-    track_loop(seeded_256.tracker(), "ostrack256_ce_border")
+def test_the_first_frames_of_the_loops_equal_the_reference(seeded_256, seeded_384):
+    track_loop(seeded_256.tracker(), "ostrack256_ce", 3)
+    track_loop(seeded_256.tracker(), "ostrack256_ce_border", 3)
+    track_loop(seeded_256.tracker("ostrack-256-noce"), "ostrack256", 2)
+    track_loop(seeded_384.tracker(), "ostrack384_ce", 2)
 
 
 @pytest.mark.slow
 def test_the_whole_loops_equal_the_reference(seeded_256, seeded_384):
     track_loop(seeded_256.tracker(), "ostrack256_ce")
+    track_loop(seeded_256.tracker(), "ostrack256_ce_border")
     track_loop(seeded_256.tracker("ostrack-256-noce"), "ostrack256")
     track_loop(seeded_384.tracker(), "ostrack384_ce")
 
@@ -133,11 +132,12 @@ def clips(count, length):
     return {f"clip{n}": (Clip(length + (n == 0), start=n), boxes[n % 3]) for n in range(count)}
 
 
-def test_boxes_do_not_depend_on_capacity(seeded_256):
+@pytest.mark.parametrize(("count", "capacities"), [(3, [3]), pytest.param(8, [3, 8], marks=pytest.mark.slow)])
+def test_boxes_do_not_depend_on_capacity(seeded_256, count, capacities):
     tracker = seeded_256.tracker()
-    alone = run_clips(tracker, clips(8, 2), capacity=1)
-    for capacity in (3, 8):
-        together = run_clips(tracker, clips(8, 2), capacity=capacity)
+    alone = run_clips(tracker, clips(count, 2), capacity=1)
+    for capacity in capacities:
+        together = run_clips(tracker, clips(count, 2), capacity=capacity)
         for name, trajectory in alone.items():
             np.testing.assert_allclose(together[name].boxes, trajectory.boxes, atol=1e-4, rtol=0, err_msg=name)
 

@@ -81,10 +81,15 @@ def test_base_384_forward_equals_the_reference(base_384, stored, batch):
     check_forward(base_384, stored, batch)
 
 
-def test_base_forward_equals_the_reference(stored):
-    seeded = Seeded("swintrack-base")
-    for batch in (1, 3):
-        check_forward(seeded, stored, batch)
+@pytest.fixture(scope="module")
+def base():
+    yield Seeded("swintrack-base")
+    gc.collect()
+
+
+@pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_base_forward_equals_the_reference(base, stored, batch):
+    check_forward(base, stored, batch)
 
 
 def test_every_stage_equals_the_reference(tiny, stored):
@@ -138,9 +143,10 @@ def track_loop(tracker, name, frames=None):
     np.testing.assert_allclose(found.confidence[1:], loop["peak_response"][: len(expected) - 1], atol=1e-4)
 
 
-def test_the_first_frames_of_the_loops_equal_the_reference(tiny):
-    track_loop(tiny.tracker(), "swintrack_tiny", 8)
-    track_loop(tiny.tracker(), "swintrack_tiny_border", 5)
+def test_the_first_frames_of_the_loops_equal_the_reference(tiny, base_384):
+    track_loop(base_384.tracker(), "swintrack_base384", 2)
+    track_loop(tiny.tracker(), "swintrack_tiny", 4)
+    track_loop(tiny.tracker(), "swintrack_tiny_border", 3)
 
 
 @pytest.mark.slow
@@ -150,11 +156,12 @@ def test_the_whole_loops_equal_the_reference(tiny, base_384):
     track_loop(base_384.tracker(), "swintrack_base384")
 
 
-def test_boxes_do_not_depend_on_capacity(tiny):
-    clips = {f"clip{n}": (Clip(2 + n % 2, start=n), [80 + n * 10, 100, 48 + n, 36]) for n in range(8)}
+@pytest.mark.parametrize(("count", "capacities"), [(4, [3]), pytest.param(8, [3, 8], marks=pytest.mark.slow)])
+def test_boxes_do_not_depend_on_capacity(tiny, count, capacities):
+    clips = {f"clip{n}": (Clip(2 + n % 2, start=n), [80 + n * 10, 100, 48 + n, 36]) for n in range(count)}
     tracker = tiny.tracker()
     alone = run_clips(tracker, clips, capacity=1)
-    for capacity in (3, 8):
+    for capacity in capacities:
         together = run_clips(tracker, clips, capacity=capacity)
         for name, trajectory in alone.items():
             np.testing.assert_allclose(together[name].boxes, trajectory.boxes, atol=1e-4, rtol=0, err_msg=name)
