@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from evalkit.benchmarks.frames import ImageFrames
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
@@ -16,8 +17,8 @@ from evalkit.cores import usable_cores
 from evalkit.errors import DatasetLayoutError, EvalkitError, StoreError, unknown_name
 from evalkit.sequences import Sequence
 from evalkit.store.locks import Shard
-from evalkit.store.manifest import RunEnvironment, RunIdentity, names_sha256
-from evalkit.store.runs import ResultStore, Run
+from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
+from evalkit.store.runs import ResultStore, Run, RunStatus
 from evalkit.tracking.catalog import check_modalities
 from evalkit.tracking.dispatch import Reports
 from evalkit.tracking.executor import Executor
@@ -150,12 +151,12 @@ def check_environment(run: Run, environment: RunEnvironment, *, allow_mixed: boo
     Raises:
         StoreError: The finished part was computed in another environment.
     """
-    others = [other for key, other in run.environments().items() if key != environment.sha256]
-    if others and not allow_mixed and len(run.missing()) < len(run.names):
+    found = [environment.differences(other) for other in run.environments().values()]
+    if any(found) and not allow_mixed and len(run.missing()) < len(run.names):
         raise StoreError(
-            f"run {run.run_id} ({run.path}) was begun in another environment: "
-            f"{'; '.join(environment.differences(others[0]))}. Its boxes may differ from those that would be "
-            "computed now. Use --allow-mixed to continue it (tables will say so), or --fresh to start anew."
+            f"run {run.run_id} ({run.path}) was begun in another environment: {'; '.join(next(filter(None, found)))}. "
+            "Its boxes may differ from those that would be computed now. Use --allow-mixed to continue it (tables will "
+            "say so), or --fresh to start anew."
         )
 
 
@@ -174,7 +175,7 @@ def make_plan(target: Target, run: Run, *, aux: bool, shard: Shard | None = None
     Raises:
         StoreError: A finished result was changed, or belongs to other data of the same name.
     """
-    missing = set(run.missing())
+    records = run.records()
     with ThreadPoolExecutor(threads) as pool:
         opened = list(pool.map(lambda name: _open_sequence(target, name), target.names))
     lengths = {
@@ -186,9 +187,9 @@ def make_plan(target: Target, run: Run, *, aux: bool, shard: Shard | None = None
     for name, sequence in zip(target.names, opened, strict=True):
         if name not in chosen:
             continue
-        if name not in missing:
+        if (record := records.get(name)) is not None:
             plan.finished_before += 1
-            _check_finished(run, name, sequence, target.frame_limit)
+            _check_finished(run, record, sequence, target.frame_limit)
         elif isinstance(sequence, Sequence):
             plan.jobs.append(_job(sequence, target.frame_limit, aux=aux))
         else:
@@ -214,17 +215,15 @@ def _length(sequence: Sequence, frame_limit: int | None) -> int:
     return len(sequence) if frame_limit is None else min(len(sequence), frame_limit)
 
 
-def _check_finished(run: Run, name: str, sequence: Sequence | Exception, frame_limit: int | None) -> None:
-    run.read(name)  # verifies the hash
-    record = run.record(name)
-    assert record is not None
+def _check_finished(run: Run, record: SequenceRecord, sequence: Sequence | Exception, frame_limit: int | None) -> None:
+    run.verify(record)
     if not isinstance(sequence, Sequence):
         return
     box = tuple(sequence.initial_box.tolist())
     length = _length(sequence, frame_limit)
     if (record.frames, record.initial_box) != (length, box):
         raise StoreError(
-            f"run {run.run_id} ({run.path}) holds results of other data: {name} has {record.frames} frames and "
+            f"run {run.run_id} ({run.path}) holds results of other data: {record.name} has {record.frames} frames and "
             f"starts at {record.initial_box} there, but {length} frames and {box} in this copy. "
             "Use another --results folder, or --fresh."
         )
@@ -291,27 +290,26 @@ def _keep_timing(plans: cabc.Sequence[Plan], timing: LoopTiming, seconds: float)
             plan.run.add_timing(document)
 
 
-def outcome(plan: Plan) -> dict[str, object]:
+def outcome(plan: Plan) -> dict[str, Any]:
     """The JSON document of a run, see the command line's contract; of a shard, with what that part lacks."""
     run = plan.run
-    missing = run.missing()
-    finished = [name for name in run.names if name not in set(missing)]
-    records = [record for name in finished if (record := run.record(name)) is not None]
+    records = run.records()
+    missing = [name for name in run.names if name not in records]
     return {
         "benchmark": run.identity.benchmark,
         "split": run.identity.split,
         "tracker": run.identity.tracker,
         "run": run.run_id,
         "repeat": run.identity.repeat,
-        "status": run.status().value,
+        "status": (RunStatus.PARTIAL if missing else RunStatus.COMPLETE).value,
         "sequences": len(records),
-        "frames": sum(record.frames for record in records),
-        "seconds": round(sum(record.seconds for record in records), 6),
-        "digest": run.digest(),
+        "frames": sum(record.frames for record in records.values()),
+        "seconds": round(sum(record.seconds for record in records.values()), 6),
+        "digest": run.digest(records),
         "failed": {**run.failures(), **plan.failed},
         "missing": missing,
         "data": run.identity.data,
-        "notes": list(run.notes),
+        "notes": list(run.remarks(records)),
         "environments": len(run.environments()),
         "path": str(run.path),
         **_shard_outcome(plan, missing),

@@ -94,8 +94,8 @@ class Keep:
 
     boxes: dict[str, Any] = field(default_factory=dict)
 
-    def finished(self, job: Job, trajectory: Trajectory) -> None:
-        self.boxes[job.name] = trajectory.boxes
+    def finished(self, results: cabc.Sequence[tuple[Job, Trajectory]]) -> None:
+        self.boxes |= {job.name: trajectory.boxes for job, trajectory in results}
 
     def failed(self, job: Job, error: Exception) -> None:
         raise error

@@ -87,8 +87,8 @@ class Kept:
 
     trajectories: dict[str, Trajectory] = field(default_factory=dict)
 
-    def finished(self, job, trajectory):
-        self.trajectories[job.name] = trajectory
+    def finished(self, results):
+        self.trajectories |= {job.name: trajectory for job, trajectory in results}
 
     def failed(self, job, error):
         raise AssertionError(job.name) from error

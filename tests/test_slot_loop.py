@@ -70,9 +70,9 @@ class Memory:
     errors: dict[str, Exception] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
 
-    def finished(self, job, trajectory):
-        self.results[job.name] = trajectory
-        self.order.append(job.name)
+    def finished(self, results):
+        self.results |= {job.name: trajectory for job, trajectory in results}
+        self.order += [job.name for job, _ in results]
 
     def failed(self, job, error):
         self.errors[job.name] = error
@@ -222,7 +222,7 @@ def test_a_sink_that_cannot_write_ends_the_run():
 
 
 class Full(Memory):
-    def finished(self, job, trajectory):
+    def finished(self, results):
         raise StoreError("No space left on device")
 
 
@@ -258,10 +258,10 @@ def test_a_disk_that_does_not_answer_ends_the_run_and_a_slow_one_does_not(monkey
     beats = threading.Semaphore(0)
 
     class Slow(Memory):
-        def finished(self, job, trajectory):
+        def finished(self, results):
             for _ in range(3):
                 assert beats.acquire(timeout=60)
-            super().finished(job, trajectory)
+            super().finished(results)
 
     monkeypatch.setattr(waiting, "TICK", 0.01)
     memory = Slow()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from evalkit.sequences import Trajectory
 from evalkit.store import atomic
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, RunStatus, predictions_sha256
+from evalkit.store.sealed import seal
 
 IDENTITY = RunIdentity(
     benchmark="lasot",
@@ -49,6 +51,11 @@ BLANK = SequenceRecord(
     finished_utc="2026-01-01T00:00:00+00:00",
     environment_sha256="",
 )
+
+
+def unsealed(text: str) -> dict[str, Any]:
+    """Content of a JSON file as version 0.1 wrote it, without a hash of its own."""
+    return {key: value for key, value in json.loads(text).items() if key != "sha256"}
 
 
 def trajectory(seed: int = 0) -> Trajectory:
@@ -137,7 +144,11 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, damage: str) -> None:
 def test_an_edited_identity_is_noticed(tmp_path: Path) -> None:
     run = ResultStore(tmp_path).open_or_create(IDENTITY, NAMES)
     manifest = run.path / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"seed": 7', '"seed": 8'))
+    written = manifest.read_text()
+    manifest.write_text(written.replace('"seed": 7', '"seed": 8'))
+    with pytest.raises(StoreError, match=r"manifest\.json was changed after it was written"):
+        ResultStore(tmp_path).find()
+    manifest.write_bytes(seal({**unsealed(written), "identity": dataclasses.asdict(IDENTITY) | {"seed": 8}}))
     with pytest.raises(StoreError, match="was changed: its identity hashes to"):
         ResultStore(tmp_path).find()
 

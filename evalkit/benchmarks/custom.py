@@ -93,38 +93,19 @@ class CustomReader:
         Raises:
             AnnotationError: Neither 4 nor 8 columns, text, or a first box that cannot start a tracker.
         """
-        folder = _folder(root, name)
-        layout = self._layout(root, name)
-        path = _annotation_path(folder, layout)
-        boxes = read_boxes_or_polygons(path)
-        check_first_box(boxes, where=str(path))
-        stride = 1 if layout.stride is None else layout.stride
-        return Annotation(
-            name=name,
-            ground_truth=boxes,
-            absent=np.asarray(np.isnan(boxes).any(axis=1)),
-            frame_count=(len(boxes) - 1) * stride + 1,
-            ground_truth_aux=_aux_boxes(folder, layout, rows=len(boxes)),
-            stride=stride,
-        )
+        folder, layout = self._place(root, name)
+        return _annotation(name, folder, layout, _annotation_path(folder, layout))
 
     def read_frames(self, root: Path, split: Split, name: str) -> ImageFrames:  # noqa: ARG002 - as above
         """List one sequence's images, paired with the second modality's if there is one."""
-        folder = _folder(root, name)
-        layout = self._layout(root, name)
-        frames = open_folder(_image_folder(folder, layout), title=TITLE, name=name)
-        second = _aux_folder(folder, layout)
-        if second is None:
-            return frames
-        modality, aux_folder = second
-        aux = open_folder(aux_folder, title=TITLE, name=name, kind=f"{modality} image")
-        return pair_frames(frames, aux, modality, title=TITLE, name=name, same_names=False)
+        return _frames(name, *self._place(root, name))
 
-    def read_sequence(self, root: Path, split: Split, name: str) -> Sequence:
+    def read_sequence(self, root: Path, split: Split, name: str) -> Sequence:  # noqa: ARG002 - as above
         """Read one sequence, annotation checked against the images."""
-        annotation = self.read_annotation(root, split, name)
-        frames = self.read_frames(root, split, name)
-        where = _annotation_path(_folder(root, name), self._layout(root, name))
+        folder, layout = self._place(root, name)
+        where = _annotation_path(folder, layout)
+        annotation = _annotation(name, folder, layout, where)
+        frames = _frames(name, folder, layout)
         rows, stride = len(annotation.ground_truth), annotation.stride
         expected = -(-len(frames) // stride)
         if stride > 1 and rows not in (1, expected):
@@ -135,6 +116,12 @@ class CustomReader:
         if rows == 1:  # the first box only: the rows that are not there have no stride
             annotation = replace(annotation, stride=1)
         return make_sequence(annotation, frames, title=TITLE, where=where, accepted_rows=(1, expected))
+
+    def _place(self, root: Path, name: str) -> tuple[Path, SequenceLayout]:
+        folder = root / name
+        if not folder.is_dir():
+            raise MissingSequenceError(f"{TITLE}: sequence {name} is missing; no folder {folder}.")
+        return folder, self._layout(root, name)
 
     def modalities(self, root: Path | None) -> frozenset[Modality]:
         """Second modalities that the layout file names or, with a root, that its sequences have."""
@@ -176,11 +163,28 @@ def read_boxes_or_polygons(path: Path) -> Boxes:
     return numbers
 
 
-def _folder(root: Path, name: str) -> Path:
-    folder = root / name
-    if not folder.is_dir():
-        raise MissingSequenceError(f"{TITLE}: sequence {name} is missing; no folder {folder}.")
-    return folder
+def _annotation(name: str, folder: Path, layout: SequenceLayout, path: Path) -> Annotation:
+    boxes = read_boxes_or_polygons(path)
+    check_first_box(boxes, where=str(path))
+    stride = 1 if layout.stride is None else layout.stride
+    return Annotation(
+        name=name,
+        ground_truth=boxes,
+        absent=np.asarray(np.isnan(boxes).any(axis=1)),
+        frame_count=(len(boxes) - 1) * stride + 1,
+        ground_truth_aux=_aux_boxes(folder, layout, rows=len(boxes)),
+        stride=stride,
+    )
+
+
+def _frames(name: str, folder: Path, layout: SequenceLayout) -> ImageFrames:
+    frames = open_folder(_image_folder(folder, layout), title=TITLE, name=name)
+    second = _aux_folder(folder, layout)
+    if second is None:
+        return frames
+    modality, aux_folder = second
+    aux = open_folder(aux_folder, title=TITLE, name=name, kind=f"{modality} image")
+    return pair_frames(frames, aux, modality, title=TITLE, name=name, same_names=False)
 
 
 def _image_folder(folder: Path, layout: SequenceLayout) -> Path:

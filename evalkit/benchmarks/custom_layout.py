@@ -49,6 +49,8 @@ class SequenceLayout(pydantic.BaseModel):
 
     def changed_by(self, other: "SequenceLayout") -> "SequenceLayout":
         """This layout with the keys that ``other`` gives; a second modality replaces the one before."""
+        if not other.model_fields_set:
+            return self
         names = set(SequenceLayout.model_fields)
         changes = {name: value for name, value in other.model_dump(include=names).items() if value is not None}
         kept = self.model_dump(include=names)
@@ -64,7 +66,11 @@ class Layout(SequenceLayout):
 
     def of(self, name: str) -> SequenceLayout:
         """What the file says of one sequence."""
-        return SequenceLayout().changed_by(self).changed_by(self.sequences.get(name, SequenceLayout()))
+        return _USUAL.changed_by(self).changed_by(self.sequences.get(name, _USUAL))
+
+
+_USUAL = SequenceLayout()
+_NOTHING = Layout()
 
 
 def read_layout(path: Path) -> Layout:
@@ -94,4 +100,4 @@ def _explain(kind: str, place: tuple[str | int, ...], message: str) -> str:
 def optional_layout(folder: Path) -> Layout:
     """Layout file of a folder; an empty layout if it has none."""
     path = folder / FILE_NAME
-    return read_layout(path) if path.is_file() else Layout()
+    return read_layout(path) if path.is_file() else _NOTHING

@@ -77,17 +77,19 @@ def open_executor(app: App, asked: ExecutorOptions) -> cabc.Iterator[Executor]:
         EvalkitError: The tracker cannot be built, or workers cannot be started.
     """
     check_name(app.catalog, asked.tracker)
-    environment = current_environment([*CODE, *app.code])
     devices = _devices(app, asked)
     if asked.executor == "local" and len(devices) == 1:
         options = dataclasses.replace(asked.options, device=devices[0])
         tracker = load_tracker(app.catalog, asked.tracker, options, timeout=asked.timeout)
         settings = loop_settings(app, asked, devices[0], share=1)
+        environment = current_environment([*CODE, *app.code])
         yield InProcess(tracker, settings, device=devices[0], environment=environment)
         return
 
+    environment = current_environment([*CODE, *app.code])
+
     def accept(other: RunEnvironment, host: str) -> None:
-        if other.sha256 != environment.sha256 and not asked.allow_mixed:
+        if other.differences(environment) and not asked.allow_mixed:
             raise StoreError(
                 f"the worker on {host} has another environment: {'; '.join(other.differences(environment))}. Its boxes "
                 "may differ. Install the same versions on all machines, or use --allow-mixed (tables will say so)."

@@ -199,6 +199,8 @@ def _no_run(truth: Truth, results: Path, who: str) -> str:
 
 
 def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Candidate:
+    from evalkit.store.runs import mixture
+
     if not runs:
         raise StoreError(_no_run(truth, results, f"no tracker {tracker!r}"))
     runs, passed_over = _on_same_list(truth, runs)
@@ -208,17 +210,18 @@ def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Ca
     first = runs[0]
     wanted = {one.name for one in truth.annotations}
     trajectories: dict[str, list[Trajectory]] = {}
-    for run in runs:
-        missing = set(run.missing())
-        for name in run.names:
-            if name in wanted and name not in missing:
-                trajectories.setdefault(name, []).append(run.read(name))
-    notes = dict.fromkeys(note for run in runs for note in run.notes)
+    records = [run.records() for run in runs]
+    for run, finished in zip(runs, records, strict=True):
+        for record in finished.values():
+            if record.name in wanted:
+                trajectories.setdefault(record.name, []).append(run.trajectory(record))
+    notes = dict.fromkeys(note for run, finished in zip(runs, records, strict=True) for note in run.remarks(finished))
+    if len(runs) > 1:
+        known = {key: one for run in runs for key, one in run.environments().items()}
+        notes |= dict.fromkeys(mixture(known, (record for finished in records for record in finished.values())))
     if passed_over:
         others = ", ".join(f"{run.run_id} ({len(run.names)} sequences)" for run in passed_over)
         notes[f"run {first.run_id} is taken, whose sequences are those of the data; there are also: {others}"] = None
-    if any(len(run.environments()) > 1 for run in runs):
-        notes["mixed: parts of the run were computed by different code or libraries"] = None
     imported = first.identity.source == "imported"
     return Candidate(
         tracker=tracker,

@@ -21,6 +21,7 @@ from evalkit.report.origins import ground_truth_sha256, results_sha256
 from evalkit.report.worst import Hard, Thumbnail, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
 from evalkit.scoring.lookup import get_protocol
 from evalkit.sequences import Annotation, Trajectory
+from evalkit.store.hardware import NONE
 from evalkit.store.runs import Run
 
 DRAWN = 6  # trackers whose boxes are drawn on one picture; more cannot be told apart
@@ -154,8 +155,9 @@ def _run_facts(run: Run) -> dict[str, str]:
         facts[f"Environment {number}"] = (
             f"evalkit {found.evalkit_version} (code {found.code_sha256[:12]}), Python {found.python}, "
             f"{found.platform}, {libraries}, images by {found.image_decoder}"
+            + "".join(f", {name} {value}" for name, value in (found.hardware or {}).items() if value != NONE)
         )
-    records = [record for record in (run.record(name) for name in run.names) if record is not None]
+    records = run.records().values()
     where = sorted({f"{record.device}, capacity {record.capacity}" for record in records if record.environment_sha256})
     if where:
         facts["Devices"] = "; ".join(where)

@@ -172,6 +172,8 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         plans = [session.plan(target, repeat, stack) for target in targets for repeat in range(asked.repeat)]
         stopped = session.execute(plans)
         documents = [running.outcome(plan) for plan in plans]
+        for plan, document in zip(plans, documents, strict=True):
+            session.announce_notes(plan, [note for note in document["notes"] if note not in plan.run.notes])
     _report(app, documents, as_json=as_json, stopped=stopped)
     if all(document["status"] == RunStatus.COMPLETE.value for document in documents):
         app.say(f"next: {_next(documents, asked, results)}")
@@ -226,12 +228,16 @@ class _Session:
 
     def _announce(self, plan: running.Plan) -> None:
         title = plan.target.spec.name
-        for note in plan.run.notes:
-            self.app.say(f"note: {title}: {note}")
+        self.announce_notes(plan, plan.run.notes)
         for name, error in plan.failed.items():
             self.app.say(f"failed: {title}/{name}: {error}")
         if plan.finished_before:
             self.app.say(f"{title}: {plan.finished_before} of {len(plan.names)} sequences were finished before")
+
+    def announce_notes(self, plan: running.Plan, notes: cabc.Iterable[str]) -> None:
+        """Say what a reader of the run's numbers must know."""
+        for note in notes:
+            self.app.say(f"note: {plan.target.spec.name}: {note}")
 
     def execute(self, plans: list[running.Plan]) -> bool:
         """Track what is missing; return whether it was stopped from outside."""

@@ -105,7 +105,7 @@ def _path(package: Package, output: Path | None) -> Path:
 def _tell(app: App, package: Package, form: SubmissionFormat) -> None:
     for finding in package.report.warnings:
         app.say(str(finding))
-    for note in dict.fromkeys(note for run in package.runs for note in run.notes):
+    for note in dict.fromkeys(note for run in package.runs for note in run.remarks()):
         app.say(f"note: {note}")
     if package.sample:
         app.say(f"This is sample data ({package.runs[0].identity.data}), not what {form.receiver} expects.")

@@ -1,70 +1,143 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and reading that neither hangs nor trusts what is no file."""
 
+import collections.abc as cabc
 import contextlib
-import errno
+import ctypes
 import os
-import tempfile
+import stat
 import urllib.parse
 import uuid
 from pathlib import Path
 
 from evalkit.errors import StoreError
 
-_NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+TEMPORARY = ".writing-"
+FEW = 2
+"""So many files are synced one by one; more share one sync of the whole file system."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a reader, a crash or a full disk never leaves a part of it.
 
-    Temporary file in the same folder, flush, fsync, rename, fsync of the folder.
+    Temporary file in the same folder, fsync, rename, fsync of the folder.
 
     Raises:
         StoreError: The disk is full, the folder read-only, ...; the old file, if any, is untouched.
     """
+    write_together(path.parent, {path.name: data})
+
+
+def write_together(folder: Path, *steps: cabc.Mapping[str, bytes]) -> None:
+    """Write several files of a folder as :func:`write_whole` does, waiting for the disk once for all.
+
+    Args:
+        folder: Made if it does not exist.
+        steps: Names and contents; the files of a step appear when those of the step before are on the disk.
+
+    Raises:
+        StoreError: As for :func:`write_whole`. Files of steps that were finished stay.
+    """
+    temporary: list[dict[str, Path]] = [{} for _ in steps]
+    count = sum(map(len, steps))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_and_rename(path, data)
-    except OSError as problem:
+        for step, names in zip(steps, temporary, strict=True):
+            for name, data in step.items():
+                names[name] = folder / f"{TEMPORARY}{uuid.uuid4().hex}"
+                _write(names[name], data, sync=count <= FEW)
+        if count > FEW:
+            _sync_all(folder, [path for names in temporary for path in names.values()])
+        for names in temporary:
+            for name, path in names.items():
+                path.replace(folder / name)
+            _sync_folder(folder)
+    except BaseException as problem:
+        for path in (path for names in temporary for path in names.values()):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        if not isinstance(problem, OSError):
+            raise
+        names_of = [name for step in steps for name in step]
+        more = f" and {len(names_of) - 1} others" if len(names_of) > 1 else ""
         raise StoreError(
-            f"cannot write {path}: {problem.strerror or problem}. What was finished before is kept; "
-            "make room or choose another folder, then run the same command again."
+            f"cannot write {folder / names_of[0]}{more}: {problem.strerror or problem}. What was finished before is "
+            "kept; make room or choose another folder, then run the same command again."
         ) from problem
 
 
-def _write_and_rename(path: Path, data: bytes) -> None:
-    handle, name = _temporary(path.parent)
+def _write(path: Path, data: bytes, *, sync: bool) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC  # no exclusive flag: not every file system knows it, the name is new
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-    _sync_folder(path.parent)
+        handle = os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, flags, 0o644)
+    with os.fdopen(handle, "wb", buffering=0) as file:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+        if sync:
+            os.fsync(handle)
 
 
-def _temporary(folder: Path) -> tuple[int, str]:
-    """Open a new file; without the exclusive flag where the file system does not know it."""
+def _sync_all(folder: Path, paths: cabc.Iterable[Path]) -> None:
+    """Bring the contents of files of a folder to the disk."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:  # not Linux
+        for path in paths:
+            _sync(path)
+        return
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        return tempfile.mkstemp(prefix=".writing-", dir=folder)
-    except OSError as problem:
-        if problem.errno not in _NOT_SUPPORTED:
-            raise
-    name = str(folder / f".writing-{uuid.uuid4().hex}")
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), name
+        if syncfs(handle):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):  # some file systems cannot open or sync a folder; the rename has happened
-        handle = os.open(folder, os.O_RDONLY)
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete temporary files of writers that were killed; for who knows that nobody writes there now."""
+    with contextlib.suppress(OSError):  # read-only, or gone: they do no harm
+        for path in [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"*/{TEMPORARY}*")]:
+            path.unlink(missing_ok=True)
+
+
+def read_file(path: Path | str) -> bytes:
+    """Read a plain file whole.
+
+    Raises:
+        FileNotFoundError: There is none.
+        StoreError: A folder, a pipe or a device lies in its place, or it cannot be read.
+    """
+    try:
+        # without O_NONBLOCK a pipe would be waited for; the file that was opened is the one that is looked at
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
         try:
-            os.fsync(handle)
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise StoreError(f"cannot read {path}: it is no file. Remove what lies there, and run again.")
+            data = os.read(handle, status.st_size)
+            while len(data) < status.st_size and (more := os.read(handle, status.st_size - len(data))):
+                data += more
+            return data
         finally:
             os.close(handle)
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        raise StoreError(f"cannot read {path}: {problem.strerror or problem}.") from problem
 
 
 def file_name(name: str) -> str:

@@ -64,9 +64,10 @@ def store_results(
         run = store.open_or_create(identity, names, notes)
         with run.lock():
             missing = set(run.missing())
-            for name, trajectories in results.sequences.items():
-                if name in missing and repeat < len(trajectories):
-                    run.write(_record(name, trajectories[repeat], initial_boxes or {}), trajectories[repeat])
+            found = {name: runs[repeat] for name, runs in results.sequences.items() if repeat < len(runs)}
+            run.write_all(
+                [(_record(name, one, initial_boxes or {}), one) for name, one in found.items() if name in missing]
+            )
         runs.append(run)
     return runs
 

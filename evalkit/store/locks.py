@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from evalkit.errors import StoreError
+from evalkit.store.atomic import remove_unfinished
 
 Shard = tuple[int, int]
 """Number (from 1) and count."""
@@ -22,6 +23,7 @@ WAIT_SECONDS = 10.0
 """Shards that start together hold the run's lock for moments; a longer hold is a process that writes the whole run."""
 
 _HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _CANNOT = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 
 
@@ -34,24 +36,30 @@ def hold_run(folder: Path, shard: Shard | None = None) -> cabc.Iterator[str | No
         shard: The part that will be written, None = all of it.
 
     Yields:
-        A remark for the user where the file system cannot lock, else None.
+        A remark for the user where the file system cannot lock or is read-only, else None.
 
     Raises:
         StoreError: Another process writes this run, or a part of it that overlaps.
     """
     with contextlib.ExitStack() as stack:
-        whole = _acquire(folder / "run.lock", patience=WAIT_SECONDS if shard else 0.0)
-        if whole is None:
-            yield f"{folder}: this file system cannot lock files; do not start the same run twice at once."
+        try:
+            whole = _acquire(folder / "run.lock", patience=WAIT_SECONDS if shard else 0.0)
+        except _CannotLock as problem:
+            yield str(problem)
             return
         stack.callback(os.close, whole)
         _refuse_others(folder, shard)
-        if shard is not None:
-            part = _acquire(folder / _shard_name(shard), patience=0.0)
-            if part is not None:
-                stack.callback(os.close, part)
+        if shard is None:
+            remove_unfinished(folder)
+        else:
+            with contextlib.suppress(_CannotLock):
+                stack.callback(os.close, _acquire(folder / _shard_name(shard), patience=0.0))
             _release(whole)
         yield None
+
+
+class _CannotLock(Exception):  # noqa: N818 - a remark for the user, no error
+    """Why nothing can be locked here."""
 
 
 def _refuse_others(folder: Path, shard: Shard | None) -> None:
@@ -59,17 +67,16 @@ def _refuse_others(folder: Path, shard: Shard | None) -> None:
     for path in folder.glob("run.shard-*.lock"):
         if shard is not None and path.name.endswith(f"-of-{shard[1]}.lock") and path.name != _shard_name(shard):
             continue  # another part of the same division
-        handle = _acquire(path, patience=0.0)
-        if handle is not None:
-            os.close(handle)
+        with contextlib.suppress(_CannotLock):
+            os.close(_acquire(path, patience=0.0))
 
 
 def _shard_name(shard: Shard) -> str:
     return f"run.shard-{shard[0]}-of-{shard[1]}.lock"
 
 
-def _acquire(path: Path, *, patience: float) -> int | None:
-    """Open and lock a file; None if the file system cannot lock."""
+def _acquire(path: Path, *, patience: float) -> int:
+    """Open and lock a file."""
     handle = _open(path)
     deadline = time.monotonic() + patience
     while True:
@@ -83,7 +90,9 @@ def _acquire(path: Path, *, patience: float) -> int | None:
             if problem.errno in _HELD:
                 raise _busy(path) from None
             if problem.errno in _CANNOT:
-                return None
+                raise _CannotLock(
+                    f"{path.parent}: this file system cannot lock files; do not start the same run twice at once."
+                ) from None
             raise StoreError(f"cannot lock {path}: {problem.strerror or problem}.") from problem
         return handle
 
@@ -92,6 +101,8 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as problem:
+        if problem.errno in _READ_ONLY:
+            raise _CannotLock(f"{path.parent}: nothing can be written there; what is finished is verified.") from None
         raise StoreError(f"cannot lock {path}: {problem.strerror or problem}.") from problem
 
 

@@ -13,11 +13,12 @@ from typing import TypeVar
 
 import evalkit
 from evalkit.errors import StoreError
+from evalkit.store.hardware import graphics
+from evalkit.store.sealed import Json
 
 SCHEMA = 1
 RUN_ID_DIGITS = 12
 T = TypeVar("T")
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class RunEnvironment:
         platform: Operating system and processor.
         libraries: Versions of the libraries that may change a box.
         image_decoder: Another decoder changes pixels.
+        hardware: Cards, driver, CUDA, cuDNN, see :func:`evalkit.store.hardware.graphics`; None as version 0.1 left it.
     """
 
     evalkit_version: str
@@ -81,16 +83,28 @@ class RunEnvironment:
     platform: str
     libraries: cabc.Mapping[str, str]
     image_decoder: str
+    hardware: cabc.Mapping[str, str] | None = None
 
     @property
     def sha256(self) -> str:
         """Hash that records refer to."""
-        return json_sha256(dataclasses.asdict(self))
+        return json_sha256(self.document())
+
+    def document(self) -> dict[str, object]:
+        """As JSON; without the hardware where it is not known, so that environments of version 0.1 keep their hash."""
+        found = dataclasses.asdict(self)
+        return found if self.hardware is not None else {key: found[key] for key in found if key != "hardware"}
 
     def differences(self, other: "RunEnvironment") -> list[str]:
-        """What differs from another environment, one text per field."""
-        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        return [f"{key}: {theirs[key]} before, {mine[key]} now" for key in mine if mine[key] != theirs[key]]
+        """What differs in code and libraries from another environment, one text per field.
+
+        Hardware does not count: a tracker's boxes must not depend on it, and where they do, tables say so.
+        """
+        return [
+            f"{key}: {before} before, {now} now"
+            for key, (before, now) in differing_fields([other, self]).items()
+            if key not in (self.hardware or {})
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +159,20 @@ def names_sha256(names: cabc.Iterable[str]) -> str:
     return json_sha256(sorted(names))
 
 
+def differing_fields(environments: cabc.Sequence[RunEnvironment]) -> dict[str, list[str]]:
+    """Fields in which environments differ, parts of ``hardware`` as fields of their own, and their different values.
+
+    Example:
+        >>> one = RunEnvironment("0.2", "ab", "3.11", "Linux", {}, "opencv 5", {"gpu": "none", "driver": "none"})
+        >>> differing_fields([one, dataclasses.replace(one, hardware={"gpu": "H100", "driver": "none"})])
+        {'gpu': ['none', 'H100']}
+    """
+    flat = [{**one.document(), **(one.hardware or {}), "hardware": None} for one in environments]
+    keys = dict.fromkeys(key for one in flat for key in one)
+    values = {key: list(dict.fromkeys(str(one.get(key, "unknown")) for one in flat)) for key in keys}
+    return {key: texts for key, texts in values.items() if len(texts) > 1}
+
+
 def current_environment(code: cabc.Iterable[Path]) -> RunEnvironment:
     """Describe this process.
 
@@ -161,6 +189,7 @@ def current_environment(code: cabc.Iterable[Path]) -> RunEnvironment:
         platform=f"{platform.system()} {platform.machine()}",
         libraries=libraries,
         image_decoder=f"opencv {cv2.__version__}",
+        hardware=graphics(),
     )
 
 
@@ -181,33 +210,7 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def to_json(value: object) -> bytes:
-    """A record as a JSON file's content."""
-    assert dataclasses.is_dataclass(value)
-    assert not isinstance(value, type)
-    return json.dumps(dataclasses.asdict(value), indent=1, ensure_ascii=False, default=dict).encode() + b"\n"
-
-
-def read_json(path: Path) -> dict[str, Json]:
-    """Read one JSON object of the store.
-
-    Raises:
-        StoreError: The file is missing or damaged.
-    """
-    try:
-        value = json.loads(path.read_bytes())
-    except OSError as problem:
-        raise StoreError(f"cannot read {path}: {problem.strerror or problem}.") from problem
-    except ValueError as problem:
-        raise StoreError(
-            f"{path} is damaged: {problem}. Restore it, or delete its run's folder and run again."
-        ) from None
-    if not isinstance(value, dict):
-        raise StoreError(f"{path} is damaged: expected a JSON object, found {type(value).__name__}.")
-    return value
-
-
-def identity_from_json(value: cabc.Mapping[str, Json], where: Path) -> RunIdentity:
+def identity_from_json(value: cabc.Mapping[str, Json], where: Path | str) -> RunIdentity:
     """Build an identity from a manifest.
 
     Raises:
@@ -222,18 +225,18 @@ def identity_from_json(value: cabc.Mapping[str, Json], where: Path) -> RunIdenti
     return _build(RunIdentity, value, where)
 
 
-def record_from_json(value: cabc.Mapping[str, Json], where: Path) -> SequenceRecord:
+def record_from_json(value: cabc.Mapping[str, Json], where: Path | str) -> SequenceRecord:
     """Build a sequence record."""
     box = value.get("initial_box")
     return _build(SequenceRecord, {**value, "initial_box": tuple(box) if isinstance(box, list) else ()}, where)
 
 
-def environment_from_json(value: cabc.Mapping[str, Json], where: Path) -> RunEnvironment:
+def environment_from_json(value: cabc.Mapping[str, Json], where: Path | str) -> RunEnvironment:
     """Build an environment."""
     return _build(RunEnvironment, value, where)
 
 
-def _build(kind: type[T], value: cabc.Mapping[str, object], where: Path) -> T:
+def _build(kind: type[T], value: cabc.Mapping[str, object], where: Path | str) -> T:
     try:
         return kind(**value)
     except TypeError as problem:

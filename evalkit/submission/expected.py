@@ -116,7 +116,7 @@ def of_run(spec: BenchmarkSpec, run: Run) -> Expected:
 
     Frames and first boxes that are not packaged are those that the run recorded from the data.
     """
-    records = {name: record for name in run.names if (record := run.record(name)) is not None}
+    records = run.records()
     counts = {name: record.frames for name, record in records.items()}
     boxes = {name: np.array(record.initial_box) for name, record in records.items() if record.initial_box}
     facts = official(spec)

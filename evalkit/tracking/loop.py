@@ -39,8 +39,8 @@ INLINE_SECONDS = 100e-6
 class Sink(Protocol):
     """Where results go; called from one thread that is not the loop's."""
 
-    def finished(self, job: Job, trajectory: Trajectory) -> None:
-        """Keep the trajectory of a finished job. An exception ends the run."""
+    def finished(self, results: cabc.Sequence[tuple[Job, Trajectory]]) -> None:
+        """Keep the trajectories of finished jobs, one or more. An exception ends the run."""
         ...
 
     def failed(self, job: Job, error: Exception) -> None:
@@ -117,6 +117,7 @@ class _Loop:
     timing: LoopTiming
     waves: list[Wave] = field(init=False)
     coming: collections.deque[Stream] = field(default_factory=collections.deque)
+    finished: collections.deque[tuple[Job, Trajectory]] = field(default_factory=collections.deque)
     growing: GrowingCapacity = field(init=False)
     chooser: WaveChooser = field(init=False)
     largest_batch: int = field(init=False)
@@ -472,7 +473,13 @@ class _Loop:
         for stream in [stream for stream in wave.streams if stream.done]:
             wave.streams.remove(stream)
             result = Trajectory(stream.boxes, stream.confidence, stream.seconds)
-            self.writes.submit(self.sink.finished, stream.job, result)
+            self.finished.append((stream.job, result))
+            self.writes.submit(self._keep_finished)
+
+    def _keep_finished(self) -> None:
+        """Hand over all that has come since the last time: written together, results wait for the disk once."""
+        if results := [self.finished.popleft() for _ in range(len(self.finished))]:
+            self.sink.finished(results)
 
     def _count(self, frames: int) -> None:
         self.timing.frames += frames

@@ -4,6 +4,7 @@ import collections.abc as cabc
 import datetime as dt
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -50,9 +51,20 @@ class StoreSink:
     on_finished: cabc.Callable[[Job], None]
     on_failure: cabc.Callable[[Job, Exception], None]
 
-    def finished(self, job: Job, trajectory: Trajectory) -> None:
-        """Write boxes and record."""
-        record = SequenceRecord(
+    def finished(self, results: cabc.Sequence[tuple[Job, Trajectory]]) -> None:
+        """Write boxes and records, those of a run together."""
+        of_run: dict[Path, list[tuple[SequenceRecord, Trajectory]]] = {}
+        for job, trajectory in results:
+            run = self.runs[id(job)]
+            of_run.setdefault(run.path, []).append((self._record(job, trajectory), trajectory))
+        runs = {run.path: run for run in (self.runs[id(job)] for job, _ in results)}
+        for path, run in runs.items():
+            run.write_all(of_run[path])
+        for job, _ in results:
+            self.on_finished(job)
+
+    def _record(self, job: Job, trajectory: Trajectory) -> SequenceRecord:
+        return SequenceRecord(
             name=job.name,
             frames=len(trajectory),
             initial_box=tuple(np.asarray(job.initial_box).tolist()),
@@ -65,8 +77,6 @@ class StoreSink:
             finished_utc=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             environment_sha256=self.place.environment_sha256,
         )
-        self.runs[id(job)].write(record, trajectory)
-        self.on_finished(job)
 
     def failed(self, job: Job, error: Exception) -> None:
         """Write the error."""
