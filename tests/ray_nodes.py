@@ -1,7 +1,7 @@
 """A Ray cluster of two simulated nodes in a process of its own; obeys lines on stdin.
 
-Prints the cluster's address. ``remove`` takes the second node away without a goodbye, ``end`` (or the end of stdin)
-ends everything. In a process of its own, since Ray keeps global state and opens sockets that it never closes.
+Prints the cluster's address. ``remove`` takes the second node away without a goodbye, ``add`` adds a third, ``end`` (or
+the end of stdin) ends everything. In a process of its own, since Ray keeps global state and opens sockets that it never closes.
 """
 
 import os
@@ -21,6 +21,8 @@ def main() -> None:
         if line.strip() == "remove":
             cluster.remove_node(second, allow_graceful=False)
             print("removed", flush=True)
+        elif line.strip() == "add":
+            cluster.add_node(num_cpus=1)
         else:
             break
     cluster.shutdown()

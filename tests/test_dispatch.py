@@ -65,7 +65,7 @@ class Simulated:
         self.events.append((rank, self.ready(rank)))
 
     def ready(self, rank):
-        return Ready(self.infos.get(rank, INFO), ENVIRONMENT, "here", self.capacity, self.nodes.get(rank, ""))
+        return Ready(self.infos.get(rank, INFO), ENVIRONMENT, "here", self.capacity, self.nodes.get(rank, ""), 2)
 
     def send(self, rank, message):
         if rank not in self.hands:

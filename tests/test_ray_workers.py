@@ -1,4 +1,4 @@
-"""Ray: two simulated machines, one of which disappears; an actor that is killed. Same digest as a single process."""
+"""Ray: simulated machines that disappear, join, or cannot read; actors that die or stand still. Always one digest."""
 
 import importlib.util
 import json
@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from own_trackers import KILLED_ONCE, own_tracker
 from program import ROOT, draw_videos, evalkit, start
+
+from evalkit.cores import usable_cores
 
 pytestmark = [
     pytest.mark.slow,
@@ -84,11 +86,62 @@ def test_a_node_removed_in_mid_run_and_a_killed_actor_cost_time_only(videos, tmp
     assert done.json["digest"] == document["digest"] == digest(videos, tmp_path / "one", tracker)
 
 
+BLIND = """
+import ray
+from evalkit.benchmarks import frames
+from evalkit.errors import ImageReadError
+
+
+def first_node():
+    if not ray.is_initialized():
+        return False  # a single process
+    node = ray.get_runtime_context().get_node_id()
+    try:
+        with open(MARKER + "-node", "x") as stream:
+            stream.write(node)
+    except FileExistsError:
+        pass
+    return open(MARKER + "-node").read() in (node, "")
+
+
+def read_rgb(path):
+    raise ImageReadError(f"{path} is not mounted here.")
+
+
+if first_node():
+    frames.read_rgb = read_rgb
+"""
+
+
+def test_what_one_node_cannot_read_another_does_a_stopped_actor_is_replaced_and_a_new_node_is_used(
+    videos, tmp_path, nodes
+):
+    stopped = "if self.frame == 5 and once(): os.kill(os.getpid(), signal.SIGSTOP)"
+    tracker = own_tracker(tmp_path, sleep=0.2, trouble=stopped, top=BLIND)
+    process = start(*common(videos, tmp_path / "ray", tracker, nodes.address), "--timeout", 5)
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "marker").exists():  # one actor stands still
+        assert time.monotonic() < deadline, process.communicate()
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    nodes.stdin.write("add\n")
+    nodes.stdin.flush()
+    output, messages = process.communicate(timeout=150)
+    assert process.returncode == 0, messages
+    assert "stood still for 25 s" in messages
+    assert "is not mounted here. (frame 0) Trying it on another machine." in messages
+    records = [json.loads(path.read_text()) for path in (tmp_path / "ray").rglob("sequences/*.json")]
+    assert 2 in {record["rank"] for record in records}  # the node that joined
+    assert json.loads(output)["digest"] == digest(videos, tmp_path / "one", tracker)
+
+
 def test_without_a_cluster_ray_is_started_here(videos, tmp_path):
     tracker = own_tracker(tmp_path)
     arguments = common(videos, tmp_path / "ray", tracker, "")[:-4]
     done = evalkit(*arguments, "--workers", 2)
     assert done.code == 0, done.stderr
+    (timing,) = [json.loads(path.read_text()) for path in (tmp_path / "ray").rglob("timings/*.json")]
+    assert timing["decoders"] == 2 * max(1, usable_cores() // 2)  # the cores are divided among the actors
     assert done.json["digest"] == digest(videos, tmp_path / "one", tracker)
 
 

@@ -35,7 +35,7 @@ from evalkit.tracking.messages import (
     Stop,
     Task,
 )
-from evalkit.tracking.seats import LIVES, Seat, SeatState
+from evalkit.tracking.seats import LIVES, Seat, SeatState, difference
 from evalkit.tracking.timing import LoopTiming, merged
 
 SPARE = 2
@@ -267,8 +267,8 @@ class Dispatcher:
                 self._reports.frames(frames)
             case Finished(number):
                 self._settle(seat, number)
-            case Failed(number, _, unreadable) if unreadable and self._try_elsewhere(seat, number):
-                pass
+            case Failed(number, error, unreadable) if unreadable and self._try_elsewhere(seat, number):
+                self._reports.note(f"worker {rank}: {error} Trying it on another machine.")
             case Failed(number, error):
                 if (task := self._settle(seat, number)) is not None:
                     self._reports.failure(task, error)
@@ -301,13 +301,14 @@ class Dispatcher:
         elif ready.info != self._first.info:
             raise TrackerError(
                 f"worker {rank} on {ready.host} has another tracker than the first one on {self._first.host}: "
-                f"{_difference(self._first.info, ready.info)}. Put the same files on all machines."
+                f"{difference(self._first.info, ready.info)}. Put the same files on all machines."
             )
         self._accept(ready.environment, ready.host)
         self._environments[ready.environment.sha256] = ready.environment
         self._note_environments()
         seat = self._seats[rank]
-        seat.state, seat.capacity, seat.node = SeatState.WORKING, ready.capacity, ready.node
+        seat.state = SeatState.WORKING
+        seat.capacity, seat.node, seat.share = ready.capacity, ready.node, ready.share
         self._share_machines()
 
     def _refuse(self, rank: int, problem: EvalkitError) -> None:
@@ -317,12 +318,15 @@ class Dispatcher:
         self._dismiss(self._seats[rank])
 
     def _share_machines(self) -> None:
-        """Tell workers how many they are on their machine, where that has changed."""
-        nodes = collections.Counter(seat.node for seat in self._seats.values() if seat.state is not SeatState.GONE)
+        """Tell workers how many they are on their machine, where that is not what they count on."""
+        present = self._alive()
+        nodes = collections.Counter(seat.node for seat in present)
+        coming = any(seat.state is SeatState.STARTING for seat in present)  # where, Ray has yet to decide
         for rank, seat in self._seats.items():
-            if seat.state is SeatState.WORKING and seat.share != nodes[seat.node]:
-                seat.share = nodes[seat.node]
-                self._transport.send(rank, Share(seat.share))
+            count = nodes[seat.node]
+            if seat.state is SeatState.WORKING and (count > seat.share or (count < seat.share and not coming)):
+                seat.share = count
+                self._transport.send(rank, Share(count))
 
     def _note_environments(self) -> None:
         for run in self._runs.values():
@@ -484,12 +488,3 @@ class Dispatcher:
                     self._handle(rank, event)
                 except StoreError as problem:
                     self._reports.note(str(problem))
-
-
-def _difference(first: TrackerInfo, other: TrackerInfo) -> str:
-    fields = ("name", "config", "weights_sha256", "modalities", "required", "deterministic")
-    return "; ".join(
-        f"{name}: {getattr(first, name)} there, {getattr(other, name)} here"
-        for name in fields
-        if getattr(first, name) != getattr(other, name)
-    )

@@ -92,6 +92,7 @@ class Ready:
         host: Name of the machine, for people.
         capacity: Streams tracked together at first.
         node: Identity of the machine; all local workers say the same.
+        share: Workers on its machine that it counts on.
     """
 
     info: TrackerInfo
@@ -99,6 +100,7 @@ class Ready:
     host: str
     capacity: int
     node: str = ""
+    share: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass, field
 
+from evalkit.tracking.interface import TrackerInfo
 from evalkit.tracking.messages import Task
 
 LIVES = 3
@@ -42,3 +43,13 @@ class Seat:
     node: str = ""
     share: int = 0
     late: bool = False
+
+
+def difference(first: TrackerInfo, other: TrackerInfo) -> str:
+    """How two workers' trackers differ, in words."""
+    fields = ("name", "config", "weights_sha256", "modalities", "required", "deterministic")
+    return "; ".join(
+        f"{name}: {getattr(first, name)} there, {getattr(other, name)} here"
+        for name in fields
+        if getattr(first, name) != getattr(other, name)
+    )

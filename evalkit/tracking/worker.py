@@ -85,7 +85,8 @@ class Worker:
             settings = self._settings(order.share)
             tracker = load_tracker(order.catalog, order.tracker, order.options, timeout=order.sizing.timeout)
             environment = current_environment(order.code)
-            self._emit(Ready(tracker.info, environment, platform.node(), settings.capacity, self._node))
+            host = platform.node()
+            self._emit(Ready(tracker.info, environment, host, settings.capacity, self._node, order.share))
             working = True
             place = Place(order.options.device, order.rank, environment.sha256)
             sink = StoreSink(self._runs, place, self._timing, self._finished, self._failed)
