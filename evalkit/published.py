@@ -11,6 +11,7 @@ import functools
 import math
 import types
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from importlib import resources
 
 from evalkit.errors import EvalkitError
@@ -88,6 +89,65 @@ class PublishedDataError(EvalkitError):
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """A number as printed.
+
+    Attributes:
+        value: As a fraction.
+        tolerance: Half a unit of the last printed digit, as a fraction.
+    """
+
+    value: float
+    tolerance: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Printed":
+        """A score as people print it; numbers above 1 and numbers with a percent sign are percentages.
+
+        Example:
+            >>> Printed.parse("0.691"), Printed.parse("69.1 %")
+            (Printed(value=0.691, tolerance=0.0005), Printed(value=0.691, tolerance=0.0005))
+
+        Raises:
+            EvalkitError: No number from 0 to 100.
+        """
+        bare = text.strip().removesuffix("%")
+        try:
+            number = Decimal(bare)
+        except InvalidOperation:
+            raise EvalkitError(f"published value {text!r}: expected a number such as 0.691, 69.1 or 69.1%.") from None
+        if not number.is_finite() or not 0 <= number <= 100:
+            raise EvalkitError(f"published value {text!r}: expected a fraction or a percentage, 0 to 100.")
+        return cls.of(number, 100 if number > 1 or bare != text.strip() else 1)
+
+    @classmethod
+    def of(cls, number: Decimal, scale: int) -> "Printed":
+        """A decimal number that is ``scale`` times the fraction."""
+        exponent = number.as_tuple().exponent
+        assert isinstance(exponent, int)
+        return cls(float(number / scale), float(Decimal(5).scaleb(exponent - 1) / scale))
+
+    def agrees(self, value: float) -> bool:
+        """Whether a fraction prints as this number."""
+        return abs(value - self.value) <= self.tolerance + 1e-12
+
+    def points(self, value: float) -> str:
+        """A fraction's distance from this number in points, with the printed digits, more where it would be 0."""
+        distance = 100 * (value - self.value)
+        digits = max(1, self._decimals)
+        return f"{distance:+.{digits if abs(distance) >= 0.5 * 10**-digits else digits + 1}f} points"
+
+    @property
+    def text(self) -> str:
+        """As a percentage with the printed digits."""
+        return f"{100 * self.value:.{self._decimals}f}"
+
+    @property
+    def _decimals(self) -> int:
+        return max(0, round(-math.log10(200 * self.tolerance)))
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """One published number.
 
@@ -138,6 +198,11 @@ class Published:
         empty = [name for name in ("metric", "label", "printed", "source", "table") if not getattr(self, name)]
         if empty or not (self.tracker or self.benchmark):
             raise PublishedDataError(f"{self}: empty {', '.join(empty) or 'tracker and benchmark'}.")
+
+    @property
+    def as_printed(self) -> Printed:
+        """The value with the precision of its text."""
+        return Printed.of(Decimal(self.printed), 100 if self.printed_unit in {"%", "points"} else 1)
 
     @property
     def provenance(self) -> str:

@@ -5,11 +5,11 @@ import numpy as np
 from scores_by_hand import SPECS, curves_of, longterm_of, make_scores
 
 from evalkit.published import Published, Unit
-from evalkit.report.compare import Verdict
 from evalkit.report.content import Entry, Part, ranked
 from evalkit.report.judged import Judged
 from evalkit.report.worst import Hard, Thumbnail
 from evalkit.scoring.lookup import get_protocol
+from evalkit.scoring.verdicts import Judgment, Verdict
 
 CODES = ("ARC", "FM", "OV", "IV")
 KEYS = {
@@ -43,7 +43,7 @@ def judged(value: float, verdict: Verdict = Verdict.AGREES) -> Judged:
         "T", "", "lasot", "test", "", "success_auc", "AUC", value, Unit.FRACTION, f"{100 * value:.1f}", "%", "",
         "A paper", "Table 1", None, "",
     )  # fmt: skip
-    return Judged(number, verdict, "0.0", "because" if verdict is Verdict.NOT_COMPARABLE else "")
+    return Judged(number, Judgment(verdict, "because" if verdict is Verdict.NOT_COMPARABLE else ""), "0.0")
 
 
 def jpeg(seed: int = 0) -> bytes:

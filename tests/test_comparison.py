@@ -9,14 +9,16 @@ import pytest
 
 from evalkit.commands.parallel import fork_map
 from evalkit.errors import EvalkitError, ScoringError
+from evalkit.published import Printed
 from evalkit.scoring.aggregate import LongTermMetric, MeanMetric
 from evalkit.scoring.conventions import Divisor, OpeProtocol, Rounding, Unscorable
-from evalkit.scoring.explain import explain, parse_published, variations
+from evalkit.scoring.explain import Variants, explain, variations
 from evalkit.scoring.longterm import LongTermTables
 from evalkit.scoring.lookup import flat_rules, get_protocol, protocols_for
 from evalkit.scoring.rules import rules_for
 from evalkit.scoring.score import evaluate_results
 from evalkit.scoring.statistics import bootstrap_intervals, compare_metric
+from evalkit.scoring.verdicts import Verdict
 from evalkit.sequences import Annotation, Trajectory
 
 
@@ -193,18 +195,144 @@ def test_explain_refuses_a_metric_that_is_not_reported():
 
 @pytest.mark.parametrize(
     ("text", "value", "half"),
-    [("0.691", 0.691, 0.0005), ("69.1", 0.691, 0.0005), ("69.12", 0.6912, 0.00005), ("1.0", 1.0, 0.05), ("0", 0, 0.5)],
+    [
+        ("0.691", 0.691, 0.0005),
+        ("69.1", 0.691, 0.0005),
+        ("69.12", 0.6912, 0.00005),
+        ("65.0%", 0.65, 0.0005),
+        (" 65.0 % ", 0.65, 0.0005),
+        ("0.9%", 0.009, 0.0005),
+        ("1.0", 1.0, 0.05),
+        ("0", 0, 0.5),
+    ],
 )
 def test_published_values_carry_their_precision(text, value, half):
-    found = parse_published(text)
-    assert found == pytest.approx((value, half))
+    found = Printed.parse(text)
+    assert (found.value, found.tolerance) == pytest.approx((value, half))
 
 
-def test_published_values_are_numbers():
-    with pytest.raises(EvalkitError, match="expected a number"):
-        parse_published("n/a")
-    with pytest.raises(EvalkitError, match="0 to 100"):
-        parse_published("101")
+@pytest.mark.parametrize(
+    ("text", "problem"), [("n/a", "expected a number"), ("%", "expected a number"), ("6 5%", "expected a number"),
+                          ("101", "0 to 100"), ("nan", "0 to 100"), ("inf", "0 to 100"), ("-1", "0 to 100")],
+)  # fmt: skip
+def test_published_values_are_numbers(text, problem):
+    with pytest.raises(EvalkitError, match=problem):
+        Printed.parse(text)
+
+
+def test_a_distance_is_told_in_points_with_the_printed_digits():
+    printed = Printed.parse("0.496")
+    assert [printed.points(value) for value in (0.51, 0.4954, 0.49)] == ["+1.4 points", "-0.1 points", "-0.6 points"]
+    assert Printed.parse("69.12").points(0.6918) == "+0.06 points"
+    assert [Printed.parse(text).text for text in ("65.0%", "0.65", "0.6", "69.12")] == ["65.0", "65", "60", "69.12"]
+
+
+# --- what explains a published number --------------------------------------------------------------------------------
+
+
+def moving(protocol="pytracking", benchmark="lasot"):
+    """Forty frames that drift by fractions of a pixel, with absent frames, and all rules that may explain a number."""
+    truth = np.array([[20.0 + k, 30.0, 20, 10] for k in range(40)])
+    absent = np.arange(40) >= 30
+    boxes = truth + np.column_stack([np.arange(40) * 0.83, np.arange(40) * 0.1, np.arange(40) * 0.07, np.zeros(40)])
+    annotations = [Annotation("s", truth, absent, 40, attributes=frozenset({"FM"}))]
+    results = {"s": [Trajectory.of_boxes(boxes)]}
+    return Variants(annotations, results, get_protocol(protocol, benchmark), protocols_for(benchmark))
+
+
+def printed_by(variants, rules, key, digits=4):
+    return Printed.parse(f"{100 * variants.summary(rules)[key]:.{digits}f}")
+
+
+def test_public_protocols_explain_before_single_rules():
+    variants = moving()
+    swintrack = get_protocol("swintrack", "lasot")
+    found = variants.explain("precision_20", printed_by(variants, swintrack, "precision_20"))
+    assert (found.protocol, found.rule, found.key) == ("swintrack", "", "precision_20")
+    kit = get_protocol("lasot-kit", "lasot")
+    found = variants.explain("precision_20", printed_by(variants, kit, "precision_auc"))
+    assert (found.protocol, found.key) == ("lasot-kit", "precision_auc")
+    assert found.text("precision_20", "pytracking") == "lasot-kit, read as precision_auc"
+
+
+@pytest.mark.parametrize("rounding", [Rounding.TRUNCATE, Rounding.NEAREST])
+def test_boxes_stored_as_integers_explain_a_number(rounding):
+    variants = moving()
+    rules = dataclasses.replace(variants.reference, prediction_rounding=rounding)
+    found = variants.explain("success_auc", printed_by(variants, rules, "success_auc"))
+    assert found.text("success_auc", "pytracking") == f"predicted coordinates are {rounding.value}"
+    assert found.value == variants.summary(rules)["success_auc"] != variants.summary(variants.reference)["success_auc"]
+
+
+def test_rules_of_last_bits_explain_nothing_and_are_never_nearest():
+    truth = np.array([[1.0, 50, 40, 40]] * 12)
+    boxes = truth + np.array([8.0, 0, 0, 0])  # 8 px of 40 px: a tie that the order of division decides
+    results = {"s": [Trajectory.of_boxes(boxes)]}
+    annotations = [Annotation("s", truth, np.zeros(12, bool), 12)]
+    reference = get_protocol("pytracking", "lasot")
+    variants = Variants(annotations, results, reference, protocols_for("lasot"))
+    (tie,) = [one.rules for one in variants.changes if one.rule.name == "normalized error"]
+    decided = variants.summary(tie)["normalized_precision_20"]
+    assert abs(decided - variants.summary(reference)["normalized_precision_20"]) > 0.5
+    published = Printed.parse(f"{decided:.4f}")
+    found = variants.explain("normalized_precision_20", published)
+    assert found is None or found.rule == "" or "normalized error" not in found.rule
+    assert "normalized error" not in variants.nearest("normalized_precision_20", published).rule
+    explanation = explain(annotations, results, protocols_for("lasot"), reference, metric="normalized_precision_20")
+    ties = [effect.last_bits for effect in explanation.effects]
+    assert ties == sorted(ties)
+    assert any(ties)
+
+
+def test_a_shift_of_the_origin_moves_last_bits_only():
+    truth = np.array([[1.0, 1, 20, 10]] * 8)  # at the border: a shift must not make these frames unscorable
+    reference = get_protocol("pytracking", "lasot")
+    shifted = dataclasses.replace(reference, coordinate_shift=-1.0)
+    results = {"s": [Trajectory.of_boxes(truth + np.array([3.0, 0, 0, 0]))]}
+    plain, moved = (
+        evaluate_results([Annotation("s", truth, np.zeros(8, bool), 8)], results, one).summary()
+        for one in (reference, shifted)
+    )
+    assert moved == pytest.approx(plain, abs=1e-12)
+
+
+def test_nothing_is_scored_until_a_number_disagrees():
+    variants = moving()
+    assert variants._done == {}
+    variants.explain("success_auc", printed_by(variants, get_protocol("swintrack", "lasot"), "success_auc"))
+    assert 0 < len(variants._done) <= len(variants.others) + 1
+
+
+def test_subsets_are_explained_on_their_sequences():
+    variants = moving()
+    swintrack = get_protocol("swintrack", "lasot")
+    published = printed_by(variants, swintrack, "precision_20")
+    assert variants.explain("precision_20", published, "FM").protocol == "swintrack"
+    assert variants.explain("precision_20", published, "OV") is None
+
+
+def test_a_match_says_what_agrees_what_explains_and_what_remains():
+    annotations, results = still(0.0)
+    reference = get_protocol("pytracking", "lasot")
+    measured = evaluate_results(annotations, results, reference).summary()["success_auc"]
+
+    def match(published, reason=""):
+        return explain(
+            annotations, results, protocols_for("lasot"), reference,
+            metric="success_auc", published=published, reason=reason,
+        ).match  # fmt: skip
+
+    assert match(f"{measured:.4f}").judgment.verdict is Verdict.AGREES
+    assert match(f"{measured:.4f}", "sample").judgment.verdict is Verdict.AGREES
+    swintrack = evaluate_results(annotations, results, get_protocol("swintrack", "lasot")).summary()["success_auc"]
+    explained = match(f"{swintrack:.4f}")
+    assert explained.judgment.text == f"explained by swintrack ({100 * swintrack:.2f})"
+    assert explained.nearest.protocol == "swintrack"
+    differs = match("12.3")
+    assert differs.judgment.text == f"differs by {100 * measured - 12.3:+.1f} points, unexplained"
+    assert match("12.3", "the data are the rendered sample").judgment.text == (
+        "not comparable because: the data are the rendered sample"
+    )
 
 
 def test_the_divisor_rule_keeps_hits_of_unscorable_frames_out():

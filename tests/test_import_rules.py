@@ -43,7 +43,7 @@ RULES = {
     "evalkit.sample": [*DATA, "evalkit.sample"],
     "evalkit.benchmarks": [*DATA, "evalkit.benchmarks"],
     "evalkit.store": [*DATA, "evalkit", "evalkit.store"],
-    "evalkit.scoring": [*DATA, "evalkit.scoring", "evalkit.benchmarks.spec"],
+    "evalkit.scoring": [*DATA, "evalkit.published", "evalkit.scoring", "evalkit.benchmarks.spec"],
     "evalkit.scoring.score": [*DATA, "evalkit.scoring", "evalkit.benchmarks.spec", "evalkit.store"],
     "evalkit.tracking": [*DATA, "evalkit.tracking", "evalkit.store"],
     "evalkit.testing": [*DATA, "evalkit.tracking"],

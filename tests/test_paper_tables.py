@@ -18,14 +18,15 @@ from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS
 from evalkit.benchmarks.names import official_rows
 from evalkit.commands.common import run
 from evalkit.errors import ScoringError, UnknownNameError
-from evalkit.published import PublishedDataError, load_published
-from evalkit.report.compare import LEVEL, Measured, Verdict, compare, difference_text, is_named, judge
+from evalkit.published import Printed, PublishedDataError, load_published
+from evalkit.report.compare import Measured, compare, difference_text, is_named
 from evalkit.report.metrics import METRICS, Metric
 from evalkit.report.paper import PaperTable, get_table, get_tables, load_tables, paper_cells, published_table
 from evalkit.report.paper_files import paper_csv, paper_json, write_paper_tables
 from evalkit.report.table import Place, Ranking
 from evalkit.report.writers import TableFormat
 from evalkit.scoring.protocols import PROTOCOLS
+from evalkit.scoring.verdicts import Explained, Verdict, judge
 from evalkit.sequences import Trajectory
 from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, Run
@@ -160,27 +161,41 @@ def test_papers_have_all_their_tables():
 
 
 @pytest.mark.parametrize(
-    ("published", "measured", "interval", "reason", "verdict"),
+    ("published", "measured", "reason", "text"),
     [
-        (0.496, 0.49563, None, "", Verdict.AGREES),
-        (0.496, 0.49449, None, "", Verdict.DIFFERS),
-        (0.496, 0.49449, (0.47, 0.52), "", Verdict.WITHIN),
-        (0.496, 0.56, (0.54, 0.58), "", Verdict.DIFFERS),
-        (0.496, 0.496, (0.47, 0.52), "random weights", Verdict.NOT_COMPARABLE),
-        (None, 0.496, (0.47, 0.52), "", Verdict.NOTHING_PUBLISHED),
+        ("49.6", 0.49563, "", "agrees to the printed digit"),
+        ("49.6", 0.49449, "", "differs by -0.2 points, unexplained"),
+        ("49.6", 0.56, "", "differs by +6.4 points, unexplained"),
+        ("49.6", 0.496, "random weights", "not comparable because: random weights"),
+        ("0.758", 0.7584, "", "agrees to the printed digit"),
+        ("0.758", 0.7586, "", "differs by +0.1 points, unexplained"),
+        (None, 0.496, "", "the paper prints no number"),
     ],
 )
-def test_verdicts(
-    published: float | None, measured: float, interval: tuple[float, float] | None, reason: str, verdict: Verdict
-):
-    assert judge(AUC, published, measured, interval, reason) is verdict
+def test_verdicts(published: str | None, measured: float, reason: str, text: str):
+    printed = Printed.parse(published) if published else None
+    assert judge("success_auc", printed, measured, "pytracking", reason=reason).text == text
 
 
-def test_three_printed_digits_are_compared_where_the_paper_prints_three():
-    metric = Metric("precision_20", "PR", 1, 3)
-    assert judge(metric, 0.758, 0.7584, None) is Verdict.AGREES
-    assert judge(metric, 0.758, 0.7586, None) is Verdict.DIFFERS
-    assert difference_text(metric, -0.0044) == "-0.004"
+def test_rules_are_asked_only_where_a_comparable_number_disagrees():
+    asked = []
+
+    def explain(key: str, published: Printed, attribute: str) -> Explained:
+        asked.append((key, published.value, attribute))
+        return Explained("pytracking", "predicted coordinates are: truncated to integers", key, 0.49638)
+
+    printed = Printed.parse("49.6")
+    for value, reason in ((0.4956, ""), (0.51, "random weights")):
+        judge("success_auc", printed, value, "pytracking", reason=reason, explain=explain)
+    assert asked == []
+    found = judge("success_auc", printed, 0.501, "pytracking", explain=explain, attribute="FM")
+    assert asked == [("success_auc", 0.496, "FM")]
+    assert found.verdict is Verdict.EXPLAINED
+    assert found.text == "explained by predicted coordinates are: truncated to integers (49.64)"
+
+
+def test_differences_have_the_papers_digits():
+    assert difference_text(Metric("precision_20", "PR", 1, 3), -0.0044) == "-0.004"
 
 
 @pytest.mark.parametrize(
@@ -203,9 +218,8 @@ def test_runs_find_their_row_by_name(name: str, names: list[str], expected: bool
 def siamrpn(
     *, protocol: str = "pytracking", auc: float = 0.4956, tracker: str = "siamrpnpp", **others: Any
 ) -> Measured:
-    intervals = {"success_auc": (auc - 0.02, auc + 0.02)}
-    settings = {name: others.pop(name) for name in ("reason", "origin") if name in others}
-    scores = make_scores(tracker, lasot(auc, 0.5694, 0.4914), protocol=protocol, intervals=intervals, **others)
+    settings = {name: others.pop(name) for name in ("reason", "origin", "explain") if name in others}
+    scores = make_scores(tracker, lasot(auc, 0.5694, 0.4914), protocol=protocol, **others)
     return Measured(scores, **settings)
 
 
@@ -222,22 +236,30 @@ def test_a_measured_row_stands_under_the_published_one_with_differences():
     assert shown["lasot.normalized_precision_20"] == "56.9 (0.0)"
     assert shown["lasot.precision_20"] == "49.1 (0.0)"
     assert shown["got10k.average_overlap"] == ""
-    assert [one.verdict for one in compared.comparisons] == [Verdict.AGREES] * 3
+    assert [one.judgment.verdict for one in compared.comparisons] == [Verdict.AGREES] * 3
     assert "agrees to the printed digit" in compared.table.footnotes()
 
 
-def test_a_mismatch_is_told_with_its_size():
-    compared = compare(TABLE_2, [siamrpn(auc=0.51), siamrpn(auc=0.6, tracker="ATOM")])
-    verdicts = {(one.row, one.column): one.verdict for one in compared.comparisons if one.cell.metric == "success_auc"}
-    assert verdicts == {("siamRPN++", "AUC"): Verdict.WITHIN, ("ATOM", "AUC"): Verdict.DIFFERS}
+def test_a_mismatch_is_told_with_its_size_or_with_the_rule_behind_it():
+    def explain(key: str, published: Printed, attribute: str) -> Explained | None:
+        return Explained("swintrack", "", key, published.value) if published.value == 0.496 else None
+
+    compared = compare(TABLE_2, [siamrpn(auc=0.51, explain=explain), siamrpn(auc=0.6, tracker="ATOM", explain=explain)])
+    verdicts = {
+        (one.row, one.column): one.judgment.text for one in compared.comparisons if one.cell.metric == "success_auc"
+    }
+    assert verdicts == {
+        ("siamRPN++", "AUC"): "explained by swintrack (49.60)",
+        ("ATOM", "AUC"): "differs by +8.5 points, unexplained",
+    }
     assert line_under(compared.table, "ATOM")["lasot.success_auc"] == "60.0 (+8.5)"
-    assert f"within the {100 * LEVEL:.0f} % bootstrap interval" in "".join(compared.table.footnotes())
+    assert set(verdicts.values()) <= set(compared.table.footnotes())
 
 
 def test_another_protocol_is_not_comparable():
     compared = compare(TABLE_2, [siamrpn(protocol="swintrack")])
-    assert {one.verdict for one in compared.comparisons} == {Verdict.NOT_COMPARABLE}
-    assert {one.reason for one in compared.comparisons} == {
+    assert {one.judgment.verdict for one in compared.comparisons} == {Verdict.NOT_COMPARABLE}
+    assert {one.judgment.detail for one in compared.comparisons} == {
         "other protocol: measured by swintrack, published by pytracking or ostrack"
     }
 
@@ -247,7 +269,7 @@ def test_the_kit_of_tnl2k_made_some_numbers_of_table_4():
     scores = make_scores("ATOM", {"success_auc": 0.401, "precision_20": 0.392}, "tnl2k", protocol="tnl2k-kit")
     measured = [Measured(scores), Measured(dataclasses.replace(scores, tracker="TransT"))]
     compared = compare(table, measured)
-    verdicts = {(one.column, one.cell.metric): one.verdict for one in compared.comparisons}
+    verdicts = {(one.column, one.cell.metric): one.judgment.verdict for one in compared.comparisons}
     assert verdicts["ATOM", "precision_20"] is Verdict.AGREES
     assert verdicts["ATOM", "success_auc"] is Verdict.DIFFERS  # the paper's slip, 49.1 for 40.1
     assert verdicts["TransT", "success_auc"] is Verdict.NOT_COMPARABLE
@@ -271,13 +293,15 @@ def test_models_of_other_training_data_are_not_comparable(tracker: str, benchmar
     protocol = {"got10k": "got10k-toolkit", "lasot": "pytracking"}[benchmark]
     compared = compare(TABLE_2, [Measured(make_scores(tracker, summary, benchmark, protocol=protocol))])
     assert {one.row for one in compared.comparisons} == {"OSTrack"}
-    assert {one.reason for one in compared.comparisons} == {reason}
-    assert {one.verdict for one in compared.comparisons} == {Verdict.NOT_COMPARABLE if reason else Verdict.AGREES}
+    assert {one.judgment.detail for one in compared.comparisons} == {reason}
+    assert {one.judgment.verdict for one in compared.comparisons} == {
+        Verdict.NOT_COMPARABLE if reason else Verdict.AGREES
+    }
 
 
 def test_reasons_of_the_caller_are_kept():
     compared = compare(TABLE_2, [siamrpn(reason="random weights")])
-    assert "not comparable: random weights" in compared.table.footnotes()
+    assert "not comparable because: random weights" in compared.table.footnotes()
 
 
 def test_measured_numbers_do_not_take_the_papers_highlights():
@@ -306,7 +330,7 @@ def test_attributes_are_compared_one_by_one():
         attributes={"LI": {"precision_20": 0.4981, "success_auc": 0.5}},
     )
     compared = compare(get_table("vipt", "attributes"), [Measured(scores)])
-    verdicts = {(one.row, one.column): one.verdict for one in compared.comparisons}
+    verdicts = {(one.row, one.column): one.judgment.verdict for one in compared.comparisons}
     assert verdicts == {
         ("LI", "PR"): Verdict.AGREES,
         ("LI", "SR"): Verdict.DIFFERS,
@@ -339,7 +363,7 @@ def test_csv_has_fractions_and_verdicts_beside_measured_numbers():
     measured = by_label["measured: siamrpnpp"]
     assert float(measured["lasot.success_auc"]) == 0.51
     assert float(measured["lasot.success_auc.difference"]) == pytest.approx(0.014)
-    assert measured["lasot.success_auc.verdict"].startswith("within the 95 %")
+    assert measured["lasot.success_auc.verdict"] == "differs by +1.4 points, unexplained"
     assert measured["lasot.precision_20.verdict"] == "agrees to the printed digit"
     assert (measured["got10k.average_overlap"], measured["got10k.average_overlap.verdict"]) == ("", "")
     assert by_label["SiamBAN"]["got10k.average_overlap"] == ""

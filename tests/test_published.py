@@ -19,8 +19,8 @@ from evalkit.published import (
     find_published,
     load_published,
 )
-from evalkit.report.compare import Verdict
 from evalkit.report.metrics import METRICS
+from evalkit.scoring.verdicts import Verdict
 from trackers import CATALOG
 
 VALUES = load_published()

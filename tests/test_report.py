@@ -13,11 +13,11 @@ from report_parts import entry, judged, part
 
 from evalkit.errors import ScoringError
 from evalkit.published import load_published
-from evalkit.report.compare import Verdict
 from evalkit.report.content import SCREEN_COLORS, Part, part_json, ranked, screen_styles
 from evalkit.report.html import MAX_BYTES, build_html
 from evalkit.report.judged import judge_scores
 from evalkit.report.worst import Hard, Thumbnail
+from evalkit.scoring.verdicts import Verdict
 
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\"' {{ 7 * 7 }} &amp;"
 
@@ -234,12 +234,12 @@ def test_published_numbers_are_judged_by_name_benchmark_and_protocol() -> None:
     found = {one.scores.tracker: judge_scores(one.scores, made.spec, load_published()) for one in made.entries}
     assert found["nobody"] == {}
     first = found["siamrpnpp"]["success_auc"][0]
-    assert (first.verdict, first.published.printed, first.difference) == (Verdict.AGREES, "49.6", "0.0")
-    assert found["siamrpnpp"]["precision_20"][0].verdict is Verdict.WITHIN  # 49.1 is inside [44.6, 53.6]
+    assert (first.judgment.verdict, first.published.printed, first.difference) == (Verdict.AGREES, "49.6", "0.0")
+    assert found["siamrpnpp"]["precision_20"][0].judgment.verdict is Verdict.DIFFERS
     scores = made.entries[1].scores
     other = judge_scores(replace(scores, protocol="lasot-kit"), made.spec, load_published())
-    assert other["success_auc"][0].verdict is Verdict.NOT_COMPARABLE
-    assert "measured by lasot-kit" in other["success_auc"][0].reason
+    assert other["success_auc"][0].judgment.verdict is Verdict.NOT_COMPARABLE
+    assert "measured by lasot-kit" in other["success_auc"][0].judgment.detail
     assert judge_scores(replace(scores, sample=True), made.spec, load_published()) == {}
 
 

@@ -188,12 +188,12 @@ def test_real_raw_results_of_eight_benchmarks_stand_in_one_file(shared_data: Pat
     page, data = report(tmp_path, "--from", tmp_path / "real.toml")
     assert [len(part["trackers"]) for part in data["parts"]] == [count for _, _, count in REAL.values()]
     assert len(page.encode()) < 8_000_000
-    # the raw results that papers' tables were made of give the tables' numbers, or lie within their intervals
+    # most raw results give the tables' numbers; SiamFC's AUC of LaSOT is one that no rule explains
     assert (
         "49.6 in UPVPT paper (MMAsia 2023, doi 10.1145/3595916.3626410), Table 2: agrees to the printed digit" in page
     )
     assert 'class="verdict agrees"' in page
-    assert 'class="verdict differs"' not in page
+    assert "33.6</b> differs by +1.2 points, unexplained" in page
 
 
 def test_page_about_reports_explains_every_key() -> None:

@@ -215,7 +215,25 @@ def test_explain_finds_the_rule_behind_a_published_value(evalkit):
     _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
     assert json.loads(out)["published"]["explained"] is False
     _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{100 * value:.1f}")
-    assert "explained, swintrack gives" in out
+    assert "explained by swintrack" in out.splitlines()[0]
+    assert out.index("explained by") < out.index("the same boxes, all protocols")
+
+
+def test_explain_takes_labels_and_percent_signs_as_papers_print_them(evalkit):
+    _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--json")
+    value = json.loads(out)["scores"]["normalized_precision_20"]
+    asked = ("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{100 * value:.2f}%")
+    for label in ("P_Norm", "p_norm", "$P_{Norm}$ (%)", "normalized_precision_20"):
+        code, out, _ = evalkit(*asked, "--metric", label)
+        assert code == 0
+        assert out.startswith(f"normalized_precision_20, published {100 * value:.2f}: agrees to the printed digit;")
+
+
+def test_explain_says_why_a_value_that_no_rule_gives_cannot_be_compared(evalkit):
+    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3")
+    assert "not comparable because: another sequence list (3 sequences, not 280)" in out.splitlines()[0]
+    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
+    assert json.loads(out)["published"]["verdict"] == "not_comparable"
 
 
 def test_explain_refuses_a_published_value_that_is_none(evalkit):

@@ -1,6 +1,5 @@
 """``evalkit explain``: the same boxes under every protocol, and the effect of each single rule in points."""
 
-import collections.abc as cabc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,8 @@ from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError, unknown_name
 
 if TYPE_CHECKING:
+    from evalkit.benchmarks.spec import BenchmarkSpec
+    from evalkit.scoring.conventions import Protocol
     from evalkit.scoring.explain import Explanation, Match
 
 _SHOWN = 0.005  # smaller changes, in points, print as 0.00
@@ -21,8 +22,8 @@ _SHOWN = 0.005  # smaller changes, in points, print as 0.00
 @click.command()
 @click.argument("benchmark")
 @input_options
-@click.option("--published", help="A value as a paper prints it, such as 0.691 or 69.1: which rules give it?")
-@click.option("--metric", help="Metric key of the published value; default: the one that ranks trackers.")
+@click.option("--published", help="A value as a paper prints it, such as 0.691, 69.1 or 69.1%: which rules give it?")
+@click.option("--metric", help="Of the published value: key or printed label (P_Norm); default: what ranks.")
 @click.option("--protocol", default="papers", show_default=True, help="Protocol from which single rules are changed.")
 @click.option("--allow-missing", is_flag=True, help="Score what is there and say so.")
 @json_option
@@ -42,27 +43,28 @@ def explain(
 ) -> None:
     r"""Explain why the same boxes get different numbers.
 
-    First every protocol that fits the benchmark, side by side; then, from the benchmark's `papers` protocol, one rule
-    changed at a time and the change in points (hundredths). Writing boxes as integers is one of the rules.
+    With --published first the verdict: it agrees to the printed digit, or a rule explains it, or it differs by so many
+    points. Then every protocol that fits the benchmark, side by side; then, from the benchmark's `papers` protocol, one
+    rule changed at a time and the change in points (hundredths). Writing boxes as integers is one of the rules.
 
     \b
     Examples:
       evalkit explain tnl2k --predictions results.zip --annotations tnl2k_annotations.zip
-      evalkit explain lasot --predictions ATOM/ --annotations kit/ --published 0.515
+      evalkit explain lasot --predictions ATOM/ --annotations kit/ --published 65.0% --metric P_Norm
       evalkit explain visevent --tracker kcf --data-root sample --metric precision_20 --json
     """
+    from evalkit.commands.papers import why_not_comparable
     from evalkit.scoring.explain import explain as explained
 
     given = Asked(**asked)
     truth = given.truth(benchmark, allow_missing=allow_missing)
     candidates = given.candidates(truth)
     reference = _single(inputs.protocols_of(truth.spec, protocol))
-    key = metric or _default_metric(truth.spec.headline, [one.key for one in reference.reported])
-    if key not in {one.key for one in reference.reported}:
-        raise unknown_name(f"metric of {reference.id}", key, [one.key for one in reference.reported])
+    key = _metric_key(metric, reference, truth.spec)
     documents = []
     for candidate in candidates:
         annotations, notes = inputs.limited(truth, candidate)
+        caution = why_not_comparable(truth, candidate)
         with inputs.said_of(truth, candidate, allow_missing=allow_missing):
             found = explained(
                 annotations,
@@ -71,12 +73,13 @@ def explain(
                 inputs.rules_for(candidate, reference),
                 metric=key,
                 published=published,
+                reason=caution,
                 allow_missing=allow_missing,
             )
         told = tuple(dict.fromkeys((*truth.notes, *notes, *candidate.unreadable_notes, *found.notes)))
-        documents.append(_document(truth, candidate, found) | {"notes": list(told)})
+        documents.append(_document(truth, candidate, found, caution) | {"notes": list(told)})
         if not as_json:
-            echo(*_lines(truth, candidate, found))
+            echo(*_lines(truth, candidate, found, caution))
         for note in told:
             app.say(f"note: {candidate.tracker}: {note}")
     if as_json:
@@ -89,14 +92,20 @@ def _single(protocols: list[Any]) -> Any:
     return protocols[0]
 
 
-def _default_metric(headline: cabc.Sequence[str], reported: cabc.Sequence[str]) -> str:
-    """The number that ranks trackers: F in the long-term protocols, else the first that papers print."""
-    if "longterm_f" in reported:
-        return "longterm_f"
-    return next((key for key in headline if key in reported), reported[0])
+def _metric_key(text: str | None, reference: "Protocol", spec: "BenchmarkSpec") -> str:
+    """The metric asked for; else the number that ranks: F in the long-term protocols, else the first of papers."""
+    from evalkit.report.metrics import key_of
+
+    labels = {one.key: one.label for one in reference.reported}
+    if text is None:
+        return next(key for key in ("longterm_f", *spec.headline, *labels) if key in labels)
+    key = key_of(text, labels, spec.name)
+    if key is None:
+        raise unknown_name(f"metric of {reference.id}", text, labels)
+    return key
 
 
-def _document(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanation") -> dict[str, Any]:
+def _document(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanation", caution: str) -> dict[str, Any]:
     return {
         "benchmark": truth.spec.name,
         "split": truth.split.name,
@@ -118,31 +127,38 @@ def _document(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanat
         ],
         "without_effect": list(found.without_effect),
         "refused": dict(found.refused),
-        "published": None if found.match is None else _match_document(found.match),
+        "published": None
+        if found.match is None
+        else _match_document(found.match) | {"text": _verdict(found.match, found.reference, caution)},
         "sample": truth.is_sample,
     }
 
 
 def _match_document(match: "Match") -> dict[str, Any]:
+    nearest = match.nearest
     return {
         "metric": match.metric,
-        "value": match.published,
-        "tolerance": match.tolerance,
+        "value": match.published.value,
+        "tolerance": match.published.tolerance,
+        "measured": match.measured,
+        "verdict": match.judgment.verdict.name.lower(),
         "nearest": {
-            "protocol": match.protocol,
-            "rule": match.rule or None,
-            "metric": match.key,
-            "value": match.value,
-            "difference": match.difference,
+            "protocol": nearest.protocol,
+            "rule": nearest.rule or None,
+            "metric": nearest.key,
+            "value": nearest.value,
+            "difference": nearest.value - match.published.value,
         },
-        "explained": match.explained,
-        "text": _verdict(match),
+        "explained": match.met,
     }
 
 
-def _lines(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanation") -> list[str]:
+def _lines(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanation", caution: str) -> list[str]:
+    from evalkit.scoring.rules import phrase
+
     sample = ", sample data" if truth.is_sample else ""
-    lines = [f"{candidate.tracker} on {truth.spec.title} {truth.split.name}{sample}: the same boxes, all protocols"]
+    lines = [] if found.match is None else [_verdict(found.match, found.reference, caution), ""]
+    lines += [f"{candidate.tracker} on {truth.spec.title} {truth.split.name}{sample}: the same boxes, all protocols"]
     lines += _protocol_table(found)
     keys = list(found.protocols[found.reference])
     lines += ["", f"From {found.reference}, one rule changed at a time; changes in points"]
@@ -150,7 +166,8 @@ def _lines(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanation
     rows = [[*keys, "rule"]]
     for effect in shown:
         users = f" ({', '.join(effect.used_by)})" if effect.used_by else ""
-        rows.append([*(_points(effect.change[key]) for key in keys), f"{effect.rule}: {effect.after}{users}"])
+        name = phrase(effect.rule, effect.after) + (", exact ties only" if effect.last_bits else "")
+        rows.append([*(_points(effect.change[key]) for key in keys), name + users])
     lines += columns(rows) if shown else ["no rule moves a number by 0.01 points"]
     small = len(found.effects) - len(shown)
     if small:
@@ -158,8 +175,6 @@ def _lines(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanation
     if found.without_effect:
         lines.append(f"{len(found.without_effect)} rules have no effect on these boxes.")
     lines += [f"not possible: {name}: {reason}" for name, reason in found.refused.items()]
-    if found.match is not None:
-        lines += ["", _verdict(found.match)]
     return lines
 
 
@@ -176,15 +191,18 @@ def _points(change: float) -> str:
     return "." if text in {"+0.00", "-0.00"} else text
 
 
-def _verdict(match: "Match") -> str:
-    rule = f" with one rule changed ({match.rule})" if match.rule else ""
-    other = f", read as {match.key}" if match.key != match.metric else ""
-    nearest = f"{match.protocol}{rule}{other}"
-    value = f"{100 * match.value:.3f}"
-    published = f"{match.metric} published {100 * match.published:g}"
-    if match.explained:
-        return f"{published}: explained, {nearest} gives {value}."
+def _verdict(match: "Match", reference: str, caution: str) -> str:
+    """The verdict, what it rests on, and what to beware of."""
+    from evalkit.scoring.verdicts import Verdict
+
+    own = f"{reference} gives {100 * match.measured:.3f}"
+    text = f"{match.metric}, published {match.published.text}: {match.judgment.text}; {own}"
+    verdict, nearest = match.judgment.verdict, match.nearest
+    if verdict in {Verdict.AGREES, Verdict.EXPLAINED}:
+        return f"{text}.{f' Beware: {caution}.' if caution else ''}"
+    text += f", {match.published.points(match.measured)} away" if verdict is Verdict.NOT_COMPARABLE else ""
+    near = f"{nearest.text(match.metric, reference)}, {100 * nearest.value:.3f}"
     return (
-        f"{published}: not explained by any protocol or single rule; nearest is {nearest} with {value}, "
-        f"{100 * match.difference:+.2f} points away. Other boxes, another list or several runs may be behind it."
+        f"{text}. No public protocol and no single rule gives it; nearest is {near}. "
+        "Other boxes, another checkpoint, another list or several runs may be behind it."
     )

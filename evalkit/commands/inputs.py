@@ -21,6 +21,7 @@ from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.imported import ImportedResults, listed
 
 if TYPE_CHECKING:
+    from evalkit.scoring.explain import Variants
     from evalkit.store.runs import ResultStore, Run
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "rules_for",
     "said_of",
     "score_files",
+    "variants",
 ]
 
 ROLES = ("papers", "official")
@@ -366,6 +368,20 @@ def rules_for(candidate: Candidate, rules: Protocol) -> Protocol:
     if candidate.own and isinstance(rules, LongTermProtocol):
         return replace(rules, first_frame=FirstFrame.INITIALIZATION)
     return rules
+
+
+def variants(truth: Truth, candidate: Candidate, protocol: str, *, allow_missing: bool = False) -> "Variants":
+    """A candidate's boxes under the rules that may explain a published number; nothing is scored yet."""
+    from evalkit.scoring.explain import Variants
+
+    (reference,) = protocols_of(truth.spec, protocol)
+    return Variants(
+        limited(truth, candidate)[0],
+        candidate.trajectories,
+        rules_for(candidate, reference),
+        [rules_for(candidate, one) for one in protocols_of(truth.spec, ALL)],
+        allow_missing=allow_missing,
+    )
 
 
 def _score(truth: Truth, candidate: Candidate, rules: Protocol, options: ScoreOptions) -> Scores:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
-from evalkit.commands.inputs import Candidate, Truth, compute_scores, from_files, from_store, load_truth
+from evalkit.commands.inputs import Candidate, Truth, compute_scores, from_files, from_store, load_truth, variants
 from evalkit.errors import AnnotationError, DatasetLayoutError, ResultFormatError, ScoringError, unknown_name
-from evalkit.report.compare import LEVEL, ComparedTable, Measured, compare, is_named
+from evalkit.report.compare import ComparedTable, Measured, compare, is_named
 from evalkit.report.origins import ground_truth_sha256, results_sha256
 from evalkit.report.paper import PaperCell, get_tables, paper_cells
 from evalkit.store.runs import ResultStore, Run, RunStatus
@@ -107,10 +107,8 @@ def _from_store(request: "Request", spec: BenchmarkSpec, split: Split, cells: li
         return offer
     for tracker, runs in fitting.items():
         (candidate,) = from_store(truth, request.results, trackers=(tracker,), run_ids=[run.run_id for run in runs])
-        weights = {run.identity.weights_sha256 for run in runs}
-        reason = "random weights" if "random" in weights else ""
         try:
-            offer.measured += _measure(request, truth, candidate, cells, reason)
+            offer.measured += _measure(request, truth, candidate, cells)
         except ScoringError as problem:
             offer.left_out.append(f"{_name_of(runs[0], spec)}: {problem}")
     return offer
@@ -130,7 +128,7 @@ def _from_files(request: "Request", spec: BenchmarkSpec, split: Split, cells: li
         if not any(is_named(candidate.tracker, cell.names) for cell in cells):
             continue
         try:
-            offer.measured += _measure(request, truth, candidate, cells, "")
+            offer.measured += _measure(request, truth, candidate, cells)
         except ScoringError as problem:
             offer.left_out.append(f"{candidate.tracker} on {spec.title}: {problem.lines[0]}")
     return offer
@@ -189,9 +187,7 @@ def _truth(request: "Request", spec: BenchmarkSpec, split: Split) -> Truth:
     return truth
 
 
-def _measure(
-    request: "Request", truth: Truth, candidate: Candidate, cells: list[PaperCell], reason: str
-) -> list[Measured]:
+def _measure(request: "Request", truth: Truth, candidate: Candidate, cells: list[PaperCell]) -> list[Measured]:
     """Scores of a candidate under every protocol that its cells' numbers were made with."""
     mine = [cell for cell in cells if is_named(candidate.tracker, cell.names)]
     default = truth.spec.protocols["papers"]
@@ -202,9 +198,13 @@ def _measure(
     )
     truth_hash = ground_truth_sha256(truth.annotations)
     origin = {"predictions_sha256": results_sha256(candidate.trajectories), "ground_truth_sha256": truth_hash}
-    reason = reason or other_data(truth, candidate, truth_hash)
     return [
-        Measured(score, reason or incomplete(score.missing, len(truth.annotations)), origin)
+        Measured(
+            score,
+            why_not_comparable(truth, candidate, score.missing, truth_hash),
+            origin,
+            variants(truth, candidate, score.protocol, allow_missing=request.allow_missing).explain,
+        )
         for protocol in protocols
         for score in compute_scores(
             truth,
@@ -212,9 +212,29 @@ def _measure(
             protocol,
             allow_missing=request.allow_missing,
             attributes=any(cell.attribute for cell in mine),
-            interval=LEVEL,
         )
     ]
+
+
+def why_not_comparable(
+    truth: Truth, candidate: Candidate, missing: cabc.Sequence[str] | None = None, truth_hash: str = ""
+) -> str:
+    """Why results cannot be compared with published numbers; empty if they can.
+
+    Args:
+        truth: The ground truth.
+        candidate: The results.
+        missing: Sequences that were left out; None takes those without a result.
+        truth_hash: Of the annotations, where known.
+    """
+    if truth.is_sample:
+        return "the data are the rendered sample"
+    if any(run.identity.weights_sha256 == "random" for run in candidate.stored):
+        return "random weights"
+    if missing is None:
+        missing = [one.name for one in truth.annotations if one.name not in candidate.trajectories]
+    other = other_data(truth, candidate, truth_hash or ground_truth_sha256(truth.annotations))
+    return other or incomplete(missing, len(truth.annotations))
 
 
 def other_data(truth: Truth, candidate: Candidate, truth_hash: str) -> str:

@@ -8,18 +8,18 @@ from pathlib import Path
 from evalkit.benchmarks import get_benchmark
 from evalkit.boxes import FloatArray
 from evalkit.commands import inputs
-from evalkit.commands.papers import incomplete, other_data
+from evalkit.commands.papers import why_not_comparable
 from evalkit.commands.roots import find_root
 from evalkit.commands.sources import Source
 from evalkit.errors import EvalkitError
 from evalkit.published import Published, find_published, load_published
 from evalkit.report.build import labels, leading
-from evalkit.report.compare import LEVEL
 from evalkit.report.content import Entry, Part, ranked
 from evalkit.report.judged import judge_scores
 from evalkit.report.origins import ground_truth_sha256, results_sha256
 from evalkit.report.worst import Hard, Thumbnail, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
 from evalkit.scoring.lookup import get_protocol
+from evalkit.scoring.statistics import LEVEL
 from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.hardware import NONE
 from evalkit.store.runs import Run
@@ -109,17 +109,16 @@ def _entry(
         attributes=True,
         interval=LEVEL,
     )
-    runs = candidate.stored
-    random = "random weights" if any(run.identity.weights_sha256 == "random" for run in runs) else ""
-    reason = source.stand_in or random or other_data(truth, candidate, truth_hash)
-    reason = reason or incomplete(scores.missing, len(truth.annotations))
+    reason = source.stand_in or why_not_comparable(truth, candidate, scores.missing, truth_hash)
+    variants = inputs.variants(truth, candidate, scores.protocol, allow_missing=source.allow_missing)
+    judged = judge_scores(scores, truth.spec, published, reason, variants.explain)
     facts = {
         "Run": scores.run,
         "Predictions, SHA-256": results_sha256(candidate.trajectories),
         **files,
-        **{key: value for run in runs[:1] for key, value in _run_facts(run).items()},
+        **{key: value for run in candidate.stored[:1] for key, value in _run_facts(run).items()},
     }
-    return Entry(scores, facts, candidate.frames_per_second(), judge_scores(scores, truth.spec, published, reason))
+    return Entry(scores, facts, candidate.frames_per_second(), judged)
 
 
 def _truth_facts(source: Source, truth: inputs.Truth, truth_hash: str) -> dict[str, str]:

@@ -23,7 +23,6 @@ PLOTS = (
     "speed",
     "difference",
 )
-LEVEL = 0.95  # of the intervals in the ranking plot
 
 
 def _plot_formats(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -92,6 +91,7 @@ def make_plots(
     """
     from evalkit.report.build import leading
     from evalkit.report.plots import all_figures, write_plots
+    from evalkit.scoring.statistics import LEVEL
 
     request = Request(**asked)
     for name in benchmarks:

@@ -2,7 +2,6 @@
 
 import collections.abc as cabc
 import dataclasses
-import enum
 import math
 import re
 from dataclasses import dataclass, field
@@ -13,19 +12,9 @@ from evalkit.report.metrics import Metric
 from evalkit.report.paper import PaperCell, PaperTable, paper_cells, published_table
 from evalkit.report.table import Cell, Row, Source, Table, missing_cell
 from evalkit.scoring.scores import Scores
+from evalkit.scoring.verdicts import Explain, Judgment, judge
 
-LEVEL = 0.95
 ONE_SHOT = "-got10k"  # end of the names of trackers that were trained on GOT-10k alone, as its test split demands
-
-
-class Verdict(enum.Enum):
-    """What a measured number says of a published one."""
-
-    AGREES = "agrees to the printed digit"
-    WITHIN = f"within the {LEVEL:.0%} bootstrap interval of the measured score".replace("%", " %")
-    DIFFERS = "differs"
-    NOT_COMPARABLE = "not comparable"
-    NOTHING_PUBLISHED = "the paper prints no number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +22,16 @@ class Measured:
     """One tracker's scores on one benchmark, offered to a paper's table.
 
     Attributes:
-        scores: With bootstrap intervals at :data:`LEVEL` where they are to be judged.
+        scores: What was measured.
         reason: Why they cannot be compared with published numbers; empty if they can.
         origin: Hashes of what was scored.
+        explain: Finds rules that give a published number which the scores do not meet.
     """
 
     scores: Scores
     reason: str = ""
     origin: cabc.Mapping[str, str] = field(default_factory=dict)
+    explain: Explain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +44,7 @@ class Comparison:
         cell: What the number is of.
         measured: Where it comes from.
         value: Unrounded fraction.
-        interval: Bootstrap interval; None if not known.
-        verdict: On the published number.
-        reason: Why it is not comparable; else empty.
+        judgment: On the published number.
     """
 
     row: str
@@ -63,19 +52,12 @@ class Comparison:
     cell: PaperCell
     measured: Measured
     value: float
-    interval: tuple[float, float] | None
-    verdict: Verdict
-    reason: str
+    judgment: Judgment
 
     @property
     def difference(self) -> float:
         """Measured minus published as fractions; NaN where nothing is published."""
         return self.value - self.cell.published.value if self.cell.published else math.nan
-
-    @property
-    def text(self) -> str:
-        """Verdict and reason."""
-        return f"{self.verdict.value}: {self.reason}" if self.reason else self.verdict.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,36 +75,6 @@ class ComparedTable:
     table: Table
     comparisons: tuple[Comparison, ...]
     left_out: tuple[str, ...]
-
-
-def judge(
-    metric: Metric, published: float | None, measured: float, interval: tuple[float, float] | None, reason: str = ""
-) -> Verdict:
-    """Compare a measured number with a published one.
-
-    Args:
-        metric: How both are printed.
-        published: As printed, a fraction; None where the paper prints a dash.
-        measured: Unrounded fraction.
-        interval: Bootstrap interval of the measured number.
-        reason: Why the two cannot be compared; empty if they can.
-
-    Example:
-        >>> from evalkit.report.metrics import METRICS
-        >>> judge(METRICS["success_auc"], 0.496, 0.49563, (0.47, 0.52)).value
-        'agrees to the printed digit'
-        >>> judge(METRICS["success_auc"], 0.515, 0.49563, (0.47, 0.52)).name
-        'WITHIN'
-    """
-    if published is None:
-        return Verdict.NOTHING_PUBLISHED
-    if reason:
-        return Verdict.NOT_COMPARABLE
-    if metric.text(measured) == metric.text(published):
-        return Verdict.AGREES
-    if interval is not None and interval[0] <= published <= interval[1]:
-        return Verdict.WITHIN
-    return Verdict.DIFFERS
 
 
 def difference_text(metric: Metric, difference: float) -> str:
@@ -201,7 +153,7 @@ def _measured_lines(
         found = [one for one in measured if _fits(one.scores, cell)]
         for index, one in enumerate(found):
             labels = shape.rows[number].label, shape.columns[column].label
-            comparison = _comparison(shape, labels, cell, one)
+            comparison = _comparison(labels, cell, one)
             if comparison is not None:
                 lines.setdefault(index if shape.transposed else one.scores.tracker, {})[column] = comparison
     return list(lines.values())
@@ -212,18 +164,23 @@ def _fits(scores: Scores, cell: PaperCell) -> bool:
     return place and is_named(scores.tracker, cell.names)
 
 
-def _comparison(shape: PaperTable, labels: tuple[str, str], cell: PaperCell, measured: Measured) -> Comparison | None:
+def _comparison(labels: tuple[str, str], cell: PaperCell, measured: Measured) -> Comparison | None:
     scores = measured.scores
     values = scores.attributes.get(cell.attribute) if cell.attribute not in {"", "ALL"} else scores.summary
     value = (values or {}).get(cell.metric, math.nan)
     if not math.isfinite(value):
         return None
-    interval = scores.intervals.get(cell.metric) if values is scores.summary else None
     reason = measured.reason or other_training(scores.tracker, cell) or _other_protocol(scores, cell)
-    published = cell.published.value if cell.published else None
-    verdict = judge(shape.metric(cell), published, value, interval, reason)
-    told = reason if verdict is Verdict.NOT_COMPARABLE else ""
-    return Comparison(*labels, cell, measured, float(value), interval, verdict, told)
+    judgment = judge(
+        cell.metric,
+        cell.published.as_printed if cell.published else None,
+        float(value),
+        scores.protocol,
+        reason=reason,
+        explain=measured.explain,
+        attribute=cell.attribute if values is not scores.summary else "",
+    )
+    return Comparison(*labels, cell, measured, float(value), judgment)
 
 
 def _other_protocol(scores: Scores, cell: PaperCell) -> str:
@@ -260,7 +217,7 @@ def _cell(shape: PaperTable, one: Comparison) -> Cell:
     if one.cell.published is not None:
         text += f" ({difference_text(metric, one.difference)})"
     source = Source.SAMPLE if one.measured.scores.sample else Source.MEASURED
-    notes = (*(_run_notes(one.measured) if shape.transposed else ()), one.text)
+    notes = (*(_run_notes(one.measured) if shape.transposed else ()), one.judgment.text)
     return Cell(one.value, metric, source, notes, text)
 
 

@@ -18,20 +18,20 @@ import plotly.offline
 
 import evalkit
 from evalkit.report.build import overview_table, remarks
-from evalkit.report.compare import Verdict
 from evalkit.report.content import Part, check_parts, part_json, screen_styles
 from evalkit.report.metrics import get_metric
 from evalkit.report.overlay import TRUTH_COLOR, color_of
 from evalkit.report.table import Place, Table
 from evalkit.scoring.lookup import flat_rules
+from evalkit.scoring.verdicts import Verdict
 
 MAX_BYTES = 8_000_000
 DENSE = 0.5  # share of filled cells from which trackers against benchmarks make a readable table
 _LISTED = 6  # values of a long rule that are printed
 _VERDICTS = {
     Verdict.AGREES: ("agrees", "agrees"),
-    Verdict.WITHIN: ("within", "within interval"),
-    Verdict.DIFFERS: ("differs", "differs"),
+    Verdict.EXPLAINED: ("explained", "explained by a rule"),
+    Verdict.DIFFERS: ("differs", "differs, unexplained"),
     Verdict.NOT_COMPARABLE: ("apart", "not comparable"),
     Verdict.NOTHING_PUBLISHED: ("apart", "nothing published"),
 }
@@ -193,7 +193,9 @@ def _values(part: Part, key: str) -> list[_Value]:
         low, high = entry.scores.intervals.get(key, (math.nan, math.nan)) if known else (math.nan, math.nan)
         rank = ranks.index(value) if known and len(ranks) > 1 else len(ranks)
         judged = entry.judged.get(key, ())
-        name, text = _VERDICTS[judged[0].verdict] if judged else ("", "")
+        name, text = _VERDICTS[judged[0].judgment.verdict] if judged else ("", "")
+        if name in {"explained", "differs"}:
+            text = judged[0].judgment.text
         found.append(
             _Value(
                 text=metric.text(value) if known else "-",
@@ -269,5 +271,5 @@ def _table_view(table: Table) -> dict[str, object]:
 def _judged_counts(parts: cabc.Sequence[Part]) -> list[tuple[str, str, int]]:
     """CSS class, words and number of every verdict on a headline metric."""
     entries = [(entry, part.keys) for part in parts for entry in part.entries]
-    found = [entry.judged[key][0].verdict for entry, keys in entries for key in keys if entry.judged.get(key)]
+    found = [entry.judged[key][0].judgment.verdict for entry, keys in entries for key in keys if entry.judged.get(key)]
     return [(*_VERDICTS[verdict], found.count(verdict)) for verdict in _VERDICTS if verdict in found]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.published import Published, Unit
 from evalkit.report.build import headline
-from evalkit.report.compare import Verdict, difference_text, is_named, judge
+from evalkit.report.compare import difference_text, is_named
 from evalkit.report.metrics import get_metric
 from evalkit.scoring.scores import Scores
+from evalkit.scoring.verdicts import Explain, Judgment, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,26 +19,27 @@ class Judged:
 
     Attributes:
         published: With its source.
-        verdict: On it.
+        judgment: On it.
         difference: Measured minus published, in printed units with sign.
-        reason: Why they are not comparable; else empty.
     """
 
     published: Published
-    verdict: Verdict
+    judgment: Judgment
     difference: str
-    reason: str
 
     @property
     def text(self) -> str:
         """Published value, verdict, source, doubt: one sentence."""
-        verdict = f"{self.verdict.value}: {self.reason}" if self.reason else self.verdict.value
         doubt = f" ({self.published.remark})" if self.published.remark else ""
-        return f"{self.published.printed} in {self.published.provenance}{doubt}: {verdict}, {self.difference}"
+        return f"{self.published.printed} in {self.published.provenance}{doubt}: {self.judgment.text}"
 
 
 def judge_scores(
-    scores: Scores, spec: BenchmarkSpec, values: cabc.Iterable[Published], reason: str = ""
+    scores: Scores,
+    spec: BenchmarkSpec,
+    values: cabc.Iterable[Published],
+    reason: str = "",
+    explain: Explain | None = None,
 ) -> dict[str, list[Judged]]:
     """Compare the headline metrics of a score with what is published under the tracker's name.
 
@@ -45,10 +47,11 @@ def judge_scores(
     punctuation; where the source names a variant, that is the name. Scores of the rendered sample are not compared.
 
     Args:
-        scores: With bootstrap intervals, where they are to be judged.
+        scores: What was measured.
         spec: The benchmark.
         values: Published numbers.
         reason: Why the scores cannot be compared with any; empty if they can.
+        explain: Finds rules that give a published number which the scores do not meet.
     """
     if scores.sample:
         return {}
@@ -61,7 +64,15 @@ def judge_scores(
         if math.isfinite(measured):
             same = [value for value in mine if value.metric == key]
             same.sort(key=lambda value: value.doubt is not None)
-            found[key] = [_judged(scores, key, measured, value, reason) for value in same]
+            metric = get_metric(key, scores.benchmark)
+            found[key] = [
+                Judged(
+                    value,
+                    judge(key, value.as_printed, measured, scores.protocol, reason=reason, explain=explain),
+                    difference_text(metric, measured - value.value),
+                )
+                for value in same
+            ]
     return {key: judged for key, judged in found.items() if judged}
 
 
@@ -71,10 +82,3 @@ def _is_of(scores: Scores, value: Published) -> bool:
         and value.unit is Unit.FRACTION
         and is_named(scores.tracker, [value.variant or value.tracker])
     )
-
-
-def _judged(scores: Scores, key: str, measured: float, value: Published, reason: str) -> Judged:
-    metric = get_metric(key, scores.benchmark)
-    verdict = judge(metric, value.value, measured, scores.intervals.get(key), reason)
-    told = reason if verdict is Verdict.NOT_COMPARABLE else ""
-    return Judged(value, verdict, difference_text(metric, measured - value.value), told)

@@ -1,6 +1,8 @@
 """Printed names of metric keys: label, scale, decimals, direction; papers of one benchmark may use their own labels."""
 
+import collections.abc as cabc
 import dataclasses
+import re
 from dataclasses import dataclass
 
 
@@ -65,6 +67,30 @@ LABELS = {
     # TrackingNet's server calls the areas under its curves precision and normalized precision
     "trackingnet": {"precision_auc": "P", "normalized_precision_auc": "P_Norm"},
 }
+
+
+def key_of(text: str, labels: cabc.Mapping[str, str], benchmark: str = "") -> str | None:
+    """The metric that people mean by a key or by a label as programs and papers print it; None if there is none.
+
+    Args:
+        text: Upper case and punctuation do not matter, nor does a percent sign.
+        labels: Metric key -> label of the program, for all metrics that can be meant; the first ones win.
+        benchmark: Whose papers' labels count.
+
+    Example:
+        >>> labels = {"success_auc": "AUC", "normalized_precision_20": "P_Norm", "precision_20": "P"}
+        >>> [key_of(text, labels, "lasot") for text in ("p_norm", "$P_{Norm}$ (%)", "precision_20", "NPR")]
+        ['normalized_precision_20', 'normalized_precision_20', 'precision_20', None]
+    """
+    for key, label in labels.items():
+        names = key, label, get_metric(key).label, get_metric(key, benchmark).label
+        if _letters(text) in map(_letters, names):
+            return key
+    return None
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def get_metric(key: str, benchmark: str = "") -> Metric:

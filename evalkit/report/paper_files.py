@@ -9,6 +9,7 @@ from evalkit.report.compare import ComparedTable, Comparison
 from evalkit.report.paper import load_papers
 from evalkit.report.table import Cell
 from evalkit.report.writers import TableFormat, csv_text, to_json, write_tables
+from evalkit.scoring.verdicts import Verdict
 from evalkit.visible import json_text, visible
 
 
@@ -62,7 +63,7 @@ def _csv_rows(compared: ComparedTable) -> list[dict[str, str]]:
             for key, cell in cells.items():
                 if math.isfinite(cell.value):
                     one = waiting.pop(0)
-                    values[f"{key}.verdict"] = one.text
+                    values[f"{key}.verdict"] = one.judgment.text
                     values[f"{key}.difference"] = repr(one.difference) if math.isfinite(one.difference) else ""
         notes = dict.fromkeys([*table.notes, *row.notes, *(note for cell in line for note in cell.notes)])
         place = {"paper": compared.shape.paper, "table": compared.shape.table, "row": row.label}
@@ -93,7 +94,6 @@ def _comparison_json(one: Comparison) -> dict[str, object]:
         },
         "measured": {
             "value": one.value,
-            "interval": None if one.interval is None else list(one.interval),
             "tracker": scores.tracker,
             "run": scores.run,
             "protocol": scores.protocol,
@@ -102,6 +102,7 @@ def _comparison_json(one: Comparison) -> dict[str, object]:
             **one.measured.origin,
         },
         "difference": one.difference if math.isfinite(one.difference) else None,
-        "verdict": one.verdict.name.lower(),
-        "reason": one.reason or None,
+        "verdict": one.judgment.verdict.name.lower(),
+        "reason": one.judgment.detail if one.judgment.verdict is Verdict.NOT_COMPARABLE else None,
+        "text": one.judgment.text,
     }

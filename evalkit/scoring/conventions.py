@@ -346,7 +346,8 @@ class OpeProtocol:
         benchmarks: Benchmarks that the toolkit evaluates or that papers evaluate with it.
         prediction_rounding: Of predicted coordinates.
         ground_truth_rounding: Of annotated coordinates.
-        coordinate_shift: Added to left and top of all boxes before anything else; matters in the last bit only.
+        coordinate_shift: Added to left and top of all boxes for the arithmetic, so that it matters in the last bit
+            only; which frames can be scored is told without it.
         lengths: Long, short and missing results.
         rows: Predicted rows that are no proper box, and frame 0.
         nan_ground_truth: Annotated row with NaN.

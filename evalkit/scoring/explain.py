@@ -1,14 +1,17 @@
 """Why numbers differ: the same boxes under every protocol, and the effect of each single rule."""
 
 import collections.abc as cabc
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
-from evalkit.errors import EvalkitError, ScoringError
+import numpy as np
+
+from evalkit.errors import ScoringError
+from evalkit.published import Printed
 from evalkit.scoring.conventions import Protocol
-from evalkit.scoring.rules import Rule, rules_for, text_of
-from evalkit.scoring.score import Trajectories, evaluate_results
+from evalkit.scoring.rules import STORED_BOXES, Rule, phrase, rules_for, text_of
+from evalkit.scoring.score import Evaluation, Trajectories, evaluate_results
+from evalkit.scoring.verdicts import Explained, Judgment, Verdict, judge
 from evalkit.sequences import Annotation
 
 # numbers that papers print under one name
@@ -28,6 +31,7 @@ class Effect:
         before: The reference's value.
         after: The other value.
         used_by: Protocols of this benchmark that have the other value.
+        last_bits: The rule orders the arithmetic and nothing else.
         scores: Metric key -> value.
         change: Metric key -> value minus the reference's.
     """
@@ -36,6 +40,7 @@ class Effect:
     before: str
     after: str
     used_by: tuple[str, ...]
+    last_bits: bool
     scores: cabc.Mapping[str, float]
     change: cabc.Mapping[str, float]
 
@@ -51,28 +56,22 @@ class Match:
 
     Attributes:
         metric: Metric key that was asked for.
-        published: The value as a fraction.
-        tolerance: Half a unit of its last printed digit.
-        protocol: The nearest protocol.
-        rule: The rule changed in it, empty if none.
-        key: Metric key of the nearest number.
-        value: That number.
-        explained: It prints as the published value.
+        published: The value.
+        measured: The reference's value.
+        judgment: On both.
+        nearest: The number nearest to the published one, and its rules.
     """
 
     metric: str
-    published: float
-    tolerance: float
-    protocol: str
-    rule: str
-    key: str
-    value: float
-    explained: bool
+    published: Printed
+    measured: float
+    judgment: Judgment
+    nearest: Explained
 
     @property
-    def difference(self) -> float:
-        """Nearest minus published."""
-        return self.value - self.published
+    def met(self) -> bool:
+        """Some rules give the published value."""
+        return self.judgment.verdict in {Verdict.AGREES, Verdict.EXPLAINED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Explanation:
         reference: Protocol from which rules are changed.
         protocols: Protocol id -> metric key -> value.
         refused: Protocol id or changed rule -> why it cannot score these boxes.
-        effects: Rules that change a number, largest first.
+        effects: Rules that change a number, largest first; those that move last bits only come last.
         without_effect: Rules that change nothing on these boxes.
         notes: Of the reference.
         match: For a published value.
@@ -98,6 +97,120 @@ class Explanation:
     match: Match | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """The reference with one rule changed."""
+
+    rule: Rule
+    value: object
+    rules: Protocol
+    used_by: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return phrase(self.rule.name, text_of(self.value))
+
+
+class Variants:
+    """The same boxes under other rules, each scored when it is asked for first.
+
+    Args:
+        annotations: The benchmark's sequences.
+        trajectories: Sequence name -> repetitions.
+        reference: Protocol whose rules are changed one at a time.
+        protocols: All that fit the benchmark.
+        allow_missing: Score what is there.
+    """
+
+    def __init__(
+        self,
+        annotations: cabc.Sequence[Annotation],
+        trajectories: Trajectories,
+        reference: Protocol,
+        protocols: cabc.Sequence[Protocol],
+        *,
+        allow_missing: bool = False,
+    ) -> None:
+        self.reference = reference
+        self.others = [one for one in protocols if one.id != reference.id]
+        self._protocols = protocols
+        self._evaluate = partial(evaluate_results, annotations, trajectories, allow_missing=allow_missing)
+        self._done: dict[Protocol, Evaluation | ScoringError] = {}
+
+    @cached_property
+    def changes(self) -> list[_Change]:
+        """The reference with one rule changed, for every value that another protocol has."""
+        reference = self.reference
+        return [
+            _Change(rule, value, rules, tuple(o.id for o in self._protocols if _changed(rule, reference, o) == rules))
+            for rule, value, rules in variations(reference, self._protocols)
+        ]
+
+    def evaluation(self, rules: Protocol) -> Evaluation:
+        """The boxes under some rules.
+
+        Raises:
+            ScoringError: They refuse the boxes.
+        """
+        if rules not in self._done:
+            try:
+                self._done[rules] = self._evaluate(rules)
+            except ScoringError as problem:
+                self._done[rules] = problem
+        done = self._done[rules]
+        if isinstance(done, ScoringError):
+            raise done
+        return done
+
+    def summary(self, rules: Protocol, attribute: str = "") -> dict[str, float]:
+        """Numbers over all sequences, or over those with an attribute; none where the rules refuse the boxes."""
+        try:
+            done = self.evaluation(rules)
+        except ScoringError:
+            return {}
+        if not attribute:
+            return done.summary()
+        return done.summary(np.flatnonzero([attribute in one.attributes for one in done.gathered.annotations]))
+
+    def explain(self, key: str, published: Printed, attribute: str = "") -> Explained | None:
+        """The most plausible rules that give a published number; None if none do.
+
+        Public protocols come first, then other numbers that papers print under the same name, then boxes stored as
+        integers, then single rules that another public protocol has, then the others. Rules that order the arithmetic
+        are left out: they move exact ties alone, and meet a printed digit by chance.
+        """
+        for group in self._by_plausibility(key):
+            found = [one for one in self._numbers(group, attribute) if published.agrees(one.value)]
+            if found:
+                return min(found, key=lambda one: abs(one.value - published.value))
+        return None
+
+    def nearest(self, key: str, published: Printed) -> Explained:
+        """The number nearest to a published one under any rules, the reference's own included."""
+        groups = [[(self.reference, "", key)], *self._by_plausibility(key)]
+        found = [one for group in groups for one in self._numbers(group, "")]
+        return min(found, key=lambda one: abs(one.value - published.value))
+
+    def _by_plausibility(self, key: str) -> list[list[tuple[Protocol, str, str]]]:
+        """Groups of (rules, name of the changed rule, metric key), the most plausible group first."""
+        related = [one for keys in _FAMILIES if key in keys for one in keys if one != key]
+        changes = [one for one in self.changes if not one.rule.last_bits]
+        stored = [one for one in changes if one.rule.name == STORED_BOXES]
+        shared = [one for one in changes if one.used_by and one not in stored]
+        rest = [one for one in changes if one not in stored and one not in shared]
+        return [
+            [(rules, "", key) for rules in self.others],
+            [(rules, "", other) for rules in (self.reference, *self.others) for other in related],
+            *([(one.rules, one.name, key) for one in group] for group in (stored, shared, rest)),
+        ]
+
+    def _numbers(self, group: cabc.Iterable[tuple[Protocol, str, str]], attribute: str) -> cabc.Iterator[Explained]:
+        for rules, name, key in group:
+            value = self.summary(rules, attribute).get(key)
+            if value is not None and np.isfinite(value):
+                yield Explained(rules.id, name, key, value)
+
+
 def explain(
     annotations: cabc.Sequence[Annotation],
     trajectories: Trajectories,
@@ -106,6 +219,7 @@ def explain(
     *,
     metric: str,
     published: str | None = None,
+    reason: str = "",
     allow_missing: bool = False,
 ) -> Explanation:
     """Score the same boxes under every protocol, and under the reference with one rule changed at a time.
@@ -116,52 +230,64 @@ def explain(
         protocols: All that fit the benchmark.
         reference: The one whose rules are changed; the benchmark's `papers` protocol, as a rule.
         metric: Metric key of the published value.
-        published: A published value as printed, "0.691" or "69.1"; its digits say how exact it is.
+        published: A published value as printed, "0.691", "69.1" or "69.1%"; its digits say how exact it is.
+        reason: Why a published value that no rules give cannot be compared; empty if it can.
         allow_missing: Score what is there.
 
     Raises:
         ScoringError: The reference itself cannot score the results, or lacks the metric.
+        EvalkitError: The published value is no number.
     """
-
-    def summary(protocol: Protocol) -> dict[str, float]:
-        return evaluate_results(annotations, trajectories, protocol, allow_missing=allow_missing).summary()
-
-    base = evaluate_results(annotations, trajectories, reference, allow_missing=allow_missing)
+    printed = None if published is None else Printed.parse(published)
+    variants = Variants(annotations, trajectories, reference, protocols, allow_missing=allow_missing)
+    base = variants.evaluation(reference)
     start = base.summary()
     if metric not in start:
         raise ScoringError(f"{reference.id} does not report {metric}; it reports {', '.join(start)}.")
-    table: dict[str, dict[str, float]] = {reference.id: start}
     refused: dict[str, str] = {}
-    for protocol in protocols:
-        if protocol.id != reference.id:
-            _try(partial(summary, protocol), protocol.id, table, refused)
-    effects: list[Effect] = []
-    for rule, value, changed in variations(reference, protocols):
-        name = f"{rule.name}: {text_of(value)}"
-        found: dict[str, dict[str, float]] = {}
-        _try(partial(summary, changed), name, found, refused)
-        if name in found:
-            users = tuple(one.id for one in protocols if _changed(rule, reference, one) == changed)
-            change = {key: found[name][key] - start[key] for key in start}
-            before = text_of(rule.get(reference))
-            effects.append(Effect(rule.name, before, text_of(value), users, found[name], change))
-    moving = sorted((effect for effect in effects if effect.largest > 0), key=lambda effect: -effect.largest)
-    still = tuple(f"{effect.rule}: {effect.after}" for effect in effects if effect.largest == 0)
-    ordered = {one.id: table[one.id] for one in (reference, *protocols) if one.id in table}
-    match = None if published is None else _match(metric, published, reference.id, ordered, moving)
-    return Explanation(reference.id, ordered, refused, tuple(moving), still, base.gathered.notes, match)
+    for name, rules in [(one.id, one) for one in variants.others] + [(one.name, one.rules) for one in variants.changes]:
+        try:
+            variants.evaluation(rules)
+        except ScoringError as problem:
+            refused[name] = " ".join(str(problem).split("\nOr score")[0].split())
+    effects = [
+        _effect(one, variants.summary(one.rules), variants) for one in variants.changes if one.name not in refused
+    ]
+    moving = sorted((one for one in effects if one.largest > 0), key=lambda one: (one.last_bits, -one.largest))
+    return Explanation(
+        reference.id,
+        {one.id: variants.summary(one) for one in (reference, *variants.others) if one.id not in refused},
+        refused,
+        tuple(moving),
+        tuple(phrase(one.rule, one.after) for one in effects if one.largest == 0),
+        base.gathered.notes,
+        None if printed is None else _match(variants, metric, printed, start[metric], reason),
+    )
 
 
-def _try(
-    compute: cabc.Callable[[], dict[str, float]],
-    name: str,
-    table: dict[str, dict[str, float]],
-    refused: dict[str, str],
-) -> None:
-    try:
-        table[name] = compute()
-    except ScoringError as problem:
-        refused[name] = " ".join(str(problem).split("\nOr score")[0].split())
+def _effect(change: _Change, scores: cabc.Mapping[str, float], variants: Variants) -> Effect:
+    start = variants.summary(variants.reference)
+    return Effect(
+        rule=change.rule.name,
+        before=text_of(change.rule.get(variants.reference)),
+        after=text_of(change.value),
+        used_by=change.used_by,
+        last_bits=change.rule.last_bits,
+        scores=scores,
+        change={key: scores[key] - start[key] for key in start},
+    )
+
+
+def _match(variants: Variants, metric: str, published: Printed, measured: float, reason: str) -> Match:
+    judgment = judge(metric, published, measured, variants.reference.id, explain=variants.explain)
+    if judgment.verdict is Verdict.DIFFERS and reason:
+        judgment = replace(judgment, verdict=Verdict.NOT_COMPARABLE, detail=reason)
+    nearest = variants.nearest(metric, published)
+    if judgment.verdict is Verdict.AGREES:
+        nearest = Explained(variants.reference.id, "", metric, measured)
+    elif judgment.verdict is Verdict.EXPLAINED:
+        nearest = variants.explain(metric, published) or nearest
+    return Match(metric, published, measured, judgment, nearest)
 
 
 def variations(reference: Protocol, protocols: cabc.Sequence[Protocol]) -> list[tuple[Rule, object, Protocol]]:
@@ -185,50 +311,3 @@ def _changed(rule: Rule, reference: Protocol, other: Protocol) -> Protocol | Non
     if type(other) is not type(reference) or rule.get(reference) is None or rule.get(other) is None:
         return None
     return rule.put(reference, rule.get(other))
-
-
-def parse_published(text: str) -> tuple[float, float]:
-    """A printed score as a fraction, and half a unit of its last digit.
-
-    Example:
-        >>> parse_published("0.691"), parse_published("69.1")
-        ((0.691, 0.0005), (0.691, 0.0005))
-
-    Raises:
-        EvalkitError: No number from 0 to 100.
-    """
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise EvalkitError(f"published value {text!r}: expected a number such as 0.691 or 69.1.") from None
-    if not 0 <= number <= 100:
-        raise EvalkitError(f"published value {text!r}: expected a fraction or a percentage, 0 to 100.")
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    half = Decimal(5).scaleb(exponent - 1)
-    scale = Decimal(100) if number > 1 else Decimal(1)
-    return float(number / scale), float(half / scale)
-
-
-def _match(
-    metric: str,
-    text: str,
-    reference: str,
-    protocols: cabc.Mapping[str, cabc.Mapping[str, float]],
-    effects: cabc.Sequence[Effect],
-) -> Match:
-    published, tolerance = parse_published(text)
-    family = next((keys for keys in _FAMILIES if metric in keys), (metric,))
-    found: list[tuple[float, int, str, str, str, float]] = []
-    for name, scores in protocols.items():
-        for key in family:
-            if key in scores:
-                # among equally near ones: the number asked for, the reference, a whole protocol, then a changed rule
-                rank = (0 if key == metric else 2) + (0 if name == reference else 1)
-                found.append((abs(scores[key] - published), rank, name, "", key, scores[key]))
-    for effect in effects:
-        rule = f"{effect.rule}: {effect.after}"
-        found.append((abs(effect.scores[metric] - published), 5, reference, rule, metric, effect.scores[metric]))
-    within = [one for one in found if one[0] <= tolerance + 1e-12]
-    best = min(within, key=lambda one: (one[1], one[0])) if within else min(found)
-    return Match(metric, published, tolerance, best[2], best[3], best[4], best[5], explained=bool(within))

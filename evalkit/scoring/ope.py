@@ -94,6 +94,7 @@ class _Frames(NamedTuple):
 
     predictions: FloatArray
     ground_truths: tuple[FloatArray, ...]
+    annotated: FloatArray  # the first ground truth without the shift, which is for the arithmetic alone
     missed: Flags
     left_out: Flags
     owners: IntArray
@@ -211,11 +212,12 @@ def _evaluate_part(data: OpeInput, protocol: OpeProtocol) -> OpeTables:
 def _prepare(data: OpeInput, protocol: OpeProtocol) -> _Frames:
     tracks = data.tracks
     shift = protocol.coordinate_shift
-    truths = [geometry.rounded(geometry.shifted(tracks.ground_truth, shift), protocol.ground_truth_rounding)]
+    annotated = geometry.rounded(tracks.ground_truth, protocol.ground_truth_rounding)
+    truths = [geometry.shifted(annotated, shift)]
     if protocol.ground_truths is GroundTruths.BETTER_OF_BOTH:
         assert data.ground_truth_aux is not None
-        truths.append(geometry.rounded(geometry.shifted(data.ground_truth_aux, shift), protocol.ground_truth_rounding))
-    predictions = geometry.rounded(geometry.shifted(tracks.predictions, shift), protocol.prediction_rounding)
+        truths.append(geometry.shifted(geometry.rounded(data.ground_truth_aux, protocol.ground_truth_rounding), shift))
+    predictions = geometry.shifted(geometry.rounded(tracks.predictions, protocol.prediction_rounding), shift)
     predictions = repaired(predictions, truths[0], protocol, tracks.offsets, data.padded)
     missed = _broken(predictions, protocol.rows, BadBox.MISS)
     if protocol.errors.center is Center.CORNERS and protocol.rows.zero_size is BadBox.MISS:
@@ -224,7 +226,7 @@ def _prepare(data: OpeInput, protocol: OpeProtocol) -> _Frames:
         assert data.frame_wh is not None
         predictions = geometry.bounded(predictions, data.frame_wh, protocol.bounds)
         truths = [geometry.bounded(truth, data.frame_wh, protocol.bounds) for truth in truths]
-    return _Frames(predictions, tuple(truths), missed, _left_out(data, protocol), tracks.owners())
+    return _Frames(predictions, tuple(truths), annotated, missed, _left_out(data, protocol), tracks.owners())
 
 
 def _left_out(data: OpeInput, protocol: OpeProtocol) -> Flags:
@@ -281,7 +283,7 @@ def _curve(
     levels[frames.missed] = 0
     if rule.passes is Passes.AT_LEAST and protocol.overlap.zero is ZeroOverlap.MISS:
         levels[quantity == 0] = 0
-    unscorable = ~scorable_rows(frames.ground_truths[0], rule.scorable, protocol)
+    unscorable = ~scorable_rows(frames.annotated, rule.scorable, protocol)
     levels[unscorable] = len(thresholds) if rule.unscorable is Unscorable.HIT else 0
     out = frames.left_out | unscorable if rule.unscorable is Unscorable.LEFT_OUT else frames.left_out
     levels[out] = 0
@@ -351,7 +353,7 @@ def _overlap_sums(
     rule = protocol.success
     if rule is None:
         return np.zeros(count), np.zeros(count)
-    counted = scorable_rows(frames.ground_truths[0], rule.scorable, protocol) & ~frames.left_out
+    counted = scorable_rows(frames.annotated, rule.scorable, protocol) & ~frames.left_out
     values = np.where(counted & ~frames.missed & ~np.isnan(overlaps), overlaps, 0.0)
     return sum_by(frames.owners, values, count), sum_by(frames.owners, counted, count)
 

@@ -20,6 +20,9 @@ from evalkit.scoring.conventions import (
     Unscorable,
 )
 
+STORED_BOXES = "predicted coordinates are"
+"""Name of the rule that stands for how boxes were written into files."""
+
 _CURVES = ("success", "precision", "normalized_precision")
 _SAME = 1e-9
 
@@ -33,12 +36,14 @@ class Rule:
         get: Its value in a protocol; None where the protocol has no such rule.
         put: The protocol with another value; None where the value does not fit it.
         extra: Values to try beside those that other protocols have.
+        last_bits: It orders the arithmetic and nothing else: exact ties move with it, and it explains no number.
     """
 
     name: str
     get: cabc.Callable[[Any], object]
     put: cabc.Callable[[Any, Any], Protocol | None]
     extra: tuple[object, ...] = ()
+    last_bits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,17 @@ class ReadAt:
 
     readout: Readout
     threshold: float | None
+
+
+def phrase(name: str, value: str) -> str:
+    """A rule with a value, as one phrase.
+
+    Example:
+        >>> phrase("frame 0 is", "excluded"), phrase("absent flags", "flags ignored")
+        ('frame 0 is excluded', 'absent flags: flags ignored')
+    """
+    joined = name.rpartition(" ")[2] in {"is", "are", "by", "when", "has", "as"}
+    return f"{name} {value}" if joined else f"{name}: {value}"
 
 
 def text_of(value: object) -> str:
@@ -94,9 +110,9 @@ def _put(owner: Any, names: list[str], value: Any) -> Any:
     return dataclasses.replace(owner, **{names[0]: inner})
 
 
-def _field(name: str, path: str, *extra: object) -> Rule:
+def _field(name: str, path: str, *extra: object, last_bits: bool = False) -> Rule:
     get, put = _leaf(path)
-    return Rule(name, get, put, extra)
+    return Rule(name, get, put, extra, last_bits)
 
 
 def _of_curves(name: str, field: str) -> Rule:
@@ -136,7 +152,7 @@ def _thresholds(curve: str) -> Rule:
         changed: Protocol = _put(protocol, [curve, "thresholds"], grid)
         return changed
 
-    return Rule(f"thresholds of the {curve.replace('_', ' ')} curve", get, put)
+    return Rule(f"thresholds of the {curve.replace('_', ' ')} curve", get, put, last_bits=True)
 
 
 def _passes() -> Rule:
@@ -188,9 +204,9 @@ def _divisor() -> Rule:
 _UNSCORABLE = _of_curves("frames that cannot be scored are", "unscorable")
 
 OPE_RULES: tuple[Rule, ...] = (
-    _field("predicted coordinates are", "prediction_rounding", Rounding.TRUNCATE, Rounding.NEAREST),
+    _field(STORED_BOXES, "prediction_rounding", Rounding.TRUNCATE, Rounding.NEAREST),
     _field("annotated coordinates are", "ground_truth_rounding"),
-    _field("added to all coordinates", "coordinate_shift"),
+    _field("added to all coordinates", "coordinate_shift", last_bits=True),
     _field("predicted rows with NaN or negative size are", "rows.nan_or_negative"),
     _field("predicted rows of zero size are", "rows.zero_size"),
     _field("predicted rows with NaN in part are", "rows.partly_nan"),
@@ -203,12 +219,12 @@ OPE_RULES: tuple[Rule, ...] = (
     _divisor(),
     _of_curves("a frame can be scored if its annotation has", "scorable"),
     _UNSCORABLE,
-    _field("order of arithmetic of overlap", "overlap.arithmetic"),
-    _field("added to the union", "overlap.epsilon"),
-    _field("overlaps just above 1 are", "overlap.range"),
+    _field("order of arithmetic of overlap", "overlap.arithmetic", last_bits=True),
+    _field("added to the union", "overlap.epsilon", last_bits=True),
+    _field("overlaps just above 1 are", "overlap.range", last_bits=True),
     _field("an overlap of 0 is counted", "overlap.zero"),
-    _field("center", "errors.center"),
-    _field("normalized error", "errors.order"),
+    _field("center", "errors.center", last_bits=True),
+    _field("normalized error", "errors.order", last_bits=True),
     _field("divisor of the normalized error", "errors.floor"),
     _passes(),
     *(_thresholds(curve) for curve in _CURVES),

@@ -9,6 +9,7 @@ import numpy as np
 from evalkit.boxes import FloatArray
 from evalkit.scoring.aggregate import Metric
 
+LEVEL = 0.95  # where nobody asks for another
 RESAMPLES = 2000
 _BATCH_CELLS = 1 << 18  # of resamples times sequences at once
 
