@@ -1,6 +1,8 @@
-"""One view of a folder and of a zip: names of the text files inside, and their bytes. Nothing is ever extracted."""
+"""One view of a folder, a zip and a tar: names of the files inside, and their bytes. Nothing is ever extracted."""
 
 import collections.abc as cabc
+import functools
+import gzip
 import hashlib
 import io
 import mmap
@@ -21,6 +23,8 @@ TOTAL_LIMIT = 1 << 32
 """Bytes that an archive may claim to unpack to."""
 COUNT_LIMIT = 1_000_000
 """Files in a folder or an archive."""
+TAR_LIMIT = 1 << 30
+"""Bytes that a tar may unpack to: it has no list of its members, so that all of it is read into memory."""
 
 _JUNK_FOLDERS = frozenset({"__MACOSX", "__pycache__"})
 _JUNK_FILES = frozenset({"Thumbs.db", "desktop.ini"})
@@ -29,18 +33,25 @@ _LEAST_BATCH = 16
 _LOCAL_HEADER_SIZE = 30
 _ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:")
+_BLOCK = 512  # bytes of a tar's header
+_LAST_READ = 1 << 16
+_EXTENSION_LIMIT = 1 << 20  # bytes of a tar's extended header
+_TAR_KINDS = {b"1": "link", b"2": "link", b"3": "device file", b"4": "device file", b"6": "pipe", b"S": "sparse file"}
+
+Contents = dict[str, cabc.Callable[[], bytes]]
+"""Name -> what returns its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Files below a folder, or in a zip.
+    """Files below a folder, or in an archive.
 
     Attributes:
         where: Path for error texts.
         names: Relative names with forward slashes, sorted; without hidden files and what operating systems add.
         read_many: Names -> contents.
         digest: () -> SHA-256 of the archive, or over names and contents of a folder.
-        archive: True for a zip.
+        archive: True for a zip or a tar.
     """
 
     where: str
@@ -77,16 +88,21 @@ class Tree:
 
 
 def open_tree(
-    path: Path, *, error: type[EvalkitError] = ResultFormatError, skip: cabc.Container[str] = frozenset()
+    path: Path,
+    *,
+    error: type[EvalkitError] = ResultFormatError,
+    skip: cabc.Container[str] = frozenset(),
+    single: cabc.Container[str] = frozenset(),
 ) -> Tree:
-    """List a folder or a zip.
+    """List a folder, a zip, or a tar with or without gzip.
 
     A path may lead through archives: ``a.zip/folder`` is a folder in a zip, ``a.zip/b.zip`` a zip in a zip.
 
     Args:
-        path: Folder, zip, or a path into a zip.
+        path: Folder, archive, or a path into an archive.
         error: Class of errors to raise.
         skip: Names of folders to leave out, for trees with very many images.
+        single: Suffixes in lower case of files that are taken for a folder of one file.
 
     Raises:
         EvalkitError: Nothing is there; the archive is damaged, encrypted, too large, or has names that climb out of
@@ -94,6 +110,8 @@ def open_tree(
     """
     if path.is_dir():
         return _folder(path, error, skip)
+    if path.is_file() and path.suffix.lower() in single:
+        return _folder_of(path.parent, (path.name,), error)
     inside: list[str] = []
     outer = path
     while not outer.exists() and outer.parent != outer:
@@ -103,15 +121,17 @@ def open_tree(
         raise error(f"{path}: no such file or folder.")
     if not outer.is_file():
         raise error(f"{path}: no such file or folder (found {outer}).")
-    return _zip(_Source.of_file(outer, error), inside, error, skip)
+    return _archive(_Source.of_file(outer, error), inside, error, skip)
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------
 
 
 def _folder(top: Path, error: type[EvalkitError], skip: cabc.Container[str]) -> Tree:
-    names = tuple(sorted(_walk(top, error, skip)))
+    return _folder_of(top, tuple(sorted(_walk(top, error, skip))), error)
 
+
+def _folder_of(top: Path, names: tuple[str, ...], error: type[EvalkitError]) -> Tree:
     def read_many(wanted: cabc.Sequence[str]) -> list[bytes]:
         return [_read_file(top, name, error) for name in wanted]
 
@@ -169,7 +189,7 @@ def _is_junk(name: str) -> bool:
     return name.startswith(".") or name in _JUNK_FOLDERS or name in _JUNK_FILES
 
 
-# --- zips ------------------------------------------------------------------------------------------------------------
+# --- archives --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +210,18 @@ class _Source:
             raise error(f"cannot read {path}: {problem.strerror or problem}.") from problem
 
 
-def _zip(source: _Source, inside: list[str], error: type[EvalkitError], skip: cabc.Container[str]) -> Tree:
-    members = _members(source, error)
+def _archive(source: _Source, inside: list[str], error: type[EvalkitError], skip: cabc.Container[str]) -> Tree:
+    if source.content[:2] == b"\x1f\x8b" or source.content[257:262] == b"ustar":
+        members = _tar(source, error, skip)
+    else:
+        members = {
+            name: functools.partial(_inflate, source, entry, error) for name, entry in _members(source, error).items()
+        }
     for depth in range(len(inside), 0, -1):
         name = "/".join(inside[:depth])
         if name in members:
-            nested = _Source(f"{source.where}/{name}", _inflate(source, members[name], error))
-            return _zip(nested, inside[depth:], error, skip)
+            nested = _Source(f"{source.where}/{name}", members[name]())
+            return _archive(nested, inside[depth:], error, skip)
     prefix = "".join(f"{part}/" for part in inside)
     found = {
         name.removeprefix(prefix): member
@@ -207,7 +232,7 @@ def _zip(source: _Source, inside: list[str], error: type[EvalkitError], skip: ca
         raise error(f"{source.where} holds nothing named {'/'.join(inside)!r}. {_top_names(members)}")
 
     def read_many(wanted: cabc.Sequence[str]) -> list[bytes]:
-        return [_inflate(source, found[name], error) for name in wanted]
+        return [found[name]() for name in wanted]
 
     def digest() -> str:
         return hashlib.sha256(source.content).hexdigest()
@@ -224,8 +249,8 @@ def _members(source: _Source, error: type[EvalkitError]) -> dict[str, zipfile.Zi
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as problem:
         raise error(
-            f"{source.where} is no readable zip archive ({problem}). Pass a folder or a zip; if it was downloaded, "
-            "download it again."
+            f"{source.where} is no readable zip archive ({problem}). Pass a folder, a zip or a .tar.gz; if it was "
+            "downloaded, download it again."
         ) from problem
     if len(entries) > COUNT_LIMIT or sum(entry.file_size for entry in entries) > TOTAL_LIMIT:
         raise error(
@@ -245,16 +270,19 @@ def _members(source: _Source, error: type[EvalkitError]) -> dict[str, zipfile.Zi
 
 
 def _safe_name(entry: zipfile.ZipInfo, source: _Source, error: type[EvalkitError]) -> str:
-    name = entry.filename.replace("\\", "/")
-    parts = [part for part in name.split("/") if part not in {"", "."}]
-    if ".." in parts or name.startswith("/") or _DRIVE.match(name):
-        raise error(
-            f"{source.where} holds the unsafe name {entry.filename!r}, which leads out of the archive; refused."
-        )
+    path = _safe_path(entry.filename, source, error)
     if entry.flag_bits & _ENCRYPTED:
         raise error(f"{source.where} is encrypted ({entry.filename!r}). Unpack it, and pass the folder.")
     if entry.file_size > MEMBER_LIMIT:
         raise error(f"{source.where}: {entry.filename!r} claims to unpack to {entry.file_size} bytes; refused.")
+    return path
+
+
+def _safe_path(filename: str, source: _Source, error: type[EvalkitError]) -> str:
+    name = filename.replace("\\", "/")
+    parts = [part for part in name.split("/") if part not in {"", "."}]
+    if ".." in parts or name.startswith("/") or _DRIVE.match(name):
+        raise error(f"{source.where} holds the unsafe name {filename!r}, which leads out of the archive; refused.")
     return "/".join(parts)
 
 
@@ -292,3 +320,115 @@ def _inflate(source: _Source, member: zipfile.ZipInfo, error: type[EvalkitError]
     if len(content) != member.file_size or zlib.crc32(content) != member.CRC:
         raise error(f"{where}: the archive is damaged (wrong size or checksum). Get a fresh copy.")
     return content
+
+
+# --- tars ------------------------------------------------------------------------------------------------------------
+#
+# Python's `tarfile` reads extended headers of any size into memory, and follows what they say of sparse files.
+
+
+class _Unpacked:
+    """The bytes of a tar, once from front to end, and no more than the limit."""
+
+    def __init__(self, source: _Source, error: type[EvalkitError]) -> None:
+        self._source = source
+        self._error = error
+        packed = source.content
+        file = io.BytesIO(packed) if isinstance(packed, bytes) else packed
+        file.seek(0)
+        self._file = gzip.GzipFile(fileobj=file) if packed[:2] == b"\x1f\x8b" else file
+        self._left = TAR_LIMIT
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer at the end."""
+        if size > self._left:
+            raise self._error(
+                f"{self._source.where} unpacks to more than {TAR_LIMIT >> 20} MiB. Unpack it, and pass the folder."
+            )
+        try:
+            data = self._file.read(size)
+        except (OSError, EOFError, zlib.error) as problem:
+            raise self.damaged(str(problem)) from problem
+        self._left -= len(data)
+        return data
+
+    def exactly(self, size: int) -> bytes:
+        """So many bytes, and what fills their last block."""
+        data = self.read(size + -size % _BLOCK)
+        if len(data) < size:
+            raise self.damaged("it ends in the middle of a file")
+        return data[:size]
+
+    def damaged(self, reason: str) -> EvalkitError:
+        """The error for a tar that cannot be read."""
+        return self._error(f"{self._source.where}: the archive is damaged ({reason}). Get a fresh copy.")
+
+
+def _tar(source: _Source, error: type[EvalkitError], skip: cabc.Container[str]) -> Contents:
+    """Files of a tar by their name; refuses what is unsafe or ambiguous."""
+    unpacked = _Unpacked(source, error)
+    found: Contents = {}
+    extended = ""
+    for _ in range(COUNT_LIMIT):
+        header = unpacked.read(_BLOCK)
+        if not header.strip(b"\0"):
+            break
+        kind, size = header[156:157], _tar_size(header, unpacked)
+        if kind in {b"L", b"K", b"x", b"g"}:
+            if size > _EXTENSION_LIMIT:
+                raise error(f"{source.where}: an extended header of {size} bytes; refused.")
+            extended = _extended_name(kind, unpacked.exactly(size), unpacked) or extended
+            continue
+        name = _safe_path(extended or _tar_name(header), source, error)
+        extended = ""
+        if kind in _TAR_KINDS:
+            raise error(
+                f"{source.where} holds the {_TAR_KINDS[kind]} {name!r}; refused. Unpack it, and pass the folder."
+            )
+        if size > MEMBER_LIMIT:
+            raise error(f"{source.where}: {name!r} claims to unpack to {size} bytes; refused.")
+        content = unpacked.exactly(size)
+        if kind == b"5" or any(_is_junk(part) for part in name.split("/")) or _skipped(name, skip):
+            continue
+        if name in found:
+            raise error(f"{source.where} holds two files named {name!r}; remove one.")
+        found[name] = functools.partial(bytes, content)
+    else:
+        raise error(f"{source.where} holds more than {COUNT_LIMIT} files; refused.")
+    while unpacked.read(_LAST_READ):  # to the checksum at the end
+        pass
+    return found
+
+
+def _tar_size(header: bytes, unpacked: _Unpacked) -> int:
+    """Size of the member that follows; the header's checksum is compared."""
+    try:
+        stated = int(header[148:156].strip(b" \0"), 8)
+        size = int(header[124:136].strip(b" \0") or b"0", 8)
+    except ValueError:
+        raise unpacked.damaged("a header holds no octal numbers") from None
+    if stated != sum(header) - sum(header[148:156]) + 8 * ord(" ") or size < 0:
+        raise unpacked.damaged("wrong checksum of a header")
+    return size
+
+
+def _tar_name(header: bytes) -> str:
+    name, prefix = (part.partition(b"\0")[0] for part in (header[:100], header[345:500]))
+    posix = header[257:263] == b"ustar\0"  # GNU keeps times where POSIX keeps the front of long names
+    return (prefix + b"/" + name if posix and prefix else name).decode("utf-8", "surrogateescape")
+
+
+def _extended_name(kind: bytes, data: bytes, unpacked: _Unpacked) -> str:
+    """Name in an extended header, empty if it says nothing of it."""
+    if kind == b"L":
+        return data.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    name = ""
+    while kind == b"x" and data:
+        length, _, _ = data.partition(b" ")
+        size = int(length) if length.isdigit() and len(length) < 8 else 0
+        key, _, value = data[len(length) + 1 : size].rstrip(b"\n").partition(b"=")
+        if size <= len(length) or key == b"size" or key.startswith(b"GNU.sparse"):
+            raise unpacked.damaged("an extended header that is not understood")
+        name = value.decode("utf-8", "surrogateescape") if key == b"path" else name
+        data = data[size:]
+    return name

@@ -1,7 +1,8 @@
 """Raw results of other programs: a folder or zip of any known layout, recognised by content, as trajectories."""
 
 import collections.abc as cabc
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ from evalkit.archive import Tree, open_tree
 from evalkit.boxes import Boxes
 from evalkit.errors import ResultFormatError, unknown_name
 from evalkit.sequences import Trajectory
+from evalkit.store.arrays import load_json, rows_of
 from evalkit.store.imported import ImportedResults, listed
 from evalkit.store.layouts import DESCRIPTIONS, Recognizer, ResultFile, Role, tracker_labels
 from evalkit.store.reading import Findings, box_files, place, read_boxes, read_confidences, read_times
 
 FORMATS = DESCRIPTIONS
+_SINGLE = frozenset({".txt", ".csv", ".json", ".npy", ".mat"})
 __all__ = ["FORMATS", "ImportedResults", "read_results", "trackers_in"]
 
 
@@ -50,9 +53,8 @@ def read_results(
     """
     if format is not None and format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
-    tree = open_tree(path)
     recognizer = Recognizer(frozenset(names), benchmark)
-    files = [recognizer.classify(name) for name in tree.names]
+    tree, files = _classified(path, recognizer)
     wanted = [file for file in files if file.sequence and _fits(file, format)]
     if not any(file.role is Role.BOXES for file in wanted):
         raise ResultFormatError(*_nothing_found(tree, files, names, benchmark, format))
@@ -66,10 +68,53 @@ def read_results(
 
 def trackers_in(path: Path, *, names: cabc.Sequence[str], benchmark: str) -> tuple[str, ...]:
     """Names of the trackers in a folder or zip of raw results, by file names alone; see :func:`read_results`."""
-    recognizer = Recognizer(frozenset(names), benchmark)
-    files = [recognizer.classify(name) for name in open_tree(path).names]
+    _, files = _classified(path, Recognizer(frozenset(names), benchmark))
     found = [file.tracker for file in files if file.sequence and file.role is Role.BOXES]
     return tuple(sorted(tracker_labels(found, path.stem).values()))
+
+
+def _classified(path: Path, recognizer: Recognizer) -> tuple[Tree, list[ResultFile]]:
+    tree = _unfolded(open_tree(path, single=_SINGLE), recognizer)
+    return tree, recognizer.settled(recognizer.classify(name) for name in tree.names)
+
+
+def _unfolded(tree: Tree, recognizer: Recognizer) -> Tree:
+    """The tree with JSON files of whole benchmarks, ``{SEQUENCE: rows}``, as folders of one file per sequence."""
+    inside: dict[str, bytes] = {}
+    whole: set[str] = set()
+    for name in tree.names:
+        if name.lower().endswith(".json") and recognizer.classify(name).role is Role.OTHER:
+            try:
+                document = load_json(tree.read(name), where=tree.location(name))
+            except ResultFormatError:
+                if len(tree.names) > 1:  # may be anything; what is missed is listed as missing
+                    continue
+                raise
+            parts = _sequences_in(document, name[: -len(".json")], recognizer)
+            whole |= {name} if parts else set()
+            inside |= parts
+    if clash := inside.keys() & set(tree.names):
+        raise ResultFormatError(f"{tree.where} has results twice: {listed(sorted(clash))}. Remove one of both.")
+
+    def read_many(names: cabc.Sequence[str]) -> list[bytes]:
+        stored = iter(tree.read_many([name for name in names if name not in inside]))
+        return [inside[name] if name in inside else next(stored) for name in names]
+
+    if not inside:
+        return tree
+    return replace(tree, names=tuple(sorted({*tree.names, *inside} - whole)), read_many=read_many)
+
+
+def _sequences_in(document: object, above: str, recognizer: Recognizer, levels: int = 3) -> dict[str, bytes]:
+    """Rows of sequences in a JSON document, by the names of files that would hold them; trackers may stand above."""
+    if not isinstance(document, dict) or not levels:
+        return {}
+    keys = {key: value for key, value in document.items() if "/" not in key}
+    rows = {f"{above}/{key}.json": value for key, value in keys.items() if rows_of(value) is not None}
+    if any(recognizer.sequence(key) for key in keys):
+        return {name: json.dumps(value).encode() for name, value in rows.items()}
+    deeper = [_sequences_in(value, f"{above}/{key}", recognizer, levels - 1) for key, value in keys.items()]
+    return {name: data for found in deeper for name, data in found.items()}
 
 
 def _fits(file: ResultFile, wanted: str | None) -> bool:
@@ -102,7 +147,7 @@ def _nothing_found(
 ) -> list[str]:
     """Lines that say what was found instead."""
     texts = [file.path for file in files if file.role in {Role.FOREIGN, Role.BOXES, Role.SKIPPED}]
-    zips = [name for name in tree.names if name.lower().endswith(".zip")]
+    zips = [name for name in tree.names if name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz"))]
     expected = f"expected names such as {listed(sorted(names)[:3])}"
     formats = [f"  {key:10} {text}" for key, text in FORMATS.items()]
     if zips and not texts:
@@ -134,9 +179,10 @@ def _read_tracker(
     tree, findings = request.tree, Findings()
     who = f"{tree.where}: {label}"
     chosen = box_files(files, request.names, who=who)
-    boxes, kind = read_boxes(tree, chosen, request.wanted, request.initial_boxes, findings, who=who)
+    boxes, beside, kind = read_boxes(tree, chosen, request.wanted, request.initial_boxes, findings, who=who)
     rows = {place(file): len(table) for file, table in boxes}
     confidences, unfit = read_confidences(tree, files, rows, findings)
+    confidences = beside | confidences
     boxes = [(file, table) for file, table in boxes if place(file) not in unfit]
     if kind == "vot":
         without = dict.fromkeys(file.sequence for file, _ in boxes if place(file) not in confidences)

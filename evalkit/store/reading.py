@@ -3,14 +3,15 @@
 import collections
 import collections.abc as cabc
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from evalkit.archive import Tree
 from evalkit.boxes import Boxes, FloatArray, enclosing_boxes, from_corners
 from evalkit.errors import ResultFormatError
-from evalkit.numbers import parse_tables
+from evalkit.numbers import parse_numbers, parse_tables
+from evalkit.store.arrays import parse_json, parse_npy, without_header
 from evalkit.store.imported import listed
 from evalkit.store.layouts import DESCRIPTIONS, ResultFile, Role
 from evalkit.store.matlab import parse_otb_mat
@@ -56,7 +57,7 @@ def box_files(files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], *, wh
     chosen = [file for file in files if file.role is Role.BOXES]
     if any(file.role is Role.CONFIDENCE for file in files) and {file.format for file in chosen} <= {"got10k", "plain"}:
         # VOT's files without the experiment's folder
-        chosen = [ResultFile(one.path, one.role, "vot", one.tracker, one.sequence, one.repetition) for one in chosen]
+        chosen = [replace(one, format="vot") for one in chosen]
     order = {name: index for index, name in enumerate(names)}
     chosen.sort(key=lambda file: (order[file.sequence], file.repetition, file.path))
     clashes = [
@@ -88,7 +89,7 @@ def read_boxes(
     findings: Findings,
     *,
     who: str,
-) -> tuple[Tables, str]:
+) -> tuple[Tables, dict[Place, FloatArray], str]:
     """Read box files.
 
     Args:
@@ -100,7 +101,7 @@ def read_boxes(
         who: Tree and tracker, for error texts.
 
     Returns:
-        Files with (F, 4) left, top, width, height; and the format.
+        Files with (F, 4) left, top, width, height; confidences of a fifth column; and the format.
 
     Raises:
         ResultFormatError: The rows may be corners as well as boxes.
@@ -111,27 +112,37 @@ def read_boxes(
         kind = "vot"
     tables: list[FloatArray | None] = []
     for blobs in tree.batches([file.path for file in files]):
-        tables += _parse(blobs, where[len(tables) :][: len(blobs)], kind, findings)
+        start = len(tables)
+        part = [file.path for file in files[start : start + len(blobs)]]
+        tables += _parse(blobs, part, where[start : start + len(blobs)], kind, findings)
     widths = {table.shape[1] for table in tables if table is not None and len(table)}
     if wanted is None and kind != "vot" and widths == {8}:
         kind = "polygons"
-    found = _of_width(8 if kind == "polygons" else 4, files, tables, where, findings)
+    columns = {"polygons": (8,), "vot": (4,)}.get(kind, (4, 5))
+    found, confidences = _without_confidence(_of_width(columns, files, tables, where, findings), kind, findings)
     if kind == "plain" and wanted is None and _are_corners(found, initial_boxes, who):
         kind = "corners"
     if kind == "polygons":
         findings.notes.append("Corner polygons were read as their enclosing boxes.")
-        return [(file, enclosing_boxes(table)) for file, table in found], kind
+        return [(file, enclosing_boxes(table)) for file, table in found], confidences, kind
     if kind in {"corners", "swintrack"}:
         findings.notes.append("Corners x1,y1,x2,y2 were converted with width = x2 - x1.")
-        return [(file, from_corners(table)) for file, table in found], kind
-    return found, kind
+        return [(file, from_corners(table)) for file, table in found], confidences, kind
+    return found, confidences, kind
 
 
 def _parse(
-    blobs: cabc.Sequence[bytes], where: cabc.Sequence[str], kind: str, findings: Findings
+    blobs: cabc.Sequence[bytes], paths: cabc.Sequence[str], where: cabc.Sequence[str], kind: str, findings: Findings
 ) -> list[FloatArray | None]:
-    if kind == "otb-mat":
-        return [_attempt(parse_otb_mat, blob, name, findings) for blob, name in zip(blobs, where, strict=True)]
+    parsers = {"mat": parse_otb_mat, "json": parse_json, "npy": parse_npy, "csv": _parse_csv}
+    own = [parsers.get(path.rpartition(".")[2].lower()) for path in paths]
+    if any(own):
+        return [
+            _parse([blob], ["txt"], [name], kind, findings)[0]
+            if parse is None
+            else _attempt(parse, blob, name, findings)
+            for parse, blob, name in zip(own, blobs, where, strict=True)
+        ]
     tables, problems = parse_tables(blobs, where)
     if kind != "vot":
         findings.unreadable += problems
@@ -140,6 +151,12 @@ def _parse(
         table if table is not None and table.shape[1] == 4 else _attempt(parse_regions, blob, name, findings)
         for table, blob, name in zip(tables, blobs, where, strict=True)
     ]
+
+
+def _parse_csv(data: bytes, *, where: str) -> FloatArray:
+    rows, columns = without_header(data, where=where)
+    table = parse_numbers(rows, where=where, error=ResultFormatError)
+    return table if columns is None or not len(table) else table[:, columns]
 
 
 def _attempt(parse: cabc.Callable[..., FloatArray], blob: bytes, where: str, findings: Findings) -> FloatArray | None:
@@ -151,7 +168,7 @@ def _attempt(parse: cabc.Callable[..., FloatArray], blob: bytes, where: str, fin
 
 
 def _of_width(
-    columns: int,
+    columns: tuple[int, ...],
     files: cabc.Sequence[ResultFile],
     tables: cabc.Sequence[FloatArray | None],
     where: cabc.Sequence[str],
@@ -159,12 +176,28 @@ def _of_width(
 ) -> Tables:
     found: Tables = []
     for file, table, name in zip(files, tables, where, strict=True):
-        if table is not None and len(table) and table.shape[1] == columns:
+        if table is not None and len(table) and table.shape[1] in columns:
             found.append((file, table))
         elif table is not None:
-            what = f"{table.shape[1]} columns, expected {columns}" if len(table) else "an empty file"
+            what = f"{table.shape[1]} columns, expected {columns[0]}" if len(table) else "an empty file"
             findings.unreadable.append(f"{name}: {what}.")
     return found
+
+
+def _without_confidence(found: Tables, kind: str, findings: Findings) -> tuple[Tables, dict[Place, FloatArray]]:
+    """Boxes, and what a fifth column says."""
+    five = [(file, table) for file, table in found if kind != "polygons" and table.shape[1] == 5]
+    if not five:
+        return found, {}
+    longer = [table for _, table in five if len(table) > 1]
+    if longer and all((np.diff(table[:, 0]) == 1).all() and table[0, 0] in {0, 1} for table in longer):
+        findings.unreadable += [
+            f"{file.path}: of 5 columns the first counts the frames; remove it." for file, _ in five
+        ]
+        return [pair for pair in found if pair[1].shape[1] == 4], {}
+    findings.notes.append(f"The fifth column of {len(five)} files was read as the confidence.")
+    boxes = [(file, np.ascontiguousarray(table[:, :4])) for file, table in found]
+    return boxes, {place(file): np.ascontiguousarray(table[:, 4]) for file, table in five}
 
 
 def _are_corners(found: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, who: str) -> bool:
