@@ -1,5 +1,6 @@
 """Call the command line as a user does, and draw small videos for it."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -14,6 +15,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+from click.testing import CliRunner
+
+import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 300.0
@@ -33,8 +37,15 @@ class Done:
         return json.loads(self.stdout)
 
 
+def call(*arguments: object, cwd: Path | None = None) -> Done:
+    """Run a command in this process, which saves the start of another one."""
+    with contextlib.chdir(cwd or Path.cwd()), CliRunner().isolation() as (out, err, _):
+        code = cli.run(cli.make_app(), [*map(str, arguments)])
+        return Done(code, out.getvalue().decode(), err.getvalue().decode())
+
+
 def evalkit(*arguments: object, cwd: Path | None = None, timeout: float = PATIENCE) -> Done:
-    """Run the program in a process of its own."""
+    """Run the program in a process of its own: where a tracker kills it, hangs, or prints beside Python's streams."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
         cwd=cwd,

@@ -1,11 +1,13 @@
 """`evalkit measure-speed`: what is measured, and that every number says what it is."""
 
+import itertools
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from program import Clock, draw_video, evalkit
+from program import Clock, call, draw_video
 from test_slot_loop import Memory, Numbers, Walk
 
 from evalkit.errors import TrackerError
@@ -124,9 +126,18 @@ def test_the_five_definitions_by_hand():
     assert found["forward-only"] == pytest.approx(250.0)
 
 
+@pytest.fixture
+def ticks(monkeypatch):
+    """Each look at the clock is a millisecond: the number of frames measured does not depend on the machine."""
+    moments = itertools.count()
+    clock = SimpleNamespace(perf_counter=lambda: next(moments) / 1000)
+    monkeypatch.setattr(speed, "time", clock)
+
+
+@pytest.mark.usefixtures("ticks")
 def test_the_document_states_everything_that_a_speed_depends_on():
     arguments = ["--tracker", "ncc", "--size", "160x128", "--seconds", "0.5", "--capacity", "2"]
-    done = evalkit("measure-speed", *arguments, "--json")
+    done = call("measure-speed", *arguments, "--json")
     assert done.code == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["frame"] == {"width": 160, "height": 128}
@@ -139,15 +150,16 @@ def test_the_document_states_everything_that_a_speed_depends_on():
     assert document["throughput"]["capacity"] == 2
     assert document["throughput"]["frames_per_second"] > 0
     assert len(document["fps_definitions"]) == 5
-    text = evalkit("measure-speed", *arguments).stdout
+    text = call("measure-speed", *arguments).stdout
     assert "95th percentile" in text
     assert "warm-up" in text
     assert "got10k toolkit" in text
 
 
+@pytest.mark.usefixtures("ticks")
 def test_a_folder_of_images_can_be_used(tmp_path):
     draw_video(tmp_path / "video", 4)
-    done = evalkit("measure-speed", "--tracker", "still", "--images", tmp_path / "video" / "img", "--seconds", "0.3")
+    done = call("measure-speed", "--tracker", "still", "--images", tmp_path / "video" / "img", "--seconds", "0.3")
     assert done.code == 0, done.stderr
     assert "frames of 64 x 48" in done.stdout
 
@@ -162,7 +174,7 @@ def test_a_folder_of_images_can_be_used(tmp_path):
     ],
 )
 def test_wrong_usage(arguments, code, text):
-    done = evalkit("measure-speed", *arguments)
+    done = call("measure-speed", *arguments)
     assert done.code == code
     assert text in done.stderr
     assert "Traceback" not in done.stderr
