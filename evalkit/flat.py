@@ -101,7 +101,7 @@ def in_parts(lengths: cabc.Sequence[int], frames: int) -> list[tuple[int, int]]:
     return ranges
 
 
-def sum_by(owners: IntArray, values: FloatArray | Flags, count: int) -> FloatArray:
+def sum_by(owners: IntArray, values: FloatArray, count: int) -> FloatArray:
     """Sum of ``values`` for each owner; 0 for an owner without values.
 
     ``numpy.add.reduceat`` returns a wrong value for an empty owner; ``bincount`` does not.
@@ -111,6 +111,16 @@ def sum_by(owners: IntArray, values: FloatArray | Flags, count: int) -> FloatArr
         array([3., 0., 5.])
     """
     return np.bincount(owners, weights=values, minlength=count).astype(np.float64, copy=False)
+
+
+def count_by(owners: IntArray, flags: Flags, count: int) -> FloatArray:
+    """Number of true ``flags`` for each owner; much faster than a sum where few are true.
+
+    Example:
+        >>> count_by(np.array([0, 0, 2]), np.array([True, False, True]), 3)
+        array([1., 0., 1.])
+    """
+    return np.bincount(owners[flags], minlength=count).astype(np.float64)
 
 
 def count_at_or_above(owners: IntArray, levels: IntArray, owner_count: int, level_count: int) -> FloatArray:

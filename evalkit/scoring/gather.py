@@ -26,7 +26,7 @@ from evalkit.scoring.longterm import LongTermInput
 from evalkit.scoring.ope import OpeInput
 from evalkit.sequences import Annotation, Trajectory
 
-PART_FRAMES = 16_384
+PART_FRAMES = 32_768
 _NAMED = 12
 
 

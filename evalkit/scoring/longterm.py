@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.boxes import Boxes, Flags, FloatArray
-from evalkit.flat import IntArray, offsets_of, sum_by
+from evalkit.flat import IntArray, count_by, offsets_of
 from evalkit.scoring.conventions import DegenerateUnion, FirstFrame, LongTermProtocol, SpecialOverlap
 
 
@@ -155,7 +155,7 @@ def evaluate_longterm(data: LongTermInput, protocol: LongTermProtocol) -> LongTe
     confidence = np.where(np.isnan(confidence), protocol.missing_confidence, confidence)
     thresholds = confidence_thresholds(confidence, protocol.resolution)
     owners = np.repeat(np.arange(len(data.lengths)), data.lengths)
-    visible = sum_by(owners, ~_special(data.ground_truth), len(data.lengths))
+    visible = count_by(owners, ~_special(data.ground_truth), len(data.lengths))
     sums, counts = _reported_sums(overlaps, confidence, thresholds, offsets)
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.where(counts > 0, sums / counts, protocol.empty_precision)

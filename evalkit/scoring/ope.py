@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.boxes import Flags, FloatArray
-from evalkit.flat import FlatTracks, IntArray, count_at_or_above, sum_by
+from evalkit.flat import FlatTracks, IntArray, count_at_or_above, count_by, sum_by
 from evalkit.scoring import overlap as geometry
 from evalkit.scoring.conventions import (
     AbsentFlags,
@@ -199,7 +199,7 @@ def _add(whole: OpeTables, part: OpeTables, first: int) -> None:
 def _evaluate_part(data: OpeInput, protocol: OpeProtocol) -> OpeTables:
     frames = _prepare(data, protocol)
     count = data.tracks.sequence_count
-    total = sum_by(frames.owners, np.ones(len(frames.owners)), count)
+    total = np.bincount(frames.owners, minlength=count).astype(np.float64)
     overlaps = _best(frames, np.maximum, lambda truth: _overlap(frames, truth, protocol))
     curves = {
         name: _curve(frames, rule, _quantity(name, frames, overlaps, protocol), total, protocol)
@@ -292,7 +292,7 @@ def _curve(
     if rule.passes is Passes.AT_MOST:
         # a frame within threshold k is within every larger one: the k-th largest level is threshold K - k
         hits = hits[:, ::-1]
-    divisor = total if protocol.divisor is Divisor.ALL_FRAMES else total - sum_by(frames.owners, out, count)
+    divisor = total if protocol.divisor is Divisor.ALL_FRAMES else total - count_by(frames.owners, out, count)
     return CurveTable(thresholds, hits, divisor)
 
 
@@ -334,14 +334,14 @@ def _below(values: FloatArray, thresholds: FloatArray, *, right: bool) -> IntArr
     np.clip(place, -1.0, last, out=place)
     guess = place.astype(np.int64)
     guess += 1
-    # around the guessed place: thresholds[guess - 1] and thresholds[guess]
-    edges = np.concatenate([[-np.inf, -np.inf], thresholds, [np.inf, np.inf]])
+    edges = np.concatenate([[-np.inf], thresholds, [np.inf, np.inf]])
+    before, after = edges, edges[1:]  # around the guessed place: thresholds[guess - 1] and thresholds[guess]
     if right:
-        guess -= edges[guess + 1] > values
-        guess += edges[guess + 2] <= values
+        guess -= before.take(guess) > values
+        guess += after.take(guess) <= values
     else:
-        guess -= edges[guess + 1] >= values
-        guess += edges[guess + 2] < values
+        guess -= before.take(guess) >= values
+        guess += after.take(guess) < values
     # infinite values meet the infinite edges
     place_of: IntArray = np.clip(guess, 0, last + 1, out=guess)
     return place_of
@@ -355,9 +355,9 @@ def _overlap_sums(
         return np.zeros(count), np.zeros(count)
     counted = scorable_rows(frames.annotated, rule.scorable, protocol) & ~frames.left_out
     values = np.where(counted & ~frames.missed & ~np.isnan(overlaps), overlaps, 0.0)
-    return sum_by(frames.owners, values, count), sum_by(frames.owners, counted, count)
+    return sum_by(frames.owners, values, count), count_by(frames.owners, counted, count)
 
 
 def _covered(frames: _Frames, count: int) -> FloatArray:
     # frame 0 counts as what its rule made of it, as in the TrackingNet script
-    return sum_by(frames.owners, np.asarray(frames.predictions.sum(axis=0) > 0), count)
+    return count_by(frames.owners, np.asarray(frames.predictions.sum(axis=0) > 0), count)
