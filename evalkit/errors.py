@@ -65,6 +65,14 @@ class InterruptedRunError(EvalkitError):
     """The user or the batch system asked the run to stop; finished sequences are stored."""
 
 
+def text_of(problem: BaseException) -> str:
+    """The text of any exception; empty where a stranger's class fails to give one."""
+    try:
+        return str(problem).strip()
+    except Exception:  # noqa: BLE001 - a text is not worth a second failure
+        return ""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownNameError:
     """Build the error for a name that is not in a registry, with the nearest known one.
 

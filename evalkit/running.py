@@ -240,6 +240,7 @@ def execute(
     on_frames: cabc.Callable[[int], None] = lambda _: None,
     on_failure: cabc.Callable[[str, str], None] = lambda _name, _error: None,
     on_note: cabc.Callable[[str], None] = lambda _: None,
+    on_under_way: cabc.Callable[[cabc.Iterable[str]], None] = lambda _: None,
 ) -> LoopTiming:
     """Track the jobs of all plans in one queue and store what finishes, and where the time went.
 
@@ -249,6 +250,7 @@ def execute(
         on_frames: Progress.
         on_failure: Called with "benchmark/sequence" and its error.
         on_note: Called with what the user should know.
+        on_under_way: Called with the names of the sequences that this process works on, when they change.
 
     Returns:
         Where the time went.
@@ -269,7 +271,7 @@ def execute(
         return executor.timing
     begin = time.perf_counter()
     try:
-        executor.run(tasks, Reports(on_frames, failed, on_note))
+        executor.run(tasks, Reports(on_frames, failed, on_note, on_under_way))
     finally:
         _keep_timing(plans, executor.timing, time.perf_counter() - begin)
     return executor.timing

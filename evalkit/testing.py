@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.boxes import Boxes, FloatArray
+from evalkit.errors import text_of
 from evalkit.sequences import Frame, Modality
 from evalkit.tracking.interface import Predictions, Tracker, TrackerInfo
 
@@ -421,8 +422,10 @@ def _run_check(name: str, check: cabc.Callable[[], str]) -> Check:
         return Check(name, Status.SKIPPED, str(reason))
     except _BrokenPromiseError as problem:
         return Check(name, Status.FAILED, str(problem))
-    except Exception as problem:  # noqa: BLE001 - isolation: one failing check must not hide the others
-        return Check(name, Status.FAILED, f"{type(problem).__name__}: {str(problem).strip()}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001 - isolation: one failing check must not hide the others
+        return Check(name, Status.FAILED, f"{type(problem).__name__}: {text_of(problem)}")
 
 
 def _cut(video: Video, length: int) -> Video:

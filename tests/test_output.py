@@ -208,7 +208,7 @@ import numpy as np
 libc = ctypes.CDLL(None)
 atexit.register(print, "at exit")
 def background():
-    for _ in range(100):
+    for _ in range(1000):
         print("thread"); os.write(1, b"thread in C\\n"); time.sleep(0.001)
 class T:
     def initialize(self, image, box):

@@ -15,6 +15,7 @@ from evalkit.errors import EvalkitError, UnknownNameError, unknown_name
 from evalkit.visible import json_text, visible
 
 if TYPE_CHECKING:
+    from evalkit.commands.watched import Witness
     from evalkit.tracking.catalog import TrackerEntry
 
 EXIT_FAILED = 1
@@ -32,6 +33,7 @@ class App:
         verbose: More messages.
         debug: Tracebacks for user errors.
         owns_process: The process ends with the command; else it goes on, as a notebook's or a test's does.
+        witness: Where to note what happens for the process that watches this one, see ``watched.py``.
     """
 
     catalog: cabc.Mapping[str, "TrackerEntry"] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class App:
     verbose: bool = False
     debug: bool = False
     owns_process: bool = False
+    witness: "Witness | None" = None
 
     def say(self, *lines: str) -> None:
         """Print a message for people, to stderr."""
@@ -90,6 +93,17 @@ class LazyGroup(click.Group):
 
 def run(app: click.Group, args: cabc.Sequence[str] | None = None) -> int:
     """Run the program and return its exit code: 0 done, 1 failed or incomplete, 2 wrong usage."""
+    code = EXIT_FAILED
+    try:
+        code = _run(app, args)
+    finally:
+        settings = app.context_settings.get("obj")
+        if isinstance(settings, App) and settings.witness is not None:
+            settings.witness.note(code=code)
+    return code
+
+
+def _run(app: click.Group, args: cabc.Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in arguments
     try:

@@ -21,6 +21,7 @@ from evalkit.commands.options import sequence_list
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.roots import data_origin, find_root
+from evalkit.commands.watched import watch
 from evalkit.sequences import Modality
 from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment, current_environment
@@ -30,6 +31,10 @@ from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.shards import parse_shard
 from evalkit.tracking.timing import details, summary
 
+ISOLATE = (
+    "What is finished is stored; the same command goes on with the rest. With --workers 2 the tracker runs in "
+    "processes of its own: a sequence that ends one is recorded as failed, and the others go on."
+)
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
 
@@ -161,6 +166,8 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         options=TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled),
         **{name: value for name, value in options.items() if name not in names},
     )
+    if how.executor == "local" and how.workers in {None, 1} and "," not in how.device:
+        watch(app, advice=ISOLATE)
     with _stop_on_sigterm(), contextlib.ExitStack() as stack:
         executor = stack.enter_context(open_executor(app, how))
         targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
@@ -250,6 +257,7 @@ class _Session:
                     on_frames=progress.advance,
                     on_failure=progress.failure,
                     on_note=self.app.say,
+                    **({} if self.app.witness is None else {"on_under_way": self.app.witness.under_way}),
                 )
             except KeyboardInterrupt:
                 return True

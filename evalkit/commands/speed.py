@@ -10,6 +10,7 @@ import click
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.executors import CODE, ExecutorOptions, loop_settings, single_device
 from evalkit.commands.output import echo, stdout_for_results
+from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError, TrackerError
 from evalkit.store.manifest import RunIdentity, current_environment
 from evalkit.store.runs import ResultStore
@@ -88,6 +89,7 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
     """
     asked = ExecutorOptions(options=TrackerOptions(weights=weights, precision=precision, seed=seed), **options)
     check_name(app.catalog, asked.tracker)
+    watch(app)
     device = single_device(app, asked)
     tracker = load_tracker(
         app.catalog, asked.tracker, dataclasses.replace(asked.options, device=device), timeout=asked.timeout

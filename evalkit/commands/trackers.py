@@ -6,6 +6,7 @@ import click
 
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.output import echo, stdout_for_results
+from evalkit.commands.watched import watch
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import TrackerOptions
 
@@ -64,6 +65,7 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
     from evalkit.testing import check_tracker as run_checks
 
     options = TrackerOptions(weights=weights, device=device, precision=precision, seed=seed)
+    watch(app)
     built = load_tracker(app.catalog, tracker, options, timeout=timeout)
     app.detail(f"checking {built.info.name} ...")
     report = run_checks(built, tolerance=tolerance)

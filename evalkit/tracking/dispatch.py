@@ -105,11 +105,13 @@ class Reports:
         frames: With a number of frames done.
         failure: With a task and its error.
         note: With what the user should know.
+        under_way: With the names of the sequences that this process works on, when they change.
     """
 
     frames: cabc.Callable[[int], None] = lambda _: None
     failure: cabc.Callable[[Task, str], None] = lambda _task, _error: None
     note: cabc.Callable[[str], None] = lambda _: None
+    under_way: cabc.Callable[[cabc.Iterable[str]], None] = lambda _: None
 
 
 class Dispatcher:

@@ -10,7 +10,7 @@ from evalkit.tracking.dispatch import Dispatcher, Limits, Reports, Transport
 from evalkit.tracking.interface import Tracker, TrackerInfo
 from evalkit.tracking.loop import LoopSettings, run_jobs
 from evalkit.tracking.messages import Task
-from evalkit.tracking.source import Job
+from evalkit.tracking.source import Job, JobList
 from evalkit.tracking.storing import Place, StoreSink, one_line
 from evalkit.tracking.timing import LoopTiming
 
@@ -66,11 +66,30 @@ class InProcess:
         known = {id(job): task for job, task in zip(jobs, tasks, strict=True)}
         runs: dict[int, Run] = {key: task.run for key, task in known.items()}
 
+        live: dict[int, str] = {}
+
+        def begun(job: Job) -> None:
+            live[id(job)] = job.name
+            reports.under_way(tuple(live.values()))
+
+        def finished(job: Job) -> None:
+            live.pop(id(job), None)
+            reports.under_way(tuple(live.values()))
+
         def failed(job: Job, error: Exception) -> None:
+            finished(job)
             reports.failure(known[id(job)], one_line(error))
 
-        sink = StoreSink(runs, self._place, self.timing, lambda _: None, failed)
-        run_jobs(self._tracker, jobs, sink, self._settings, reports.frames, on_note=reports.note, timing=self.timing)
+        sink = StoreSink(runs, self._place, self.timing, finished, failed)
+        run_jobs(
+            self._tracker,
+            JobList(jobs, begun),
+            sink,
+            self._settings,
+            reports.frames,
+            on_note=reports.note,
+            timing=self.timing,
+        )
 
 
 class Workers:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.errors import TrackerError, unknown_name
+from evalkit.errors import TrackerError, text_of, unknown_name
 from evalkit.sequences import Modality
 from evalkit.tracking.catalog import hash_files
 from evalkit.tracking.interface import Image, Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
@@ -176,16 +176,18 @@ def _load_file(path: Path) -> ModuleType:
         found.loader.exec_module(module)
     except BaseException as problem:
         del sys.modules[name]
-        if isinstance(problem, Exception | SystemExit):
-            raise TrackerError(f"own tracker: {path} cannot be imported: {_explain(problem)}") from problem
-        raise
+        if isinstance(problem, KeyboardInterrupt):
+            raise
+        raise TrackerError(f"own tracker: {path} cannot be imported: {_explain(problem)}") from problem
     return module
 
 
 def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except (Exception, SystemExit) as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
         hint = " (an own file is given as FILE.py:CLASS)" if isinstance(problem, ModuleNotFoundError) else ""
         raise TrackerError(f"own tracker: module {name} cannot be imported: {_explain(problem)}{hint}") from problem
 
@@ -196,7 +198,7 @@ def _explain(problem: BaseException) -> str:
     import traceback
 
     last = traceback.extract_tb(problem.__traceback__)[-1]
-    return f"{type(problem).__name__}: {problem} ({Path(last.filename).name}, line {last.lineno})"
+    return f"{type(problem).__name__}: {text_of(problem)} ({Path(last.filename).name}, line {last.lineno})"
 
 
 def _find_class(module: ModuleType, class_name: str, spec: str) -> type:
@@ -250,7 +252,9 @@ def _make(kind: type, options: TrackerOptions, spec: str) -> Any:
     arguments = {"options": options} if _takes_options(kind, spec) else {}
     try:
         return kind(**arguments)
-    except (Exception, SystemExit) as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
         raise TrackerError(f"own tracker {spec}: the constructor raised {_explain(problem)}") from problem
 
 

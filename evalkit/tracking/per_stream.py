@@ -1,6 +1,7 @@
 """From the simple interface, one object per stream, to the batched one; a stream that fails or hangs ends alone."""
 
 import collections.abc as cabc
+import threading
 import traceback
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from evalkit.boxes import Boxes
 from evalkit.cores import usable_cores
-from evalkit.errors import TrackerError
+from evalkit.errors import TrackerError, text_of
 from evalkit.sequences import Frame, Modality
 from evalkit.tracking.interface import Predictions, SimpleTracker, Tracker, TrackerInfo
 from evalkit.tracking.threads import DaemonPool
@@ -170,11 +171,9 @@ class _PerStream:
         if isinstance(problem, TrackerError):
             return TrackerError(f"{problem} (frame {frame_index})")
         hint = ""
-        if isinstance(problem, ValueError) and "read-only" in str(problem):
+        if isinstance(problem, ValueError) and "read-only" in text_of(problem):
             hint = " Images are read-only: work on a copy."
-        text = f"{type(problem).__name__} in frame {frame_index}{_user_line(problem)}: {str(problem).strip()}".rstrip(
-            ": "
-        )
+        text = f"{type(problem).__name__} in frame {frame_index}{_user_line(problem)}: {text_of(problem)}".rstrip(": ")
         return TrackerError(f"{self.info.name} raised {text.rstrip('.')}.{hint}")
 
 
@@ -234,7 +233,9 @@ def _describe(value: Any) -> str:
 def _attempt(call: Call) -> Any:
     try:
         return call()
-    except (Exception, SystemExit) as problem:  # noqa: BLE001 - the boundary that isolates one stream
+    except BaseException as problem:
+        if isinstance(problem, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # the user's; in other threads it is the tracker's own
         return _Failure(problem)
 
 

@@ -47,7 +47,8 @@ class JobSource(Protocol):
 class JobList:
     """All jobs at once, longest first, so that the last slots do not wait for one long sequence."""
 
-    def __init__(self, jobs: cabc.Iterable[Job]) -> None:
+    def __init__(self, jobs: cabc.Iterable[Job], on_begin: cabc.Callable[[Job], None] = lambda _: None) -> None:
+        self.begun = on_begin
         self._jobs = collections.deque(sorted(jobs, key=lambda job: -job.length))
 
     @property
@@ -58,9 +59,6 @@ class JobList:
     def take(self, *, wait: bool) -> Job | None:  # noqa: ARG002 - the interface's signature
         """The longest job left."""
         return self._jobs.popleft() if self._jobs else None
-
-    def begun(self, job: Job) -> None:
-        """Nobody asks."""
 
 
 class JobFeed:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, text_of
 from evalkit.sequences import Trajectory
 from evalkit.store.manifest import SequenceRecord
 from evalkit.store.runs import Run
@@ -98,6 +98,6 @@ def one_line(error: Exception) -> str:
         >>> one_line(EvalkitError("no space")), one_line(ValueError("out of ideas"))
         ('no space', 'ValueError: out of ideas')
     """
-    text = str(error) if isinstance(error, EvalkitError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, EvalkitError) else f"{type(error).__name__}: {text_of(error)}"
     notes = "; ".join(note for note in getattr(error, "__notes__", ()) if note not in text)
     return f"{text} ({notes})" if notes else text

@@ -6,8 +6,24 @@ import threading
 from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
+from evalkit.errors import TrackerError, text_of
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def contained(problem: BaseException) -> Exception:
+    """An exception that ends one call: SystemExit, GeneratorExit, and their kind would end the program.
+
+    Example:
+        >>> contained(GeneratorExit("enough"))
+        TrackerError('GeneratorExit: enough')
+    """
+    if isinstance(problem, Exception):
+        return problem
+    error = TrackerError(f"{type(problem).__name__}: {text_of(problem)}".removesuffix(": "))
+    error.__cause__ = problem
+    return error
 
 
 class DaemonPool:
@@ -50,7 +66,7 @@ class DaemonPool:
             try:
                 result = call(*args, **kwargs)
             except BaseException as problem:  # noqa: BLE001 - a thread's boundary: all goes to the caller
-                future.set_exception(problem)
+                future.set_exception(contained(problem))
             else:
                 future.set_result(result)
 

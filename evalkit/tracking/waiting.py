@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from evalkit.errors import StoreError
-from evalkit.tracking.threads import DaemonPool
+from evalkit.tracking.threads import DaemonPool, contained
 from evalkit.tracking.timing import LoopTiming, Timed, timed
 
 P = ParamSpec("P")
@@ -41,8 +41,10 @@ def call_here(function: cabc.Callable[P, R], *args: P.args, **kwargs: P.kwargs) 
     future: Future[R] = Future()
     try:
         future.set_result(function(*args, **kwargs))
-    except Exception as problem:  # noqa: BLE001 - same boundary as a pool's thread
-        future.set_exception(problem)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001 - same boundary as a pool's thread
+        future.set_exception(contained(problem))
     return future
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 
 from evalkit.cores import usable_cores
-from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError
+from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError, text_of
 from evalkit.store.manifest import current_environment
 from evalkit.store.runs import Run
 from evalkit.tracking.catalog import load_tracker
@@ -152,4 +152,4 @@ def _portable(problem: BaseException) -> EvalkitError:
     """An error that can be pickled and shown: ours as they are, others by name and text."""
     if isinstance(problem, EvalkitError):
         return type(problem)(*problem.lines)
-    return TrackerError(f"{type(problem).__name__}: {problem}")
+    return TrackerError(f"{type(problem).__name__}: {text_of(problem)}")
