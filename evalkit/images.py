@@ -7,6 +7,8 @@ become three equal channels, 16-bit color loses its lower 8 bits, CMYK is conver
 channel is dropped, and an orientation in the EXIF data is applied, so width and height are those of the turned image.
 """
 
+import collections.abc as cabc
+import contextlib
 import os
 import re
 import struct
@@ -67,6 +69,19 @@ def read_depth(path: str | Path) -> npt.NDArray[np.uint16]:
             f"{image.dtype.itemsize * 8} bits. Colored or 8-bit depth holds no distances; use the original depth PNG."
         )
     return cast("npt.NDArray[np.uint16]", image)
+
+
+@contextlib.contextmanager
+def single_opencv_thread() -> cabc.Iterator[None]:
+    """OpenCV adds no threads of its own to those that call it; its sums then do not depend on the number of cores."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -17,6 +17,7 @@ import filelock
 import numpy as np
 
 from evalkit.errors import SampleError
+from evalkit.images import single_opencv_thread
 from evalkit.sample import RECORD, TRUTH, SampleIdentity, read_identity
 from evalkit.sample.images import palette_bmp, write_image
 from evalkit.sample.layouts import LAYOUTS, Clip
@@ -222,21 +223,19 @@ def _render_all(draft: Path, identity: SampleIdentity, progress: Progress | None
     scenarios = _scenarios(tiny=identity.tiny)
     total = sum(_steps(scenario, tiny=identity.tiny) for scenario in scenarios)
     monitor = _Monitor(total, progress)
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # several threads inside OpenCV may sum in another order
     pool = concurrent.futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="render")
-    try:
-        longest_first = sorted(scenarios, key=lambda scenario: -_cost(scenario, tiny=identity.tiny))
-        tasks = {item.name: pool.submit(_render_sequence, draft, identity, item, monitor) for item in longest_first}
-        concurrent.futures.wait(tasks.values(), return_when=concurrent.futures.FIRST_EXCEPTION)
-        for task in tasks.values():
-            if task.done():
-                task.result()
-        return [tasks[scenario.name].result() for scenario in scenarios]
-    finally:
-        monitor.stopped.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-        cv2.setNumThreads(threads)
+    with single_opencv_thread():
+        try:
+            longest_first = sorted(scenarios, key=lambda scenario: -_cost(scenario, tiny=identity.tiny))
+            tasks = {item.name: pool.submit(_render_sequence, draft, identity, item, monitor) for item in longest_first}
+            concurrent.futures.wait(tasks.values(), return_when=concurrent.futures.FIRST_EXCEPTION)
+            for task in tasks.values():
+                if task.done():
+                    task.result()
+            return [tasks[scenario.name].result() for scenario in scenarios]
+        finally:
+            monitor.stopped.set()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _cost(scenario: Scenario, *, tiny: bool) -> float:

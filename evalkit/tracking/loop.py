@@ -16,9 +16,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from evalkit.errors import TrackerError
+from evalkit.images import single_opencv_thread
 from evalkit.sequences import Frame, Trajectory
 from evalkit.tracking.ahead import Budget, FramesAhead, Reader, frame_bytes
 from evalkit.tracking.interface import DeviceTracker, LimitedTracker, SubmittingTracker, Tracker
+from evalkit.tracking.memory import keep_freed_memory
 from evalkit.tracking.settings import LoopSettings
 from evalkit.tracking.source import Job, JobList, JobSource
 from evalkit.tracking.streams import Batch, Stream, Wave, checked, initialized
@@ -81,7 +83,9 @@ def run_jobs(
         EvalkitError: The sink cannot write, or the tracker hangs; jobs under way are lost, finished ones are not.
     """
     source = JobList(jobs) if isinstance(jobs, cabc.Iterable) else jobs
+    keep_freed_memory()
     with (
+        single_opencv_thread(),
         DaemonPool(settings.decoders, "decode") as decoders,
         DaemonPool(settings.workers, "prepare") as croppers,
         DaemonPool(1, "device") as device,
