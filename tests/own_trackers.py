@@ -31,12 +31,23 @@ class Drift:
         return self.box.copy()
 '''
 
+SLOWLY = "0.4 * (not os.path.exists(MARKER + '-go'))"  # seconds for a frame, until there is that file
+MEETING = """
+
+def meet():
+    # nobody works alone: wait until a second process has begun
+    open(f"{MARKER}-{os.getpid()}", "w").close()
+    while sum(name.startswith(os.path.basename(MARKER) + "-") for name in os.listdir(os.path.dirname(MARKER))) < 2:
+        time.sleep(0.01)
+"""
 KILLED_ONCE = "if self.frame == 5 and once(): os.kill(os.getpid(), signal.SIGKILL)"
 KILLED_ALWAYS = "if self.frame == 5: os.kill(os.getpid(), signal.SIGKILL)"
 KILLED_AT_WIDTH = "if self.frame == 5 and abs(self.box[2] - 12.5) < 0.1: os.kill(os.getpid(), signal.SIGKILL)"
 
 
-def own_tracker(folder: Path, *, sleep: float = 0.0, trouble: str = "pass", top: str = "", name: str = "mine") -> str:
+def own_tracker(
+    folder: Path, *, sleep: float | str = 0.0, trouble: str = "pass", top: str = "", name: str = "mine"
+) -> str:
     """Write the file and return what to type for ``--tracker``."""
     path = folder / f"{name}.py"
     path.write_text(SOURCE.format(marker=str(folder / "marker"), sleep=sleep, trouble=trouble) + top)

@@ -4,12 +4,11 @@ import importlib.util
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from own_trackers import KILLED_ONCE, own_tracker
-from program import ROOT, draw_videos, evalkit, start
+from own_trackers import KILLED_ONCE, MEETING, own_tracker
+from program import PATIENCE, ROOT, draw_videos, evalkit, start, wait_until
 
 from evalkit.cores import usable_cores
 
@@ -38,7 +37,7 @@ def nodes():
     assert process.address, "the cluster did not start"
     yield process
     try:
-        process.communicate("end\n", timeout=60)
+        process.communicate("end\n", timeout=PATIENCE)
     finally:
         process.kill()
         process.communicate()
@@ -60,16 +59,12 @@ def digest(videos, results, tracker):
 
 
 def test_a_node_removed_in_mid_run_and_a_killed_actor_cost_time_only(videos, tmp_path, nodes):
-    tracker = own_tracker(tmp_path, sleep=0.1)
+    tracker = own_tracker(tmp_path, sleep=0.1, trouble="meet()", top=MEETING)
     process = start(*common(videos, tmp_path / "ray", tracker, nodes.address))
-    deadline = time.monotonic() + 90
-    while len(list((tmp_path / "ray").rglob("sequences/*.json"))) < 2:
-        assert time.monotonic() < deadline, process.communicate()
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    wait_until(lambda: len(list((tmp_path / "ray").rglob("sequences/*.json"))) >= 2, process)
     nodes.stdin.write("remove\n")
     nodes.stdin.flush()
-    output, messages = process.communicate(timeout=150)
+    output, messages = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, messages
     document = json.loads(output)
     assert document["status"] == "complete"
@@ -119,14 +114,10 @@ def test_what_one_node_cannot_read_another_does_a_stopped_actor_is_replaced_and_
     stopped = "if self.frame == 5 and once(): os.kill(os.getpid(), signal.SIGSTOP)"
     tracker = own_tracker(tmp_path, sleep=0.2, trouble=stopped, top=BLIND)
     process = start(*common(videos, tmp_path / "ray", tracker, nodes.address), "--timeout", 5)
-    deadline = time.monotonic() + 90
-    while not (tmp_path / "marker").exists():  # one actor stands still
-        assert time.monotonic() < deadline, process.communicate()
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    wait_until((tmp_path / "marker").exists, process)  # one actor stands still
     nodes.stdin.write("add\n")
     nodes.stdin.flush()
-    output, messages = process.communicate(timeout=150)
+    output, messages = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, messages
     assert "stood still for 25 s" in messages
     assert "is not mounted here. (frame 0) Trying it on another machine." in messages
@@ -146,7 +137,7 @@ def test_without_a_cluster_ray_is_started_here(videos, tmp_path):
 
 
 def test_a_cluster_that_is_not_there_is_an_error(videos, tmp_path):
-    done = evalkit(*common(videos, tmp_path / "ray", "still", "127.0.0.1:1"), timeout=200)
+    done = evalkit(*common(videos, tmp_path / "ray", "still", "127.0.0.1:1"))
     assert done.code == 1
     assert "Ray: " in done.stderr
     assert "Traceback" not in done.stderr

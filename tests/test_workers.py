@@ -4,20 +4,19 @@ import dataclasses
 import json
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from own_trackers import KILLED_ALWAYS, KILLED_AT_WIDTH, KILLED_ONCE, own_tracker
-from program import Done, draw_videos, evalkit, start
+from own_trackers import KILLED_ALWAYS, KILLED_AT_WIDTH, KILLED_ONCE, MEETING, SLOWLY, own_tracker
+from program import PATIENCE, Done, call, draw_videos, evalkit, start, wait_until
 
 LENGTHS = [12, 9, 14, 12, 8, 20, 7, 10]
 
 
-def run(root: Path, results: Path, tracker: str, *more: object, timeout: float = 120) -> Done:
-    return evalkit(
-        *["run-benchmark", "custom", "--tracker", tracker, "--data-root", root, "--results", results, "--json", *more],
-        timeout=timeout,
+def run(root: Path, results: Path, tracker: str, *more: object) -> Done:
+    program = evalkit if "--workers" in more else call
+    return program(
+        "run-benchmark", "custom", "--tracker", tracker, "--data-root", root, "--results", results, "--json", *more
     )
 
 
@@ -27,9 +26,9 @@ def videos(tmp_path_factory) -> Path:
 
 
 def test_two_workers_compute_what_one_process_does_and_share_the_work(videos, tmp_path):
-    tracker = own_tracker(tmp_path, sleep=0.01)
-    one = run(videos, tmp_path / "one", tracker)
+    tracker = own_tracker(tmp_path, trouble="meet()", top=MEETING)
     two = run(videos, tmp_path / "two", tracker, "--workers", 2, "--capacity", 2)
+    one = run(videos, tmp_path / "one", tracker)
     assert two.code == 0, two.stderr
     assert two.json["digest"] == one.json["digest"]
     assert two.json["run"] == one.json["run"]
@@ -108,17 +107,13 @@ pathlib.Path.replace = replace
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_signal_ends_all_workers_and_keeps_what_is_finished(tmp_path, number):
     videos = draw_videos(tmp_path / "videos", [8] * 10)
-    tracker = own_tracker(tmp_path, sleep=0.03)
+    tracker = own_tracker(tmp_path, sleep=SLOWLY)
     common = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", videos, "--workers", 2, "--capacity", 1]
     process = start(*common, "--results", tmp_path / "results")
-    deadline = time.monotonic() + 60
-    while not list((tmp_path / "results").rglob("sequences/*.json")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    begin = time.monotonic()
+    wait_until(lambda: list((tmp_path / "results").rglob("sequences/*.json")), process)
     process.send_signal(number)
-    output, messages = process.communicate(timeout=60)
-    assert time.monotonic() - begin < 20
+    output, messages = process.communicate(timeout=PATIENCE)
+    (tmp_path / "marker-go").touch()
     assert process.returncode == 1
     assert "partial" in output
     assert "the same command runs only what is missing" in messages
@@ -130,19 +125,14 @@ def test_a_stop_signal_ends_all_workers_and_keeps_what_is_finished(tmp_path, num
 
 def test_workers_end_when_the_main_process_is_killed(tmp_path):
     videos = draw_videos(tmp_path / "videos", [8] * 6)
-    tracker = own_tracker(tmp_path, sleep=0.05, trouble=f"open({str(tmp_path / 'pid')!r} + str(os.getpid()), 'w')")
+    tracker = own_tracker(tmp_path, sleep=SLOWLY, trouble=f"open({str(tmp_path / 'pid')!r} + str(os.getpid()), 'w')")
     common = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", videos, "--workers", 2]
     process = start(*common, "--results", tmp_path / "results")
-    deadline = time.monotonic() + 60
-    while len(pids := [int(path.name[3:]) for path in tmp_path.glob("pid*")]) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: len(list(tmp_path.glob("pid*"))) == 2, process)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        assert time.monotonic() < deadline, "a worker outlived the main process"
-        time.sleep(0.05)
+    pids = [int(path.name[3:]) for path in tmp_path.glob("pid*")]
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))  # none outlives the main process
 
 
 STOPPED = "os.kill(os.getpid(), signal.SIGSTOP)"
@@ -241,7 +231,7 @@ def make_tasks(videos, results, tracker):
     ],
 )
 def test_wrong_usage(videos, arguments, code, text):
-    done = evalkit("run-benchmark", "custom", "--data-root", videos, *arguments)
+    done = call("run-benchmark", "custom", "--data-root", videos, *arguments)
     assert done.code == code
     assert text in done.stderr
     assert "Traceback" not in done.stderr
@@ -253,7 +243,7 @@ def test_shards_run_at_once_into_one_folder_and_complete_it(videos, tmp_path):
     processes = [start(*common, "--json", "--shard", f"{number}/3") for number in (1, 2, 3)]
     documents = []
     for process in processes:
-        output, messages = process.communicate(timeout=100)
+        output, messages = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, messages
         documents.append(json.loads(output))
     assert [document["shard"] for document in documents] == ["1/3", "2/3", "3/3"]
@@ -264,16 +254,13 @@ def test_shards_run_at_once_into_one_folder_and_complete_it(videos, tmp_path):
 
 
 def test_a_shard_and_the_whole_run_or_another_division_exclude_each_other(videos, tmp_path):
-    tracker = own_tracker(tmp_path, sleep=0.3)
+    tracker = own_tracker(tmp_path, sleep=SLOWLY)
     common = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", videos, "--results", tmp_path / "r"]
     process = start(*common, "--shard", "1/2")
     try:
-        deadline = time.monotonic() + 60
-        while not list((tmp_path / "r").rglob("environments/*.json")):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: list((tmp_path / "r").rglob("environments/*.json")), process)
         for other in ([], ["--shard", "1/2"], ["--shard", "2/3"]):
-            done = evalkit(*common, *other)
+            done = call(*common, *other)
             assert done.code == 1
             assert "is being written by another process (shard-1-of-2)" in done.stderr
     finally:
