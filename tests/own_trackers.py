@@ -44,6 +44,16 @@ KILLED_ONCE = "if self.frame == 5 and once(): os.kill(os.getpid(), signal.SIGKIL
 KILLED_ALWAYS = "if self.frame == 5: os.kill(os.getpid(), signal.SIGKILL)"
 KILLED_AT_WIDTH = "if self.frame == 5 and abs(self.box[2] - 12.5) < 0.1: os.kill(os.getpid(), signal.SIGKILL)"
 
+FULL_DISK = """
+import pathlib
+real = pathlib.Path.replace
+def replace(self, target):
+    if "sequences" in str(target):
+        raise OSError(28, "No space left on device")
+    return real(self, target)
+pathlib.Path.replace = replace
+"""
+
 
 def own_tracker(
     folder: Path, *, sleep: float | str = 0.0, trouble: str = "pass", top: str = "", name: str = "mine"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from own_trackers import KILLED_ONCE, MEETING, own_tracker
+from own_trackers import FULL_DISK, KILLED_ONCE, MEETING, own_tracker
 from program import PATIENCE, ROOT, draw_videos, evalkit, start, wait_until
 
 from evalkit.cores import usable_cores
@@ -134,6 +134,14 @@ def test_without_a_cluster_ray_is_started_here(videos, tmp_path):
     (timing,) = [json.loads(path.read_text()) for path in (tmp_path / "ray").rglob("timings/*.json")]
     assert timing["decoders"] == 2 * max(1, usable_cores() // 2)  # the cores are divided among the actors
     assert done.json["digest"] == digest(videos, tmp_path / "one", tracker)
+
+
+def test_a_disk_that_is_full_in_an_actor_ends_the_run_with_its_error(videos, tmp_path):
+    arguments = common(videos, tmp_path / "ray", own_tracker(tmp_path, top=FULL_DISK), "")[:-4]
+    done = evalkit(*arguments, "--workers", 2)
+    assert done.code == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_cluster_that_is_not_there_is_an_error(videos, tmp_path):

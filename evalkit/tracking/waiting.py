@@ -55,7 +55,7 @@ class Writes:
     Attributes:
         writer: One thread.
         timing: Counts them.
-        on_note: Called at once when a write fails; the run ends only after the step under way.
+        on_note: Called at once when the first write fails; the run ends only after the step under way.
         on_beat: Called while the disk is waited for: a slow disk is no worker that stands still.
     """
 
@@ -64,6 +64,7 @@ class Writes:
     on_note: cabc.Callable[[str], None]
     on_beat: cabc.Callable[[], None]
     _under_way: collections.deque[Future[Timed[None]]] = field(default_factory=collections.deque)
+    _told: bool = False
 
     def __len__(self) -> int:
         return len(self._under_way)
@@ -104,5 +105,6 @@ class Writes:
         raise StoreError(f"the disk did not take a result within {WRITE_SECONDS:g} s.")
 
     def _tell(self, write: Future[Timed[None]]) -> None:
-        if (problem := write.exception()) is not None:
+        if (problem := write.exception()) is not None and not self._told:
+            self._told = True
             self.on_note(f"a result cannot be stored, the run ends: {problem}")
