@@ -51,9 +51,24 @@ class Definition:
 
     def skeleton(self, shapes: Shapes | None = None) -> nn.Module:
         """The network without memory for its parameters (torch's meta device)."""
-        config = self.config if shapes is None else self.resized(self.config, shapes)
-        with torch.device("meta"):
-            return self.network(config)
+        return _skeleton(self.network, self._sized(shapes))
+
+    def entry_shapes(self, shapes: Shapes) -> cabc.Mapping[str, tuple[int, ...]]:
+        """The entries of the network that a file with these ones would get."""
+        return _entry_shapes(self.network, self._sized(shapes))
+
+    def _sized(self, shapes: Shapes | None) -> Any:
+        return self.config if shapes is None else self.resized(self.config, shapes)
+
+
+def _skeleton(network: cabc.Callable[[Any], nn.Module], config: Any) -> nn.Module:
+    with torch.device("meta"):
+        return network(config)
+
+
+@functools.lru_cache(maxsize=32)
+def _entry_shapes(network: cabc.Callable[[Any], nn.Module], config: Any) -> cabc.Mapping[str, tuple[int, ...]]:
+    return {name: tuple(entry.shape) for name, entry in _skeleton(network, config).state_dict().items()}
 
 
 def definition(name: str) -> Definition:

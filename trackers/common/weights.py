@@ -157,16 +157,7 @@ def fitting_trackers(shapes: Shapes) -> list[str]:
     """Names of the catalogue's trackers whose network has exactly these entries."""
     from trackers.common.build import definition
 
-    found = []
-    known: dict[str, bool] = {}
-    for name in LEARNED:
-        made = definition(name)
-        key = f"{made.network} {made.config}"
-        if key not in known:
-            known[key] = _expected_shapes(made.skeleton(shapes)) == dict(shapes)
-        if known[key]:
-            found.append(name)
-    return found
+    return [name for name in LEARNED if definition(name).entry_shapes(shapes) == dict(shapes)]
 
 
 def random_state(model: nn.Module, seed: int) -> dict[str, Tensor]:
