@@ -5,13 +5,14 @@ import errno
 import json
 import os
 import shutil
+import signal
 import string
 import time
 from pathlib import Path
 
 import pytest
 from own_trackers import own_tracker
-from program import draw_videos
+from program import draw_videos, evalkit, start
 
 import cli
 from evalkit.commands.common import run as call
@@ -314,3 +315,29 @@ def test_results_that_come_while_others_are_written_are_stored_together(videos, 
     assert command(data, tmp_path / "results", "--capacity", "5") == 0
     assert sum(written) == 5
     assert len(written) < 5
+
+
+@pytest.mark.slow
+def test_kills_again_and_again_lose_no_more_than_what_is_under_way(tmp_path):
+    data, capacity = draw_videos(tmp_path / "videos", [3] * 150), 2
+    log = tmp_path / "finished.txt"
+    tracker = own_tracker(tmp_path, sleep=0.005, trouble=f"self.frame == 2 and open({str(log)!r}, 'a').write('x')")
+    words = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", data, "--capacity", capacity]
+    whole = evalkit(*words, "--results", tmp_path / "whole", "--json").json
+    results, stored = tmp_path / "killed", 0
+    for kill in range(40):
+        log.write_text("")
+        process = start(*words, "--results", results)
+        while process.poll() is None and len(log.read_text()) < 2 + 3 * (kill % 6):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        before, stored = stored, sum(len(run.records()) for run in ResultStore(results).find())
+        # being tracked, waiting to be written, and being written
+        assert stored >= before + len(log.read_text()) - (capacity + 2 * (2 * capacity + 1))
+        if stored == len(whole["missing"]) + whole["sequences"]:
+            break
+    done = evalkit(*words, "--results", results, "--json")
+    assert done.code == 0, done.stderr
+    assert done.json["digest"] == whole["digest"]
+    assert not list(results.rglob(".writing-*"))
