@@ -1,6 +1,7 @@
 """The report as a file: what stands in it, what cannot get into it, how large it gets."""
 
 import base64
+import gzip
 import hashlib
 import html.parser
 import json
@@ -220,6 +221,30 @@ def test_long_curves_are_thinned_and_keep_their_ends() -> None:
     ((x, y),) = part_json(made, screen_styles([made]))["curves"][0]["lines"]
     assert len(x) <= 102
     assert (x[0], x[-1], y[0], y[-1]) == (0.0, 1.0, 1.0, 0.0)
+
+
+def test_lines_over_the_same_thresholds_share_them() -> None:
+    made = part({"kcf": 0.5, "eco": 0.6, "odd": 0.4})
+    odd = made.entries[-1].scores
+    fewer = {name: values[::2] for name, values in odd.thresholds.items()}
+    odd = replace(odd, curves={name: values[::2] for name, values in odd.curves.items()}, thresholds=fewer)
+    made = replace(made, entries=(*made.entries[:-1], replace(made.entries[-1], scores=odd)))
+    for curve in part_json(made, screen_styles([made]))["curves"]:
+        first, second, third = curve["lines"]
+        assert second[0] is None
+        assert len(first[0]) == len(first[1]) == len(second[1])
+        assert third[0] == first[0][::2]
+
+
+def test_many_numbers_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [part({"kcf": 0.5, "eco": 0.6})]
+    element = re.compile(r'<script type="([a-z/]+)" id="report-data">(.*?)</script>', re.DOTALL)
+    kind, numbers = element.search(build_html(parts)).groups()
+    assert kind == "application/json"
+    monkeypatch.setattr("evalkit.report.html.PLAIN_BYTES", 1000)
+    kind, packed = element.search(build_html(parts)).groups()
+    assert kind == "text/plain"
+    assert gzip.decompress(base64.b64decode(packed)).decode() == numbers
 
 
 def test_entries_are_ranked_and_undefined_ones_come_last() -> None:

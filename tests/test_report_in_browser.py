@@ -7,10 +7,15 @@ import pytest
 from browser import Page, chromium
 from report_parts import part
 
+from evalkit.report import html
 from evalkit.report.html import build_html
 
 EVIL = "<img src=x onerror=window.hacked=1></script><script>window.hacked=2</script>%{y}$x$"
 NAMES = tuple(f"car-{number}" for number in range(1, 31))
+PARTS = [
+    part({"kcf": 0.3, "eco": 0.6, EVIL: 0.45}, (*NAMES, EVIL), speed=40.0),
+    part({"eco": 0.5, "new": 0.4}, ("dep-1", "dep-2"), "depthtrack", protocol="vot-longterm-0.5"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +26,18 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    parts = [
-        part({"kcf": 0.3, "eco": 0.6, EVIL: 0.45}, (*NAMES, EVIL), speed=40.0),
-        part({"eco": 0.5, "new": 0.4}, ("dep-1", "dep-2"), "depthtrack", protocol="vot-longterm-0.5"),
-    ]
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(build_html(parts, "Report"), encoding="utf-8")
+    path.write_text(build_html(PARTS, "Report"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def packed(report: Path) -> Path:
+    """The report as it is with very many trackers."""
+    path = report.with_name("packed.html")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(html, "PLAIN_BYTES", 0)
+        path.write_text(build_html(PARTS, "Report"), encoding="utf-8")
     return path
 
 
@@ -73,6 +84,16 @@ def test_every_chart_is_drawn_and_nothing_overflows(page: Page, report: Path, wi
         "[...document.querySelectorAll('.chart .main-svg')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).length"
     )
     assert outside == 0
+    assert page.problems == []
+
+
+def test_packed_numbers_draw_the_same(page: Page, report: Path, packed: Path) -> None:
+    drawn = []
+    for path in (report, packed):
+        page.open(path, 1280)
+        assert page.run("document.documentElement.dataset.charts") == "drawn"
+        drawn.append(page.run("[...document.querySelectorAll('main')].map(box => box.innerText)"))
+    assert drawn[0] == drawn[1]
     assert page.problems == []
 
 

@@ -25,6 +25,8 @@ SCREEN_COLORS = (
 SCREEN_DASHES = ("solid", "dash", "dot", "dashdot")
 CURVE_POINTS = 101  # more thresholds are thinned out for the screen
 _LONG_TERM = ("longterm_recall", "longterm_precision")
+_Axis = list[float | None]
+_Line = tuple[_Axis | None, _Axis] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +175,7 @@ def _curves_json(scores: cabc.Sequence[Scores]) -> list[dict[str, object]]:
     for plot in PLOTS:
         if any(plot.curve in score.curves for score in scores):
             key = next((key for key in plot.ranked_by if key in scores[0].summary), "")
-            lines = [_line(score.thresholds.get(plot.curve), score.curves.get(plot.curve)) for score in scores]
+            lines = _lines((score.thresholds.get(plot.curve), score.curves.get(plot.curve)) for score in scores)
             curves.append(
                 {
                     "name": plot.name,
@@ -185,7 +187,7 @@ def _curves_json(scores: cabc.Sequence[Scores]) -> list[dict[str, object]]:
                 }
             )
     if all(name in score.curves for name in _LONG_TERM for score in scores):
-        pairs = [[score.curves[name] for name in _LONG_TERM] for score in scores]
+        pairs = [(score.curves["longterm_recall"], score.curves["longterm_precision"]) for score in scores]
         curves.append(
             {
                 "name": "precision_recall",
@@ -193,7 +195,7 @@ def _curves_json(scores: cabc.Sequence[Scores]) -> list[dict[str, object]]:
                 "x_label": "Recall",
                 "y_label": "Precision",
                 "mark": None,
-                "lines": [_line(recall, precision) for recall, precision in pairs],
+                "lines": _lines(pairs),
             }
         )
         curves.append(
@@ -203,20 +205,28 @@ def _curves_json(scores: cabc.Sequence[Scores]) -> list[dict[str, object]]:
                 "x_label": "Confidence threshold, from strict to loose (rank)",
                 "y_label": "F-score",
                 "mark": None,
-                "lines": [
-                    _line(np.linspace(0, 1, len(recall)), f_score(precision, recall)) for recall, precision in pairs
-                ],
+                "lines": _lines(
+                    (np.linspace(0, 1, len(recall)), f_score(precision, recall)) for recall, precision in pairs
+                ),
             }
         )
     return curves
 
 
-def _line(x: FloatArray | None, y: FloatArray | None) -> list[list[float | None]] | None:
-    if x is None or y is None:
-        return None
-    step = max(1, -(-len(x) // CURVE_POINTS))
-    places = sorted({*range(0, len(x), step), len(x) - 1})
-    return [[_rounded(value) for value in np.asarray(values)[places]] for values in (x, y)]
+def _lines(pairs: cabc.Iterable[tuple[FloatArray | None, FloatArray | None]]) -> list[_Line]:
+    """Points of lines, x and y; the x of a line is None where it is that of the first line, as in most charts."""
+    lines: list[_Line] = []
+    first: _Axis | None = None
+    for x, y in pairs:
+        if x is None or y is None:
+            lines.append(None)
+            continue
+        step = max(1, -(-len(x) // CURVE_POINTS))
+        places = sorted({*range(0, len(x), step), len(x) - 1})
+        across, up = ([_rounded(value) for value in np.asarray(values)[places].tolist()] for values in (x, y))
+        lines.append((None if across == first else across, up))
+        first = first or across
+    return lines
 
 
 def _attributes_json(part: Part) -> dict[str, object]:

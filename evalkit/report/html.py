@@ -26,6 +26,8 @@ from evalkit.scoring.lookup import flat_rules
 from evalkit.scoring.verdicts import Verdict
 
 MAX_BYTES = 8_000_000
+PLAIN_BYTES = 3_000_000
+"""Size of the numbers from which they are packed as the charts' library is: to a third."""
 DENSE = 0.5  # share of filled cells from which trackers against benchmarks make a readable table
 _LISTED = 6  # values of a long rule that are printed
 _VERDICTS = {
@@ -80,7 +82,7 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
     code, program = plotly.offline.get_plotlyjs(), _text("report.js")
     views = [_part_view(part, number, styles) for number, part in enumerate(parts)]
     shown = title if not sample or "sample" in title.lower() else f"{title} (sample)"
-    data = {"title": shown, "parts": [part_json(part, styles) for part in parts]}
+    numbers = _safe_json({"title": shown, "parts": [part_json(part, styles) for part in parts]})
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["thousands"] = lambda number: f"{number:,}"
     page = environment.from_string(_text("report.html")).render(
@@ -91,8 +93,9 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
         # own files and JSON without angle brackets: the only text that is not escaped
         style=_text("report.css"),
         program=program,
-        data=_safe_json(data),
-        plotly=base64.b64encode(gzip.compress(code.encode(), 9, mtime=0)).decode(),
+        data=_packed(numbers) if len(numbers) > PLAIN_BYTES else numbers,
+        packed=len(numbers) > PLAIN_BYTES,
+        plotly=_packed(code),
         parts=views,
         matrix=_matrix(parts),
         trackers=len({score.tracker for part in parts for score in part.scores}),
@@ -112,6 +115,10 @@ def _text(name: str) -> str:
 
 def _script_hash(code: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
 def _safe_json(data: object) -> str:

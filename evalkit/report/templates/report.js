@@ -1,8 +1,14 @@
 "use strict";
 // The report's program: sortable tables, filters, strips and charts from the JSON in the page. Names come from strangers:
 // they reach the page as text (textContent) or with their angle brackets escaped (Plotly), never as markup.
-(() => {
-  const data = JSON.parse(document.getElementById("report-data").textContent);
+(async () => {
+  async function unpacked(element) {
+    const packed = Uint8Array.from(atob(element.textContent.trim()), character => character.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  }
+
+  const stored = document.getElementById("report-data");
+  const data = JSON.parse(stored.type === "application/json" ? stored.textContent : await unpacked(stored));
   const FIRST_ROWS = 15;
   const OVERVIEW_GAP = 1.4;
   const SCALE = [[179, 38, 30], [246, 198, 103], [42, 98, 201]];
@@ -200,11 +206,12 @@
   const title = text => ({ text: plain(text), standoff: 8 });
 
   function curve(part, description) {
+    const known = description.lines.filter(line => line);
     const traces = part.trackers.map((tracker, index) => {
       const line = description.lines[index] || [[], []];
-      return { type: "scatter", mode: "lines", name: plain(tracker.name), x: line[0], y: line[1], line: lineOf(tracker), hoverlabel: { namelength: 24 }, hovertemplate: "%{y:.3f}" };
+      return { type: "scatter", mode: "lines", name: plain(tracker.name), x: line[0] || known[0][0], y: line[1], line: lineOf(tracker), hoverlabel: { namelength: 24 }, hovertemplate: "%{y:.3f}" };
     });
-    const xs = description.lines.flatMap(line => (line ? line[0] : []));
+    const xs = known.flatMap(line => line[0] || []);
     const shapes = description.mark === null ? [] : [{ type: "line", x0: description.mark, x1: description.mark, y0: 0, y1: 1, line: { color: "#94a3b8", width: 1, dash: "dot" } }];
     if (description.name === "precision_recall") {
       for (const f of [0.2, 0.4, 0.6, 0.8]) {
@@ -395,8 +402,7 @@
   // ---- start ----------------------------------------------------------------------------------------------------------
 
   async function loadPlotly() {
-    const packed = Uint8Array.from(atob(document.getElementById("plotly-gzip").textContent.trim()), character => character.charCodeAt(0));
-    const code = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    const code = await unpacked(document.getElementById("plotly-gzip"));
     document.head.append(make("script", { text: code }));
     if (!window.Plotly) throw new Error("the charts' library did not start");
   }
@@ -442,10 +448,11 @@
   all("[data-part]").forEach(box => section(data.parts[Number(box.dataset.part)], box));
   speedSection();
   follow();
-  loadPlotly().then(drawAll).catch(problem => {
-    const warning = document.getElementById("no-charts");
-    warning.textContent = `Charts cannot be drawn in this browser (${problem.message}); the tables are complete. Browsers from 2023 on can.`;
-    warning.hidden = false;
-    document.documentElement.dataset.charts = "failed";
-  });
-})();
+  await loadPlotly();
+  await drawAll();
+})().catch(problem => {
+  const warning = document.getElementById("no-charts");
+  warning.textContent = `Charts cannot be drawn in this browser (${problem.message}); the tables are complete. Browsers from 2023 on can.`;
+  warning.hidden = false;
+  document.documentElement.dataset.charts = "failed";
+});
