@@ -2,16 +2,19 @@
 
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from program import Clock, call, draw_video
+from program import Clock, call, draw_video, draw_videos
 from test_slot_loop import Memory, Numbers, Walk
 
+from evalkit.commands import accuracy
+from evalkit.commands.accuracy import Copy, precision_costs
 from evalkit.errors import TrackerError
-from evalkit.tracking import speed
+from evalkit.tracking import hardware, speed
+from evalkit.tracking.interface import Predictions
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.source import Job
 from evalkit.tracking.speed import Latency, Spread, Throughput, definitions, measure_latency, measure_throughput
@@ -178,3 +181,79 @@ def test_wrong_usage(arguments, code, text):
     assert done.code == code
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_table_of_precisions_compares_each_with_fp32(tmp_path):
+    draw_videos(tmp_path / "videos", [5, 4, 4], wh=(320, 240))
+    copy = Copy.read("custom", split=None, data_root=tmp_path / "videos", layout=None, limit=2)
+    assert [sequence.name for sequence in copy.sequences] == ["s0", "s1"]
+    built = []
+
+    class Shifted(Walk):
+        """A box beside the target, the farther the fewer digits."""
+
+        def __init__(self, precision):
+            super().__init__()
+            self.shift = {"fp32": 0.0, "bf16": 4.0, "fp16": 0.0}[precision]
+            built.append(precision)
+
+        def track(self, states, inputs):
+            boxes = np.array([state["box"] + [self.shift, 0, 0, 0] for state in states])
+            return Predictions(boxes, np.full(len(states), np.nan))
+
+    costs = precision_costs(Shifted, "cpu", [copy], LoopSettings(capacity=2))
+    assert built == [cost.precision for cost in costs] == ["fp32", "bf16", "fp16"]
+    exact, coarse, half = costs
+    assert (exact.difference, exact.interval, exact.overlap) == (0.0, (0.0, 0.0), 1.0)
+    assert half == replace(exact, precision="fp16")
+    assert coarse.interval[0] <= coarse.difference <= coarse.interval[1]
+    width = copy.sequences[0].initial_box[2]
+    assert coarse.overlap == pytest.approx((width - 4) / (width + 4))
+    assert coarse.difference == pytest.approx(coarse.auc - exact.auc)
+    table = accuracy.lines(costs)
+    assert [len(row) for row in table] == [7] * 4
+    assert table[1][4] == "+0.000"
+
+
+def test_accuracy_needs_ground_truth(tmp_path):
+    answer = call("measure-speed", "--tracker", "still", "--accuracy", "uav123", "--data-root", tmp_path)
+    assert answer.code == 1
+    assert "Traceback" not in answer.stderr
+
+
+def driver(asked, *, tells=True):
+    """NVML as far as it is called; cards are asked for by number or by name."""
+
+    def energy(_handle, value):
+        value._obj.value = 12_500
+        return 0 if tells else 3
+
+    return SimpleNamespace(
+        nvmlInit_v2=lambda: 0,
+        nvmlShutdown=lambda: asked.append("end"),
+        nvmlDeviceGetHandleByIndex_v2=lambda index, _: asked.append(index.value),
+        nvmlDeviceGetHandleByUUID=lambda name, _: asked.append(name),
+        nvmlDeviceGetTotalEnergyConsumption=energy,
+    )
+
+
+def test_energy_is_asked_of_the_card_that_is_meant(monkeypatch):
+    asked = []
+    monkeypatch.setattr(hardware.ctypes, "CDLL", lambda _: driver(asked))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-abc")
+    assert hardware.energy_joules("cuda") == 12.5
+    assert hardware.energy_joules("cuda:1") == 12.5
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert hardware.energy_joules("cuda:1") == 12.5
+    assert asked == [3, "end", b"GPU-abc", "end", 1, "end"]
+    assert hardware.energy_joules("cpu") is None
+    monkeypatch.setattr(hardware.ctypes, "CDLL", lambda _: driver([], tells=False))
+    assert hardware.energy_joules("cuda") is None
+
+
+def test_energy_of_a_frame_is_that_of_the_whole_measurement(clock):
+    used = iter([100.0, 160.0])
+    found = measure_throughput(
+        Costs(clock), [slow_job(clock)], Memory(), LoopSettings(decoders=1), seconds=2.0, energy=lambda: next(used)
+    )
+    assert found.joules == pytest.approx(60 / found.timing.frames)

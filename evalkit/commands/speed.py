@@ -1,22 +1,25 @@
 """``evalkit measure-speed``: latency and throughput of a tracker, with everything needed to compare them."""
 
 import dataclasses
+import math
+import resource
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
-from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json
 from evalkit.commands.executors import CODE, ExecutorOptions, loop_settings, single_device
+from evalkit.commands.listing import columns
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError, TrackerError
 from evalkit.store.manifest import RunIdentity, current_environment
 from evalkit.store.runs import ResultStore
 from evalkit.tracking.catalog import check_name, load_tracker
-from evalkit.tracking.hardware import describe
-from evalkit.tracking.interface import TrackerOptions
+from evalkit.tracking.hardware import describe, energy_joules
+from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
 from evalkit.tracking.source import Job
 from evalkit.tracking.speed import (
     Latency,
@@ -60,6 +63,15 @@ MEANINGS = {
     "--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="For each of both measurements."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="For trackers with random parts.")
+@click.option(
+    "--accuracy",
+    metavar="BENCHMARK[,BENCHMARK...]",
+    help="Instead: what every precision of the device costs in boxes on these benchmarks.",
+)
+@data_root_option
+@click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
+@click.option("--split", help="For --accuracy; default: the split that papers report.")
+@click.option("--limit-sequences", type=click.IntRange(min=1), help="For --accuracy: only the first N sequences.")
 @json_option
 @common_options
 @click.pass_obj
@@ -74,6 +86,11 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
     images: Path | None,
     seconds: float,
     as_json: bool,
+    accuracy: str | None,
+    data_root: Path | None,
+    layout: Path | None,
+    split: str | None,
+    limit_sequences: int | None,
     **options: Any,
 ) -> int:
     r"""Measure latency and throughput of a tracker.
@@ -86,11 +103,15 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
       evalkit measure-speed --tracker kcf
       evalkit measure-speed --tracker ostrack-256 --weights random --device cuda --precision bf16 --json
       evalkit measure-speed --tracker mine.py:Correlation --images lasot/airplane/airplane-1/img
+      evalkit measure-speed --tracker ostrack-256 --weights W --device cuda --accuracy uav123,lasot --data-root sample
     """
     asked = ExecutorOptions(options=TrackerOptions(weights=weights, precision=precision, seed=seed), **options)
     check_name(app.catalog, asked.tracker)
     watch(app)
     device = single_device(app, asked)
+    if accuracy is not None:
+        where = {"split": split, "data_root": data_root, "layout": layout, "limit": limit_sequences}
+        return _accuracy(app, asked, device, accuracy.split(","), where, as_json=as_json)
     tracker = load_tracker(
         app.catalog, asked.tracker, dataclasses.replace(asked.options, device=device), timeout=asked.timeout
     )
@@ -101,8 +122,11 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
         app.detail(f"measuring {tracker.info.name} on {device} ...")
         latency = measure_latency(tracker, jobs[0], seconds=seconds)
         sink = _sink(place / "results", jobs, tracker.info.name, app, device)
-        throughput = measure_throughput(tracker, jobs, sink, settings, seconds=seconds)
+        throughput = measure_throughput(
+            tracker, jobs, sink, settings, seconds=seconds, energy=lambda: energy_joules(device)
+        )
         height, width = jobs[0].frames.read(0).rgb.shape[:2]
+    memory = tracker.device_memory() if isinstance(tracker, DeviceTracker) else None
     document = {
         "tracker": tracker.info.name,
         "precision": precision,
@@ -110,6 +134,10 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
         **describe(device),
         "frame": {"width": width, "height": height},
         **_numbers(latency, throughput),
+        "memory_mib": {
+            "process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "device": None if memory is None else memory.peak >> 20,
+        },
     }
     if as_json:
         print_json(document)
@@ -169,6 +197,8 @@ def _numbers(latency: Latency, throughput: Throughput) -> dict[str, Any]:
             "decoders": throughput.timing.decoders,
             "waves": throughput.timing.waves,
             "limit": throughput.timing.bottleneck(),
+            "stages_ms": _stages(throughput.timing),
+            "joules_per_frame": None if math.isnan(throughput.joules) else throughput.joules,
             "timing": throughput.timing.as_json(),
         },
         "fps_definitions": {
@@ -176,6 +206,32 @@ def _numbers(latency: Latency, throughput: Throughput) -> dict[str, Any]:
             for key, value in definitions(latency, throughput).items()
         },
     }
+
+
+def _stages(timing: LoopTiming) -> dict[str, float]:
+    """Milliseconds of one frame in each stage; the stages work side by side, each on its own threads."""
+    seconds = {name: getattr(timing, name).wall for name in ("decode", "crop", "device", "write")}
+    return {name: 1000 * spent / timing.frames for name, spent in (seconds | timing.inside).items()}
+
+
+def _accuracy(
+    app: App, asked: ExecutorOptions, device: str, benchmarks: list[str], where: dict[str, Any], *, as_json: bool
+) -> int:
+    from evalkit.commands.accuracy import Copy, lines, precision_costs
+
+    copies = [Copy.read(name.strip(), **where) for name in benchmarks if name.strip()]
+
+    def build(precision: str) -> Tracker[Any, Any]:
+        app.say(f"tracking at {precision} ...")
+        options = dataclasses.replace(asked.options, device=device, precision=precision)
+        return load_tracker(app.catalog, asked.tracker, options, timeout=asked.timeout)
+
+    costs = precision_costs(build, device, copies, loop_settings(app, asked, device, share=1))
+    if as_json:
+        print_json({"tracker": asked.tracker, **describe(device), "costs": [dataclasses.asdict(one) for one in costs]})
+    else:
+        echo(*columns(lines(costs)))
+    return 0
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -198,6 +254,12 @@ def _print(document: dict[str, Any]) -> None:
         f"throughput, {throughput['capacity']} streams, end to end, after {throughput['warm_up_seconds']:.1f} s of "
         f"warm-up: {throughput['frames_per_second']:.1f} frames/s (limit: {throughput['limit']})"
     )
+    stages = ", ".join(f"{name} {spent:.2f}" for name, spent in throughput["stages_ms"].items())
+    echo(f"  milliseconds of one frame, stages side by side: {stages}")
+    memory, joules = document["memory_mib"], throughput["joules_per_frame"]
+    card = "" if memory["device"] is None else f", device {memory['device']} MiB"
+    energy = "" if joules is None else f"; {joules:.2f} J per frame on the device"
+    echo(f"  most memory: process {memory['process']} MiB{card}{energy}")
     echo("what public tools would call FPS, from the same measurement:")
     for key, entry in document["fps_definitions"].items():
         echo(f"  {entry['frames_per_second']:10.1f}  {key}: {entry['meaning']}")

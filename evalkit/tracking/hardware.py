@@ -1,5 +1,6 @@
 """What a speed was measured on; a speed without it means nothing."""
 
+import ctypes
 import importlib.metadata
 import os
 import platform
@@ -34,6 +35,36 @@ def describe(device: str) -> dict[str, object]:
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
+
+
+def energy_joules(device: str) -> float | None:
+    """Energy that a card has used since its driver was loaded; None where it does not tell.
+
+    Args:
+        device: "cuda", "cuda:1"; numbers count the cards that CUDA_VISIBLE_DEVICES leaves.
+    """
+    kind, _, number = device.partition(":")
+    if kind != "cuda":
+        return None
+    try:
+        library = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return None
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    name = visible[int(number or 0)] if int(number or 0) < len(visible) else number or "0"
+    handle, millijoules = ctypes.c_void_p(), ctypes.c_ulonglong()
+    if library.nvmlInit_v2():
+        return None
+    try:
+        if name.isdigit():
+            failed = library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(int(name)), ctypes.byref(handle))
+        else:
+            failed = library.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(handle))
+        if failed or library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules)):
+            return None
+        return millijoules.value / 1000
+    finally:
+        library.nvmlShutdown()
 
 
 def _card(device: str) -> tuple[str | None, str | None]:

@@ -6,6 +6,7 @@ Five different numbers are called FPS in public tools; all of them are derived h
 
 import collections.abc as cabc
 import itertools
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ import numpy as np
 
 from evalkit.boxes import FloatArray
 from evalkit.errors import TrackerError
-from evalkit.tracking.interface import DeviceTracker, Tracker
+from evalkit.tracking.interface import DeviceTracker, SubmittingTracker, Tracker
 from evalkit.tracking.loop import LoopSettings, Sink, run_jobs
 from evalkit.tracking.source import Job
 from evalkit.tracking.timing import LoopTiming
@@ -85,6 +86,8 @@ def measure_latency(tracker: Tracker[Any, Any], job: Job, *, seconds: float, war
         TrackerError: The tracker fails.
     """
     wait = tracker.synchronize if isinstance(tracker, DeviceTracker) else _nothing
+    if isinstance(tracker, SubmittingTracker):
+        tracker.reserve(1)
     first = job.frames.read(0)
     begin = time.perf_counter()
     (state,) = tracker.initialize([first], job.initial_box[None])
@@ -123,6 +126,7 @@ class Throughput(NamedTuple):
         seconds: Of it.
         warm_up: Seconds before.
         timing: Of the whole measurement.
+        joules: Energy that the device used for a frame of it, NaN where it does not tell.
     """
 
     rate: float
@@ -130,10 +134,17 @@ class Throughput(NamedTuple):
     seconds: float
     warm_up: float
     timing: LoopTiming
+    joules: float = math.nan
 
 
 def measure_throughput(
-    tracker: Tracker[Any, Any], jobs: cabc.Sequence[Job], sink: Sink, settings: LoopSettings, *, seconds: float
+    tracker: Tracker[Any, Any],
+    jobs: cabc.Sequence[Job],
+    sink: Sink,
+    settings: LoopSettings,
+    *,
+    seconds: float,
+    energy: cabc.Callable[[], float | None] = lambda: None,
 ) -> Throughput:
     """Run the slot loop on jobs, again and again, for a while.
 
@@ -143,6 +154,7 @@ def measure_throughput(
         sink: Writes results as a run does.
         settings: Of the loop.
         seconds: To spend, the warm-up included.
+        energy: Joules that the device has used so far.
 
     Raises:
         TrackerError: No frame was finished after the warm-up.
@@ -150,15 +162,18 @@ def measure_throughput(
     begin = time.perf_counter()
     marks: list[tuple[float, int]] = []
     source = _Repeated(jobs, begin + seconds)
+    used = energy()
     timing = run_jobs(
         tracker, source, sink, settings, lambda frames: marks.append((time.perf_counter() - begin, frames))
     )
+    after = energy()
+    joules = math.nan if used is None or after is None else (after - used) / max(1, timing.frames)
     counted = [mark for mark in marks if mark[0] >= WARM_UP_SHARE * seconds]
     if len(counted) < 2:
         raise TrackerError(f"the tracker finished no two steps within {seconds:g} s; raise --seconds.")
     frames = sum(count for _, count in counted[1:])
     spent = counted[-1][0] - counted[0][0]
-    return Throughput(frames / spent, frames, spent, counted[0][0], timing)
+    return Throughput(frames / spent, frames, spent, counted[0][0], timing, joules)
 
 
 def definitions(latency: Latency, throughput: Throughput) -> dict[str, float]:

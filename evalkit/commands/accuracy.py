@@ -1,0 +1,159 @@
+"""What a precision costs in boxes: the same tracker at every precision of a device, on sequences with ground truth."""
+
+import collections.abc as cabc
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.benchmarks import get_benchmark, get_split
+from evalkit.benchmarks.spec import BenchmarkSpec
+from evalkit.commands.roots import find_root
+from evalkit.errors import TrackerError
+from evalkit.scoring.conventions import OverlapArithmetic
+from evalkit.scoring.lookup import get_protocol
+from evalkit.scoring.overlap import overlap
+from evalkit.scoring.score import evaluate_results
+from evalkit.scoring.statistics import compare_metric
+from evalkit.sequences import Sequence, Trajectory
+from evalkit.tracking.catalog import check_modalities
+from evalkit.tracking.interface import Tracker
+from evalkit.tracking.loop import LoopSettings, run_jobs
+from evalkit.tracking.source import Job
+
+PROTOCOL = "ostrack"
+METRIC = "success_auc"
+EXACT = "fp32"
+PRECISIONS = {"cpu": (EXACT, "bf16", "fp16"), "cuda": (EXACT, "tf32", "bf16", "fp16")}
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Sequences of a benchmark, to be tracked at several precisions."""
+
+    spec: BenchmarkSpec
+    sequences: tuple[Sequence, ...]
+
+    @classmethod
+    def read(
+        cls, name: str, *, split: str | None, data_root: Path | None, layout: Path | None, limit: int | None
+    ) -> "Copy":
+        """Read the first sequences of a copy.
+
+        Raises:
+            EvalkitError: There is no such benchmark or copy, or it is damaged.
+        """
+        root = find_root(get_benchmark(name, layout=layout), data_root)
+        spec = get_benchmark(name, layout=layout, root=root)
+        part = get_split(spec, split)
+        names = spec.list_sequences(root, part)[:limit]
+        return cls(spec, tuple(spec.read_sequence(root, part, sequence) for sequence in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One precision on one benchmark, against fp32.
+
+    Attributes:
+        benchmark: Its name.
+        precision: Its name.
+        sequences: How many.
+        auc: Area under the success curve.
+        difference: That minus the area at fp32.
+        interval: Of the difference, 95 %, over sequences.
+        overlap: Mean overlap with the boxes at fp32, first frames left out.
+    """
+
+    benchmark: str
+    precision: str
+    sequences: int
+    auc: float
+    difference: float
+    interval: tuple[float, float]
+    overlap: float
+
+
+@dataclass(slots=True)
+class _Kept:
+    trajectories: dict[str, Trajectory] = field(default_factory=dict)
+
+    def finished(self, results: cabc.Sequence[tuple[Job, Trajectory]]) -> None:
+        self.trajectories |= {job.name: trajectory for job, trajectory in results}
+
+    def failed(self, job: Job, error: Exception) -> None:
+        raise TrackerError(f"the tracker failed on {job.name}: {error}") from error
+
+
+def precision_costs(
+    build: cabc.Callable[[str], Tracker[Any, Any]], device: str, copies: cabc.Sequence[Copy], settings: LoopSettings
+) -> list[Cost]:
+    """Track all copies at every precision of a device.
+
+    Args:
+        build: Precision -> tracker.
+        device: "cpu", "cuda:1".
+        copies: What to track.
+        settings: Of the loop.
+
+    Raises:
+        EvalkitError: The tracker fails, or the ground truth does not suffice for scores.
+    """
+    costs = []
+    exact: dict[str, dict[str, Trajectory]] = {}
+    for precision in PRECISIONS[device.partition(":")[0]]:
+        tracker = build(precision)
+        for copy in copies:
+            boxes = _tracked(tracker, copy, settings)
+            costs.append(_cost(copy, precision, boxes, exact.setdefault(copy.spec.name, boxes)))
+    return costs
+
+
+def _tracked(tracker: Tracker[Any, Any], copy: Copy, settings: LoopSettings) -> dict[str, Trajectory]:
+    check_modalities(tracker.info, copy.spec.modalities, copy.spec.title)
+    kept = _Kept()
+    jobs = [Job(one.name, one.frames, one.initial_box, len(one)) for one in copy.sequences]
+    run_jobs(tracker, jobs, kept, settings)
+    return kept.trajectories
+
+
+def _cost(
+    copy: Copy, precision: str, boxes: cabc.Mapping[str, Trajectory], exact: cabc.Mapping[str, Trajectory]
+) -> Cost:
+    annotations = [sequence.annotation for sequence in copy.sequences]
+    protocol = get_protocol(PROTOCOL, copy.spec.name)
+    own, reference = (
+        evaluate_results(annotations, {name: [trajectory] for name, trajectory in found.items()}, protocol)
+        for found in (boxes, exact)
+    )
+    compared = compare_metric(METRIC, own.numbers.metrics[METRIC], reference.numbers.metrics[METRIC], own.names)
+    shared = [
+        overlap(boxes[name].boxes[1:].T, exact[name].boxes[1:].T, OverlapArithmetic.CONTINUOUS, 0.0)
+        for name in own.names
+    ]
+    return Cost(
+        copy.spec.name,
+        precision,
+        len(own.names),
+        compared.first,
+        compared.difference,
+        compared.interval,
+        float(np.concatenate(shared).mean()),
+    )
+
+
+def lines(costs: cabc.Sequence[Cost]) -> list[list[str]]:
+    """A table in percent, for the terminal."""
+    head = ["benchmark", "precision", "sequences", "AUC", "minus fp32", "95 % interval", "overlap with fp32's boxes"]
+    return [head] + [
+        [
+            cost.benchmark,
+            cost.precision,
+            str(cost.sequences),
+            f"{100 * cost.auc:.2f}",
+            f"{100 * cost.difference:+.3f}",
+            f"{100 * cost.interval[0]:+.3f} to {100 * cost.interval[1]:+.3f}",
+            f"{cost.overlap:.4f}",
+        ]
+        for cost in costs
+    ]
