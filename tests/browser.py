@@ -28,7 +28,7 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SECONDS = 90
+SECONDS = 300  # a loaded machine takes its time
 # Chromium reads commands from descriptor 3 and answers on 4; a small program moves the pipes there
 LAUNCH = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
@@ -157,7 +157,7 @@ def chromium(profile: Path) -> Iterator[Page]:
         yield page
         page.session = None
         page.call("Browser.close")
-        process.wait(20)
+        process.wait(SECONDS)
     finally:
         process.terminate()
         try:

@@ -155,7 +155,12 @@ def test_images_are_read_only_even_where_the_loop_hands_out_writable_ones():
 def test_a_tracker_that_never_answers_ends_its_stream_and_not_the_run(concurrent):
     release = threading.Event()
     tracker = adapt(
-        BOX, lambda image: release.wait(60), lambda image: release.wait(60), BOX, timeout=1.0, concurrent=concurrent
+        BOX,
+        lambda image: release.wait(PATIENCE),
+        lambda image: release.wait(PATIENCE),
+        BOX,
+        timeout=1.0,
+        concurrent=concurrent,
     )
     predictions = step(tracker, 4)
     assert sorted(predictions.errors) == [1, 2]
@@ -171,7 +176,7 @@ def test_a_tracker_that_never_starts_is_reported():
 
     class Stuck(Scripted):
         def initialize(self, image, box):
-            release.wait(60)
+            release.wait(PATIENCE)
 
     tracker = per_stream(lambda: Stuck(BOX), TrackerInfo("stuck"), timeout=0.1)
     with pytest.raises(TrackerError, match=r"stuck did not answer within 0\.1 s \(frame 0\)"):

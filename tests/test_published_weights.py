@@ -1,6 +1,5 @@
 """A learned tracker with its published weights, NanoTrack V1 and V2, on six real clips: OpenCV's loop and evalkit's."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,10 @@ import cv2
 import numpy as np
 import pytest
 import trees
-from click.testing import CliRunner
+from program import call
 from test_readers_custom import CLIPS, THERMAL_CLIP
 
-from cli import make_app
 from evalkit.boxes import Boxes
-from evalkit.commands.common import run
 from evalkit.store.runs import ResultStore
 
 pytestmark = pytest.mark.data
@@ -38,13 +35,6 @@ class Tracked:
     scores: dict[str, dict[str, Any]]
 
 
-def call(*arguments: object) -> Any:
-    with CliRunner().isolation() as (out, err, _):
-        code = run(make_app(), [*map(str, arguments), "--json"])
-        assert code == 0, err.getvalue().decode()
-        return json.loads(out.getvalue())
-
-
 @pytest.fixture(scope="module", params=PUBLISHED)
 def tracked(request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Tracked:
     root = tmp_path_factory.mktemp(request.param)
@@ -53,9 +43,9 @@ def tracked(request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory:
     layout = trees.text(root / "layout.toml", THERMAL_CLIP)
     place = ("--data-root", shared_data / "sequences", "--layout", layout, "--results", root / "results")
     options = ["--tracker", "opencv-nano", "--weights", root, "--capacity", 6]
-    document = call("run-benchmark", "custom", *options, *place)
+    document = call("run-benchmark", "custom", "--json", *options, *place).json
     (stored,) = ResultStore(root / "results").find(run_id=document["run"])
-    scores = call("score", "custom", "--per-sequence", *place)["per_sequence"]
+    scores = call("score", "custom", "--json", "--per-sequence", *place).json["per_sequence"]
     return Tracked(request.param, root, {name: stored.read(name).boxes for name in CLIPS}, scores)
 
 

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
 import filelock
 import numpy as np
 import pytest
+from program import wait_until
 
 from evalkit.errors import SampleError
 from evalkit.sample import RECORD, render, sample_origin, sprites, textures
@@ -169,9 +169,7 @@ def test_killed_rendering_is_cleaned_up_by_the_next_one(tmp_path):
     code = "import sys; from pathlib import Path; from evalkit.sample.render import make_sample; make_sample(Path(sys.argv[1]))"
     folder = tmp_path / "sample"
     with subprocess.Popen([sys.executable, "-c", code, str(folder)]) as process:
-        until = time.monotonic() + 20
-        while not list(tmp_path.glob(".sample.rendering-*/sample/*/*")) and time.monotonic() < until:
-            time.sleep(0.02)
+        wait_until(lambda: list(tmp_path.glob(".sample.rendering-*/sample/*/*")))
         process.kill()
     assert not folder.exists()
     assert len(list(tmp_path.iterdir())) == 1
