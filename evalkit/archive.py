@@ -16,13 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalkit.errors import EvalkitError, ResultFormatError
+from evalkit.zips import member_count
 
 MEMBER_LIMIT = 1 << 28
 """Bytes that one file may unpack to: no result or annotation file comes near a quarter of a gigabyte."""
 TOTAL_LIMIT = 1 << 32
 """Bytes that an archive may claim to unpack to."""
-COUNT_LIMIT = 1_000_000
-"""Files in a folder or an archive."""
+COUNT_LIMIT = 100_000
+"""Files in an archive."""
+FOLDER_LIMIT = 1_000_000
+"""Files in a folder."""
 TAR_LIMIT = 1 << 30
 """Bytes that a tar may unpack to: it has no list of its members, so that all of it is read into memory."""
 
@@ -169,8 +172,8 @@ def _walk(top: Path, error: type[EvalkitError], skip: cabc.Container[str]) -> ca
                     yield prefix + name
         except OSError as problem:
             raise error(f"cannot list {folder}: {problem.strerror or problem}.") from problem
-        if count > COUNT_LIMIT:
-            raise error(f"{top}: more than {COUNT_LIMIT} files; choose the folder that holds the text files only.")
+        if count > FOLDER_LIMIT:
+            raise error(f"{top}: more than {FOLDER_LIMIT} files; choose the folder that holds the text files only.")
 
 
 def _read_file(top: Path, name: str, error: type[EvalkitError]) -> bytes:
@@ -245,17 +248,21 @@ def _members(source: _Source, error: type[EvalkitError]) -> dict[str, zipfile.Zi
     """Files of a zip by their name; refuses what is unsafe or ambiguous."""
     try:
         file = io.BytesIO(source.content) if isinstance(source.content, bytes) else source.content
-        with zipfile.ZipFile(file) as archive:  # type: ignore[arg-type]  # a memory map reads like a file
+        count = member_count(file)  # type: ignore[arg-type]  # a memory map reads like a file
+        if count > COUNT_LIMIT:
+            raise error(
+                f"{source.where} holds about {count} files; at most {COUNT_LIMIT} are read from an archive; refused. "
+                "Unpack it, and pass the folder."
+            )
+        with zipfile.ZipFile(file) as archive:  # type: ignore[arg-type]
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as problem:
         raise error(
             f"{source.where} is no readable zip archive ({problem}). Pass a folder, a zip or a .tar.gz; if it was "
             "downloaded, download it again."
         ) from problem
-    if len(entries) > COUNT_LIMIT or sum(entry.file_size for entry in entries) > TOTAL_LIMIT:
-        raise error(
-            f"{source.where} claims to unpack to more than {TOTAL_LIMIT >> 30} GiB or {COUNT_LIMIT} files; refused."
-        )
+    if sum(entry.file_size for entry in entries) > TOTAL_LIMIT:
+        raise error(f"{source.where} claims to unpack to more than {TOTAL_LIMIT >> 30} GiB; refused.")
     members: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         if entry.is_dir():

@@ -163,6 +163,19 @@ def test_attributes_for_all_sequences_in_one_file(tmp_path):
     assert read_annotations(get_benchmark("lasot"), None, path)[1][0].attributes == {"IV", "OV"}
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"sequences": [1]}', '{"sequences": {"a": 1}}', "no JSON", "{"])
+def test_a_damaged_file_of_attributes_is_named(text, tmp_path):
+    path = write(tmp_path / "json", OFFICIAL["lasot"] | {"attributes.json": text.encode()})
+    with pytest.raises(AnnotationError, match=r"attributes\.json: no table of attributes"):
+        read_annotations(get_benchmark("lasot"), None, path)
+
+
+def test_a_table_of_attributes_without_its_columns_is_named(tmp_path):
+    path = write(tmp_path / "csv", {"gt/a.txt": BOXES, "attributes_1.csv": b"name,x\na,1\n"})
+    with pytest.raises(AnnotationError, match=r"attributes_1\.csv: no table of attributes \(KeyError"):
+        read_annotations(get_benchmark("lasher"), None, path)
+
+
 def test_names_tell_the_split(tmp_path):
     spec = get_benchmark("got10k")
     val = {f"GOT-10k_Val_{number:06d}/{name}": data for number in range(1, 181) for name, data in GOT.items()}

@@ -9,6 +9,7 @@ import pytest
 from evalkit import archive
 from evalkit.archive import open_tree
 from evalkit.errors import DatasetLayoutError, ResultFormatError
+from evalkit.zips import member_count
 
 CONTENT = {"A/one.txt": b"1,2,3,4\n", "A/two.txt": b"", "B/boy`head.txt": b"5\n", "B/girl's+bag.txt": b"6\n"}
 JUNK = {"__MACOSX/A/._one.txt": b"x", "A/.DS_Store": b"x", ".hidden/a.txt": b"x", "A/Thumbs.db": b"x"}
@@ -160,12 +161,41 @@ def test_oversized_claims_are_refused_before_anything_is_unpacked(tmp_path, monk
     with pytest.raises(ResultFormatError, match="refused"):
         open_tree(tmp_path / "a.zip")
     monkeypatch.setattr(archive, "COUNT_LIMIT", 1)
+    monkeypatch.setattr(archive, "FOLDER_LIMIT", 1)
     monkeypatch.setattr(archive, "TOTAL_LIMIT", 1 << 32)
     with pytest.raises(ResultFormatError, match="refused"):
         open_tree(tmp_path / "a.zip")
     write_folder(tmp_path / "many", {"1": b"", "2": b"", "3": b""})
     with pytest.raises(ResultFormatError, match="more than 1 files"):
         open_tree(tmp_path / "many")
+
+
+@pytest.mark.parametrize("claimed", [None, 1, 0])
+@pytest.mark.parametrize("comment", [b"", b"a comment"])
+def test_the_members_of_a_zip_are_counted_whatever_it_claims(claimed, comment):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for number in range(70_000 if claimed is None else 50):  # from 65,536 on, the format is another one
+            file.writestr(f"{number}", b"")
+        file.comment = comment
+    data = bytearray(buffer.getvalue())
+    if claimed is not None:
+        end = data.rindex(b"PK\x05\x06")
+        data[end + 8 : end + 12] = struct.pack("<HH", claimed, claimed)
+    assert member_count(io.BytesIO(bytes(data))) == (70_000 if claimed is None else 50)
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x05\x06", b"PK\x03\x04" + b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_zip_has_no_members(data):
+    assert member_count(io.BytesIO(data)) == 0
+
+
+def test_a_table_of_contents_of_gigabytes_counts_as_many(tmp_path):
+    end = b"PK\x05\x06" + bytes(8) + struct.pack("<II", 0xFFFFFFFF, 0) + bytes(2)
+    assert member_count(io.BytesIO(end)) > 1_000_000
+    (tmp_path / "a.zip").write_bytes(end)
+    with pytest.raises(ResultFormatError, match=r"holds about \d+ files; at most 100000"):
+        open_tree(tmp_path / "a.zip")
 
 
 def test_a_member_that_unpacks_to_more_than_it_claims_is_refused(tmp_path):

@@ -18,6 +18,7 @@ CORE = [
     "evalkit.flat",
     "evalkit.modality",
     "evalkit.visible",
+    "evalkit.zips",
 ]
 DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
 RULES = {
@@ -34,6 +35,7 @@ RULES = {
     "evalkit.errors": [],
     "evalkit.modality": [],
     "evalkit.visible": [],
+    "evalkit.zips": [],
     "evalkit.boxes": CORE,
     "evalkit.flat": CORE,
     "evalkit.numbers": CORE,

@@ -336,3 +336,22 @@ def test_names_in_an_archive_do_not_steer_the_terminal(tmp_path):
     )
     assert shown
     assert not [text for text in FORGED if text in shown], shown
+
+
+# --- files that should give an error and no traceback --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("images = " + "[" * 100_000, "is not valid TOML"),
+        ('images = "\\u0000"', "a null byte in its name"),
+        ('images = "a\\u0000/*.png"', "a null byte in its name"),
+    ],
+)
+def test_a_hostile_layout_file_is_an_error_without_a_traceback(text, said, videos, tmp_path):
+    (tmp_path / "layout.toml").write_text(text)
+    done = evalkit("check-data", "custom", "--data-root", videos / "videos", "--layout", tmp_path / "layout.toml")
+    assert done.code == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -207,16 +207,22 @@ def _boxes(table: FloatArray | None, where: str) -> Boxes:
 
 def _attributes_of_copy(copy: Copy, spec: BenchmarkSpec) -> dict[str, frozenset[str]]:
     """Attributes from a file for all sequences: ``attributes.json``, a CSV table, or one column of flags per code."""
-    path = copy.single("attributes.json")
-    if path is not None:
-        sequences = json.loads(copy.tree.read(path)).get("sequences", {})
-        return {name: frozenset(codes) for name, codes in sequences.items()}
     tables = [name for name in copy.tree.names if name.rpartition("/")[2].startswith("attributes_")]
     tables = [name for name in tables if name.endswith(".csv")]
-    if len(tables) == 1:
-        rows = csv.DictReader(io.StringIO(copy.tree.read(tables[0]).decode("utf-8-sig", "replace")))
+    path = copy.single("attributes.json") or (tables[0] if len(tables) == 1 else None)
+    if path is None:
+        return _attributes_by_code(copy, spec)
+    try:
+        if path.endswith(".json"):
+            sequences = json.loads(copy.tree.read(path)).get("sequences", {})
+            return {str(name): frozenset(map(str, codes)) for name, codes in sequences.items()}
+        rows = csv.DictReader(io.StringIO(copy.tree.read(path).decode("utf-8-sig", "replace")))
         return {row["sequence"]: frozenset(code for code in spec.attributes if row[code] == "1") for row in rows}
-    return _attributes_by_code(copy, spec)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, csv.Error) as problem:
+        raise AnnotationError(
+            f"{copy.tree.location(path)}: no table of attributes ({type(problem).__name__}: {problem}). Expected "
+            "a JSON object whose entry 'sequences' lists attributes, or a CSV table with a column for each."
+        ) from problem
 
 
 def _attributes_by_code(copy: Copy, spec: BenchmarkSpec) -> dict[str, frozenset[str]]:

@@ -83,7 +83,7 @@ def read_layout(path: Path) -> Layout:
         return Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as problem:
         raise DatasetLayoutError(f"custom: the layout file {path} cannot be read ({problem.strerror}).") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise DatasetLayoutError(f"custom: the layout file {path} is not valid TOML: {problem}.") from problem
     except pydantic.ValidationError as problem:
         lines = [_explain(error["type"], error["loc"], error["msg"]) for error in problem.errors()]

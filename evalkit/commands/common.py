@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.commands.output import echo, echo_text
-from evalkit.errors import EvalkitError, UnknownNameError, unknown_name
+from evalkit.errors import EvalkitError, UnknownNameError, text_of, unknown_name
 from evalkit.visible import json_text, visible
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def run(app: click.Group, args: cabc.Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(app: click.Group, args: cabc.Sequence[str] | None) -> int:
+def _run(app: click.Group, args: cabc.Sequence[str] | None) -> int:  # noqa: PLR0911 - one line per kind of end
     arguments = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in arguments
     try:
@@ -123,6 +123,15 @@ def _run(app: click.Group, args: cabc.Sequence[str] | None) -> int:
         first, *more = problem.lines
         echo(f"error: {first}", *more, err=True)
         return EXIT_USAGE if isinstance(problem, UnknownNameError) else EXIT_FAILED
+    except ValueError as problem:
+        if debug or "embedded null" not in text_of(problem):
+            raise
+        echo(
+            "error: a file names another one with a null byte in its name, which no system allows. It is damaged or "
+            "forged; --debug says where it was read.",
+            err=True,
+        )
+        return EXIT_FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED

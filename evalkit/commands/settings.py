@@ -39,7 +39,7 @@ def load_settings() -> Settings:
         return Settings()
     try:
         return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, pydantic.ValidationError, UnicodeDecodeError) as problem:
+    except (tomllib.TOMLDecodeError, pydantic.ValidationError, UnicodeDecodeError, RecursionError) as problem:
         raise EvalkitError(f"settings file {path} cannot be used: {problem}") from problem
 
 

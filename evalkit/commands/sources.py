@@ -72,7 +72,7 @@ def read_report_file(path: Path) -> ReportFile:
         found = ReportFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as problem:
         raise ReportFileError(f"cannot read {path}: {problem.strerror or problem}.") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ReportFileError(f"{path} is no TOML file: {problem}.") from problem
     except pydantic.ValidationError as problem:
         listed = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors())

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from evalkit.errors import SubmissionError
 from evalkit.submission.findings import Finding, Kind, error, warning
+from evalkit.zips import member_count
 
 MEMBER_LIMIT = 1 << 25
 """Bytes that a text file may unpack to; real ones have some hundred kilobytes at most."""
@@ -108,6 +109,8 @@ def content_of_bytes(data: bytes, where: str) -> Content:
 
 def _inner(file: BinaryIO, outer: Path, name: str) -> Content:
     try:
+        if member_count(file) > COUNT_LIMIT:
+            raise SubmissionError(f"{outer} holds more than {COUNT_LIMIT} files; refused.")
         with zipfile.ZipFile(file) as archive:
             info = archive.getinfo(name)
             if info.file_size > NESTED_LIMIT:
@@ -172,6 +175,10 @@ def _too_large(name: str, size: int) -> Finding:
 
 
 def _zip(file: BinaryIO, where: str, digest: str, *, nested: bool = False) -> Content:
+    if (count := member_count(file)) > COUNT_LIMIT:
+        limit = f"at most {COUNT_LIMIT} members"
+        bomb = error(Kind.ZIP_BOMB, Path(where).name, f"about {count} members", limit, advice="Not read.")
+        return Content(where, archive=True, files={}, findings=(bomb,), sha256=digest)
     file.seek(0)
     try:
         with zipfile.ZipFile(file) as archive:
@@ -249,9 +256,9 @@ class _Members:
         """Whether the archive as a whole is not worth reading."""
         name = Path(self.archive.filename or "archive").name
         total = sum(info.file_size for info in self.entries)
-        if total > TOTAL_LIMIT or len(self.entries) > COUNT_LIMIT:
+        if total > TOTAL_LIMIT:
             found = f"{len(self.entries)} members of {total} bytes in all"
-            limit = f"at most {COUNT_LIMIT} members and {TOTAL_LIMIT >> 20} MiB"
+            limit = f"at most {TOTAL_LIMIT >> 20} MiB"
             self.findings.append(error(Kind.ZIP_BOMB, name, found, limit, advice="Not read."))
             return True
         order = sorted(self.entries, key=lambda info: info.header_offset)

@@ -19,12 +19,14 @@ import torch
 from torch import Tensor
 
 from evalkit.errors import TrackerError
+from evalkit.zips import member_count
 from trackers.common.inert_pickle import InertPickleError, Name, Placeholder, load_inert, set_items
 
 __all__ = ["Placeholder", "WeightsError", "read_checkpoint"]
 
 MAX_PICKLE_BYTES = 32 << 20
 MAX_DIMENSIONS = 16
+MAX_RECORDS = 20_000
 MAX_NAME = 1000
 SHOWN = 100
 """Characters of a stranger's text in a message."""
@@ -149,6 +151,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _read_archive(path: Path, file: BinaryIO) -> tuple[Any, _Records]:
+    if (count := member_count(file)) > MAX_RECORDS:
+        raise WeightsError(f"{path}: refused, since it holds about {count} records; weights need far fewer.")
     archive = zipfile.ZipFile(file)
     prefix, sizes = _inspect(path, archive)
     data = archive.read(f"{prefix}/data.pkl")
