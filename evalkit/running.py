@@ -146,13 +146,13 @@ def set_aside(run: Run) -> None:
 
 
 def check_environment(run: Run, environment: RunEnvironment, *, allow_mixed: bool) -> None:
-    """Refuse to continue a run under other code or libraries, unless asked for.
+    """Refuse to continue a run under other code or libraries, unless asked for; a finished one is only verified.
 
     Raises:
         StoreError: The finished part was computed in another environment.
     """
     found = [environment.differences(other) for other in run.environments().values()]
-    if any(found) and not allow_mixed and len(run.missing()) < len(run.names):
+    if any(found) and not allow_mixed and 0 < len(run.missing()) < len(run.names):
         raise StoreError(
             f"run {run.run_id} ({run.path}) was begun in another environment: {'; '.join(next(filter(None, found)))}. "
             "Its boxes may differ from those that would be computed now. Use --allow-mixed to continue it (tables will "

@@ -314,6 +314,7 @@ def test_a_run_begun_under_other_code_is_not_continued_unless_asked_for(videos, 
     mixed = run(videos, tmp_path / "results", "ncc", "--allow-mixed")
     assert mixed.code == 0
     assert mixed.json["environments"] == 2
+    assert run(videos, tmp_path / "results").code == 0, "a finished run is only verified"
 
 
 def test_two_runs_into_the_same_folder_at_once(tmp_path):
