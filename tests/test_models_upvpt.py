@@ -13,6 +13,7 @@ from trackers.common.build import build, definition
 from trackers.common.torch_tracker import Engine
 from trackers.common.weights import Weights, assign
 from trackers.layers.vit import Block, VitConfig
+from trackers.learned import LEARNED
 from trackers.upvpt import PROMPTS
 
 
@@ -113,3 +114,15 @@ def test_the_number_of_prompts_comes_from_the_weight_file(tmp_path):
     tracker = build(made, TrackerOptions(weights=str(tmp_path / "three.safetensors")))
     assert tracker.info.config["network"]["swin"]["prompts"] == 3
     (tmp_path / "three.safetensors").unlink()
+
+
+@pytest.mark.parametrize("name", ["upvpt-ostrack-256", "upvpt-ostrack-256-nofreeze", "upvpt-swintrack-t"])
+def test_every_run_says_that_it_is_a_reconstruction(name):
+    assert any("reconstruction" in note for note in definition(name).notes)
+
+
+@pytest.mark.parametrize("name", ["upvpt-ostrack-256", "upvpt-ostrack-256-nofreeze"])
+def test_what_a_weight_file_cannot_tell_is_said_in_the_list_and_in_every_run(name):
+    assert definition("upvpt-ostrack-256").network is definition("upvpt-ostrack-256-nofreeze").network
+    assert any("cannot tell which" in note and "nofreeze" in note for note in definition(name).notes)
+    assert "upvpt-ostrack-256 and upvpt-ostrack-256-nofreeze" in LEARNED[name].weights

@@ -28,6 +28,8 @@ _UNPUBLISHED = (
     "no weights are published; a file from fine-tuning (evalkit's safetensors, or the program's {net} container)"
 )
 
+_EITHER = "; it does not say which of upvpt-ostrack-256 and upvpt-ostrack-256-nofreeze it is, they are one network"
+
 
 def _ostrack_file(configuration: str) -> str:
     epochs = int(configuration.rsplit("_ep", 1)[1])
@@ -90,7 +92,7 @@ def _upvpt(name: str, summary: str, parameters: int, multiply_adds: float, sizes
         summary=summary,
         factory=f"trackers.upvpt:{name.replace('-', '_')}",
         modalities=_RGB,
-        weights=_UNPUBLISHED.format(net=base),
+        weights=_UNPUBLISHED.format(net=base) + (_EITHER if base == "OSTrack" else ""),
         reference=_UPVPT,
         parameters=parameters,
         multiply_adds=multiply_adds,

@@ -9,9 +9,14 @@ from dataclasses import replace
 from trackers.common.build import make_factory
 from trackers.common.weights import Shapes
 from trackers.ostrack import OSTrackConfig, center_definition
-from trackers.swintrack import TINY, SwinTrackConfig, swintrack_definition
+from trackers.swintrack import START_BOX_NOTE, TINY, SwinTrackConfig, swintrack_definition
 
 PROMPTS = 10
+RECONSTRUCTION = "a reconstruction from the paper: neither program nor weights of UPVPT are published"
+SAME_NETWORK = (
+    "upvpt-ostrack-256 and upvpt-ostrack-256-nofreeze are one network, trained in two ways: a weight file cannot tell "
+    "which of them it is, the name is the user's word"
+)
 
 
 def ostrack_prompts(config: OSTrackConfig, shapes: Shapes) -> OSTrackConfig:
@@ -30,9 +35,16 @@ _OSTRACK = OSTrackConfig(prompts=PROMPTS)
 _SWINTRACK = replace(TINY, swin=replace(TINY.swin, prompts=PROMPTS))
 
 DEFINITIONS = {
-    name: center_definition(name, _OSTRACK, search_factor=4.0, resized=ostrack_prompts)
+    name: replace(
+        center_definition(name, _OSTRACK, search_factor=4.0, resized=ostrack_prompts),
+        notes=(RECONSTRUCTION, SAME_NETWORK),
+    )
     for name in ("upvpt-ostrack-256", "upvpt-ostrack-256-nofreeze")
-} | {"upvpt-swintrack-t": swintrack_definition("upvpt-swintrack-t", _SWINTRACK, swintrack_prompts)}
+} | {
+    "upvpt-swintrack-t": replace(
+        swintrack_definition("upvpt-swintrack-t", _SWINTRACK, swintrack_prompts), notes=(RECONSTRUCTION, START_BOX_NOTE)
+    )
+}
 upvpt_ostrack_256 = make_factory(DEFINITIONS["upvpt-ostrack-256"])
 upvpt_ostrack_256_nofreeze = make_factory(DEFINITIONS["upvpt-ostrack-256-nofreeze"])
 upvpt_swintrack_t = make_factory(DEFINITIONS["upvpt-swintrack-t"])
