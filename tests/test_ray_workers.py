@@ -92,11 +92,10 @@ def first_node():
         return False  # a single process
     node = ray.get_runtime_context().get_node_id()
     try:
-        with open(MARKER + "-node", "x") as stream:
-            stream.write(node)
+        os.symlink(node, MARKER + "-node")
     except FileExistsError:
         pass
-    return open(MARKER + "-node").read() in (node, "")
+    return os.readlink(MARKER + "-node") == node
 
 
 def read_rgb(path):

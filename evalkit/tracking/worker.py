@@ -55,7 +55,7 @@ class Worker:
         self._emit = emit
         self._node = node
         self._cores = usable_cores() if cores is None else min(cores, usable_cores())
-        self._share: int | None = None
+        self._share = self._settled_share = order.share
         self._feed = JobFeed(self._began)
         self._tasks: dict[int, Task] = {}
         self._runs: dict[int, Run] = {}
@@ -119,8 +119,11 @@ class Worker:
         return self._order.sizing.settings(self._order.options.device, self._cores, share)
 
     def _resized(self) -> LoopSettings | None:
-        share, self._share = self._share, None
-        return None if share is None else self._settings(share)
+        share = self._share  # another thread may change it now
+        if share == self._settled_share:
+            return None
+        self._settled_share = share
+        return self._settings(share)
 
     def _began(self, job: Job) -> None:
         self._emit(Began(self._tasks[id(job)].number))
