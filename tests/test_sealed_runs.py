@@ -255,6 +255,7 @@ def refuse_writing(path, flags, *more, real=os.open, **settings):
 
 def test_a_finished_run_on_a_read_only_file_system_is_verified_and_scored(videos, whole, monkeypatch, capsys):
     monkeypatch.setattr(os, "open", refuse_writing)
+    monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.W_OK)
     assert command(videos, whole) == 0
     assert "2 of 2 sequences were finished before" in capsys.readouterr().err
     assert call(cli.make_app(), ["score", "custom", "--data-root", str(videos), "--results", str(whole)]) == 0

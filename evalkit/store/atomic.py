@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import stat
+import sys
 import urllib.parse
 import uuid
 from pathlib import Path
@@ -81,14 +82,13 @@ def _write(path: Path, data: bytes, *, sync: bool) -> None:
 
 def _sync_all(folder: Path, paths: cabc.Iterable[Path]) -> None:
     """Bring the contents of files of a folder to the disk."""
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if syncfs is None:  # not Linux
+    if sys.platform != "linux":
         for path in paths:
             _sync(path)
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        if syncfs(handle):
+        if ctypes.CDLL(None, use_errno=True).syncfs(handle):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     finally:
         os.close(handle)

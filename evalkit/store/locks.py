@@ -101,7 +101,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as problem:
-        if problem.errno in _READ_ONLY:
+        if problem.errno in _READ_ONLY and not os.access(path.parent, os.W_OK):
             raise _CannotLock(f"{path.parent}: nothing can be written there; what is finished is verified.") from None
         raise StoreError(f"cannot lock {path}: {problem.strerror or problem}.") from problem
 
