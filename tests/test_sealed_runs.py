@@ -204,7 +204,12 @@ def test_a_run_computed_in_two_environments_says_so_everywhere(videos, tmp_path,
     assert any(map(tells, json.loads(out)["notes"]))
     assert tells(said)
     given = ["--data-root", str(videos), "--results", str(results)]
-    for words in (["score", "custom", *given], ["make-table", "--benchmark", "custom", "--format", "csv", *given]):
+    assert command(videos, results) == 0
+    for words in (
+        ["score", "custom", *given],
+        ["make-table", "--benchmark", "custom", "--format", "csv", *given],
+        ["compare", "custom", "--tracker", "Drift,ncc", *given],
+    ):
         assert call(cli.make_app(), words) == 0
         assert tells("".join(capsys.readouterr())), words
     assert call(cli.make_app(), ["make-report", *given, "--output", str(tmp_path / "r.html"), "--worst", "0"]) == 0

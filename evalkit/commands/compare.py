@@ -114,7 +114,7 @@ def _evaluated(
     notes = [
         f"{candidate.tracker}: {note}"
         for candidate, one in zip(candidates, done, strict=True)
-        for note in (*candidate.unreadable_notes, *one.gathered.notes)
+        for note in (*candidate.notes, *candidate.unreadable_notes, *one.gathered.notes)
     ]
     common = set(done[0].names) & set(done[1].names)
     if not common:
