@@ -63,6 +63,7 @@ RULES = {
     "evalkit.submission": [*DATA, "evalkit.submission", "evalkit.benchmarks", "evalkit.store"],
     "evalkit.commands": ["evalkit"],
     "trackers": [*DATA, "trackers", "evalkit.tracking"],
+    "trackers.training": [*DATA, "trackers", "evalkit.sample"],
     "cli": ["evalkit.commands", "trackers"],
 }
 EXACT = {"evalkit"}  # allowed as the bare package where a prefix would allow everything

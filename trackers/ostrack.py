@@ -68,7 +68,7 @@ class OSTrackBackbone(nn.Module):
         self.pos_embed_x = nn.Parameter(torch.zeros(1, config.search_tokens, width))
         if config.prompts:
             self.prompts = nn.Parameter(torch.zeros(config.vit.depth, config.prompts, width))
-        self.patch_embed = PatchEmbed(config.vit.patch, width)
+        self.patch_embed = PatchEmbed(config.vit)
         self.blocks = nn.ModuleList([Block(config.vit) for _ in range(config.vit.depth)])
         self.norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
 

@@ -52,8 +52,8 @@ class SRTrackBackbone(nn.Module):
         if config.temporal:
             self.temporal_pos_embed_z = nn.Parameter(torch.zeros(1, 1, width))
             self.temporal_pos_embed_x = nn.Parameter(torch.zeros(1, 1, width))
-        self.patch_embed_rgb = PatchEmbed(vit.patch, width)
-        self.patch_embed_event = PatchEmbed(vit.patch, width)
+        self.patch_embed_rgb = PatchEmbed(vit)
+        self.patch_embed_event = PatchEmbed(vit)
         self.blocks_rgb = nn.ModuleList([Block(vit) for _ in range(vit.depth)])
         self.norm_rgb = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.blocks_event = nn.ModuleList([Block(vit) for _ in range(vit.depth)])

@@ -23,7 +23,6 @@ from trackers.layers.fusion import Decoder, Encoder, Grids
 from trackers.layers.heads import MlpHead
 from trackers.layers.swin import SwinBackbone, SwinBlock, SwinConfig
 
-STRIDE = 16
 START_BOX_NOTE = (
     "start boxes are x, y, x + w, y + h; SwinTrack's own program shrinks those of integer data sets (LaSOT) by half a "
     "pixel on each side"
@@ -64,7 +63,7 @@ class SwinTrack(nn.Module):
     def __init__(self, config: SwinTrackConfig) -> None:
         super().__init__()
         width = config.swin.output_width
-        grids = Grids(config.template_size // STRIDE, config.search_size // STRIDE)
+        grids = Grids(config.template_size // config.swin.stride, config.search_size // config.swin.stride)
         self.config = config
         self.backbone = SwinBackbone(config.swin, (config.template_size, config.search_size))
         self.encoder = Encoder(width, config.heads, config.encoder_depth, grids)
@@ -73,7 +72,7 @@ class SwinTrack(nn.Module):
         self.head = MlpHead(width)
 
     def embed(self, image: Tensor) -> Tensor:
-        """Tokens (B, (S / 16)^2, width) of a template or search crop (B, 3, S, S)."""
+        """Tokens (B, (S / stride)^2, width) of a template or search crop (B, 3, S, S)."""
         tokens: Tensor = self.backbone(image)
         return tokens
 
@@ -163,7 +162,7 @@ class SwinTrackTracker(TorchTracker[SwinTrackState, SwinTrackInputs]):
         self._model = model
         self._terms = terms
         self._slots = Slots((tap_bytes(loop.search_size),), pinned=self.overlaps)
-        window = symmetric_hann(loop.search_size // STRIDE).reshape(1, -1)
+        window = symmetric_hann(loop.search_size // model.config.swin.stride).reshape(1, -1)
         self._window = torch.from_numpy(window).to(self._runner.device)
 
     def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[SwinTrackState]:

@@ -29,7 +29,7 @@ class ViPTBackbone(OSTrackBackbone):
     def __init__(self, config: OSTrackConfig) -> None:
         super().__init__(config)
         width, depth = config.vit.width, config.vit.depth
-        self.patch_embed_prompt = PatchEmbed(config.vit.patch, width)
+        self.patch_embed_prompt = PatchEmbed(config.vit)
         self.prompt_blocks = nn.ModuleList([PromptBlock(width) for _ in range(depth)])
         self.prompt_norms = nn.ModuleList([nn.LayerNorm(width, eps=LAYER_NORM_EPS) for _ in range(depth)])
 

@@ -175,6 +175,10 @@ class Scene:
         """Frame pixels per pixel of the scenario table, for sizes."""
         return min(self.frame_wh[0] / REFERENCE_WH[0], self.frame_wh[1] / REFERENCE_WH[1])
 
+    def sprite(self, mover: Mover, u: float) -> Sprite:
+        """What a mover looks like."""
+        return make_sprite(mover.kind, _STRIDE + mover.steps * u)
+
     def at(self, t: float) -> Instant:
         """The scene at a time in frames (0 = first frame; fractions and times outside are allowed)."""
         u = t / (self.frames - 1)
@@ -204,7 +208,7 @@ class Scene:
         self, mover: Mover, u: float, camera: tuple[float, float], *, is_target: bool
     ) -> tuple[tuple[float, list[Layer]], FloatArray]:
         """Body and shadow of a mover, with its depth, and the outline of its hull."""
-        sprite = make_sprite(mover.kind, _STRIDE + mover.steps * u)
+        sprite = self.sprite(mover, u)
         relative = mover.scale(u)
         depth = TARGET_DEPTH * mover.distance / relative
         x, y = self._in_frame_units(mover.path(u))

@@ -82,7 +82,7 @@ def _photo(name: str) -> Sprite:
     x, y, w, h = cv2.boundingRect(mask)
     picture = np.dstack([shaded, mask])[y : y + h, x : x + w].astype(np.float32)
     width = round(w * _PHOTO_HEIGHT / h)
-    return _finish(_reduced(picture, (width, _PHOTO_HEIGHT)), on_ground=False)
+    return finished(reduced(picture, (width, _PHOTO_HEIGHT)), on_ground=False)
 
 
 _CAR_COLORS: dict[str, Color] = {"red": (48, 40, 190), "maroon": (52, 44, 150), "blue": (170, 90, 40)}
@@ -119,7 +119,7 @@ def _car(variant: str) -> Sprite:
     heat[:27] = -0.6  # glass
     for x in (36, 122):
         cv2.circle(heat, (x, 52), 13, 0.8, -1)
-    return _finish(_lit(_reduced(picture.astype(np.float32), _CAR_WH)), on_ground=True, heat=heat)
+    return finished(_lit(reduced(picture.astype(np.float32), _CAR_WH)), on_ground=True, heat=heat)
 
 
 _WALKER_COLORS: dict[str, tuple[Color, Color]] = {  # shirt, trousers
@@ -149,7 +149,7 @@ def _walker(variant: str, step: int) -> Sprite:
     heat = np.full(_WALKER_WH[::-1], -0.2, dtype=np.float32)
     heat[:22] = 1.0  # the face
     heat[62:] = -0.8
-    return _finish(_lit(_reduced(picture.astype(np.float32), _WALKER_WH)), on_ground=True, heat=heat, anchor_x=36.0)
+    return finished(_lit(reduced(picture.astype(np.float32), _WALKER_WH)), on_ground=True, heat=heat, anchor_x=36.0)
 
 
 def _arm_and_leg(picture: ByteImage, side: int, turn: float, shirt: Color, trousers: Color) -> None:
@@ -204,7 +204,7 @@ def _stroke(
     cv2.line(picture, ends[0], ends[1], (*color, 255), round(thickness * _FINE), cv2.LINE_8)
 
 
-def _reduced(picture: FloatImage, size_wh: tuple[int, int]) -> FloatImage:
+def reduced(picture: FloatImage, size_wh: tuple[int, int]) -> FloatImage:
     """Premultiply a BGRA picture and reduce it to a size."""
     picture = picture.copy()
     picture[..., :3] *= picture[..., 3:] / 255
@@ -218,10 +218,11 @@ def _lit(picture: FloatImage) -> FloatImage:
     return picture
 
 
-def _finish(
+def finished(
     picture: FloatImage, *, on_ground: bool, heat: FloatImage | None = None, anchor_x: float | None = None
 ) -> Sprite:
-    if heat is None:  # brightness of the surface, as a stand-in for its temperature
+    """The sprite of a premultiplied BGRA picture; without ``heat`` its brightness stands for its temperature."""
+    if heat is None:
         brightness = picture[..., :3].mean(axis=2)
         heat = np.asarray((brightness - brightness.mean()) / 128, dtype=np.float32)
     heat = np.asarray(cv2.GaussianBlur(heat, (0, 0), 2.5), dtype=np.float32)

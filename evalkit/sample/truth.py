@@ -50,7 +50,7 @@ class Truth:
 def scene_truth(scene: Scene, first: int = 0, last: int | None = None) -> Truth:
     """Ground truth of the frames ``first`` to ``last`` (inclusive; the sequence's end by default)."""
     stop = scene.frames - 1 if last is None else last
-    rows = [_frame_truth(scene.at(frame), scene.frame_wh) for frame in range(first, stop + 1)]
+    rows = [frame_truth(scene.at(frame), scene.frame_wh) for frame in range(first, stop + 1)]
     table = np.array(rows, dtype=np.float64)
     inside, visible = table[:, 4], table[:, 5]
     out_of_view = inside < OUT_OF_VIEW_BELOW
@@ -59,8 +59,8 @@ def scene_truth(scene: Scene, first: int = 0, last: int | None = None) -> Truth:
     return Truth(boxes, inside, visible, out_of_view, ~out_of_view & (visible < OCCLUDED_BELOW))
 
 
-def _frame_truth(instant: Instant, frame_wh: tuple[int, int]) -> tuple[float, ...]:
-    """Left, top, width, height, inside, visible."""
+def frame_truth(instant: Instant, frame_wh: tuple[int, int]) -> tuple[float, ...]:
+    """Left, top, width, height, inside, visible of the target; nothing is limited or left out."""
     low, high = instant.target_outline.min(axis=0), instant.target_outline.max(axis=0)
     limit = np.array(frame_wh, dtype=np.float64)
     left_top, right_bottom = np.clip(low, 0, limit), np.clip(high, 0, limit)

@@ -2,11 +2,11 @@
 
 import collections.abc as cabc
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from evalkit.boxes import Boxes, FloatArray
 from evalkit.errors import TrackerError
@@ -18,8 +18,6 @@ from trackers.common.postprocess import inner_hann, square_to_image
 from trackers.common.slots import Bytes, Slots
 from trackers.common.torch_tracker import Engine, Float32Array, Runner, TorchTracker
 from trackers.layers.heads import decode_center
-
-STRIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +66,19 @@ class CenterTracker(TorchTracker[CenterState, CenterInputs]):
 
     Args:
         model: ``embed`` makes tokens of templates; called with these and search batches, it answers
-            :class:`~trackers.layers.heads.CenterMaps`.
+            :class:`~trackers.layers.heads.CenterMaps`; one search position in ``backbone.pos_embed_x`` for each cell.
         info: Name and settings for the manifest.
         loop: Crops and input.
         engine: Device and precision.
     """
 
-    def __init__(self, model: nn.Module, info: TrackerInfo, loop: CenterLoop, engine: Engine) -> None:
+    def __init__(self, model: Any, info: TrackerInfo, loop: CenterLoop, engine: Engine) -> None:
         super().__init__(info, Runner(model, engine, self._forward))
         self.loop = loop
         self._images_per_frame = 1 if loop.second is None else 2
         self._slots = Slots(self._shape(loop.search_size), pinned=self.overlaps)
-        self._window = torch.from_numpy(inner_hann(loop.search_size // STRIDE)).to(self._runner.device)
+        side = round(model.backbone.pos_embed_x.shape[1] ** 0.5)
+        self._window = torch.from_numpy(inner_hann(side)).to(self._runner.device)
 
     def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[CenterState]:
         """Cut the templates and keep what the network makes of them."""

@@ -40,6 +40,15 @@ def clip_depth(depth: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
     return np.minimum(depth, np.uint16(limit))
 
 
+def stretched_depth(depth: npt.NDArray[np.uint16]) -> Pixels:
+    """Clipped depth (height, width) stretched to 0..255.
+
+    The stretch is OpenCV's own: a second computation differs in a few pixels at exact halves.
+    """
+    stretched = cv2.normalize(clip_depth(depth), None, 0, 255, cv2.NORM_MINMAX)  # type: ignore[call-overload]  # cv2's stubs demand a destination
+    return np.asarray(stretched, dtype=np.uint8)
+
+
 def depth_color_map(depth: npt.NDArray[np.uint16], order: ChannelOrder = ChannelOrder.RGB) -> Pixels:
     """Depth as a JET color map.
 
@@ -48,15 +57,10 @@ def depth_color_map(depth: npt.NDArray[np.uint16], order: ChannelOrder = Channel
         order: Channel order. SRFT's training data was read back as RGB, ViPT keeps OpenCV's BGR.
 
     Returns:
-        (height, width, 3) uint8; blue is near. The stretch to 0..255 is OpenCV's own: a second computation
-        differs in a few pixels at exact halves.
+        (height, width, 3) uint8; blue is near.
     """
-    stretched = cv2.normalize(clip_depth(depth), None, 0, 255, cv2.NORM_MINMAX)  # type: ignore[call-overload]  # cv2's stubs demand a destination
-    colored = cv2.applyColorMap(stretched.astype(np.uint8), cv2.COLORMAP_JET)
-    if order is ChannelOrder.RGB:
-        colored = cv2.cvtColor(colored, cv2.COLOR_BGR2RGB)
-    pixels: Pixels = colored
-    return pixels
+    colored = np.asarray(cv2.applyColorMap(stretched_depth(depth), cv2.COLORMAP_JET), dtype=np.uint8)
+    return np.ascontiguousarray(colored[..., ::-1]) if order is ChannelOrder.RGB else colored
 
 
 def network_images(frame: Frame, second: Modality | None, order: ChannelOrder) -> tuple[Pixels, ...]:

@@ -35,6 +35,11 @@ class SwinConfig:
         """Channels of the last stage."""
         return self.width << (len(self.depths) - 1)
 
+    @property
+    def stride(self) -> int:
+        """Pixels per token and side in the last stage; 16 with three stages."""
+        return 4 << (len(self.depths) - 1)
+
 
 def relative_index(window: int) -> Tensor:
     """Row of the bias table for query i and key j of a window, (M^2, M^2) int64.
@@ -254,7 +259,7 @@ class SwinBackbone(nn.Module):
         self.norm2 = nn.LayerNorm(config.output_width)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map (B, 3, S, S) to tokens (B, (S / 16)^2, C), row by row."""
+        """Map (B, 3, S, S) to tokens (B, (S / stride)^2, C), row by row."""
         tokens = image
         for stage in self.stages:
             tokens = stage(tokens)

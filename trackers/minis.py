@@ -1,0 +1,58 @@
+"""Small trackers of the same structures, trained by our own recipes on drawn scenes: 64 / 128 px crops, stride 8.
+
+Their sizes are ours: they fit into the repository and keep up with a camera on two processor cores.
+"""
+
+from dataclasses import replace
+
+from evalkit.sequences import Modality
+from trackers.common.build import Definition, make_factory
+from trackers.common.center_tracker import CenterLoop, CenterTracker
+from trackers.layers.swin import SwinConfig
+from trackers.layers.vit import StemVitConfig
+from trackers.ostrack import OSTrackConfig, center_definition
+from trackers.srft import SRTrack, SRTrackConfig
+from trackers.swintrack import SwinTrackConfig, swintrack_definition
+from trackers.upvpt import PROMPTS, ostrack_prompts, swintrack_prompts
+
+TEMPLATE, SEARCH = 64, 128
+_VIT = StemVitConfig(patch=8, width=128, depth=4, heads=4)
+_HEAD = 48
+
+OSTRACK = OSTrackConfig(TEMPLATE, SEARCH, _VIT, elimination_layers=(1, 2), head_channels=_HEAD)
+SWINTRACK = SwinTrackConfig(
+    TEMPLATE, SEARCH, SwinConfig(64, depths=(2, 2), heads=(2, 4), window=4), heads=4, encoder_depth=2
+)
+SRTRACK = SRTrackConfig(TEMPLATE, SEARCH, _VIT, fusion_after=(1, 3), head_channels=_HEAD)
+
+_PAIRS = {"rgbe": Modality.EVENT, "rgbd": Modality.DEPTH, "rgbt": Modality.THERMAL}
+
+
+def _srft(pair: str) -> Definition:
+    loop = CenterLoop(TEMPLATE, SEARCH, second=_PAIRS[pair])
+    return Definition(f"srft-mini-{pair}", "srtrack", SRTRACK, loop, SRTrack, CenterTracker, second=_PAIRS[pair])
+
+
+DEFINITIONS: dict[str, Definition] = {
+    made.name: made
+    for made in (
+        center_definition("ostrack-mini", OSTRACK, search_factor=4.0),
+        center_definition(
+            "upvpt-ostrack-mini", replace(OSTRACK, prompts=PROMPTS), search_factor=4.0, resized=ostrack_prompts
+        ),
+        swintrack_definition("swintrack-mini", SWINTRACK),
+        swintrack_definition(
+            "upvpt-swintrack-mini",
+            replace(SWINTRACK, swin=replace(SWINTRACK.swin, prompts=PROMPTS)),
+            swintrack_prompts,
+        ),
+        *(_srft(pair) for pair in _PAIRS),
+    )
+}
+ostrack_mini = make_factory(DEFINITIONS["ostrack-mini"])
+swintrack_mini = make_factory(DEFINITIONS["swintrack-mini"])
+upvpt_ostrack_mini = make_factory(DEFINITIONS["upvpt-ostrack-mini"])
+upvpt_swintrack_mini = make_factory(DEFINITIONS["upvpt-swintrack-mini"])
+srft_mini_rgbe = make_factory(DEFINITIONS["srft-mini-rgbe"])
+srft_mini_rgbd = make_factory(DEFINITIONS["srft-mini-rgbd"])
+srft_mini_rgbt = make_factory(DEFINITIONS["srft-mini-rgbt"])

@@ -1,0 +1,291 @@
+"""The training loop: one recipe, one device, drawn scenes; checkpoints that go on where they stopped."""
+
+import collections.abc as cabc
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from evalkit.errors import TrackerError
+from trackers.common.build import Definition
+from trackers.training.damping import DampedUpdate
+from trackers.training.recipes import Recipe
+from trackers.training.rendered import Pool
+from trackers.training.start import load_parent, new_network, trained_groups
+from trackers.training.tasks import make_task, pair_overlaps
+
+CHECKPOINT = "resume.pt"
+LOG = "log.jsonl"
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_CHECK_BATCHES = 4
+_SPARE = 0.95  # of the time goes into steps, the rest into checks and checkpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where and how long.
+
+    Attributes:
+        output: Folder for weights, log and the checkpoint of an unfinished training.
+        seed: Of weights and pairs.
+        device: A torch device name.
+        precision: "fp32", "tf32" or "bf16".
+        minutes: Length; turned into steps after the warm-up has been timed.
+        steps: Length in steps instead; repeats a training exactly.
+        batch: Instead of the recipe's.
+        every: Seconds between two checks (log, validation, checkpoint).
+    """
+
+    output: Path
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "fp32"
+    minutes: float | None = None
+    steps: int | None = None
+    batch: int | None = None
+    every: float = 30.0
+
+
+class Training:
+    """The state of one training; what :meth:`state` returns is all that a continuation needs.
+
+    Args:
+        recipe: What to do.
+        definition: Of the recipe's tracker.
+        pools: Training and validation scenes.
+        settings: Where and how long.
+        parent: Weights to start from, if the recipe has a parent.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        definition: Definition,
+        pools: tuple[Pool, Pool],
+        settings: Settings,
+        parent: Path | None = None,
+    ) -> None:
+        self.recipe, self.definition, self.settings = recipe, definition, settings
+        self.pool, self.check_pool = pools
+        self.device = torch.device(settings.device)
+        model = new_network(definition, settings.seed)
+        if parent is not None:
+            load_parent(model, definition, parent)
+        self.model = model.to(self.device)
+        self.task = make_task(definition)
+        groups = trained_groups(self.model, recipe)
+        self.trained = [value for group in groups.values() for value in group.values()]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": list(group.values()), "lr": rate, "full_rate": rate} for rate, group in groups.items()],
+            weight_decay=recipe.weight_decay,
+            fused=self.device.type == "cuda",
+        )
+        named = {name: value for group in groups.values() for name, value in group.items()}
+        self.damped = DampedUpdate(named, recipe.damping) if recipe.damping else None
+        self.tracks = self.pool.tracks(recipe.sampling.light)
+        self.generator = torch.Generator(self.device).manual_seed(settings.seed)
+        self.step, self.total, self.seconds = 0, settings.steps, 0.0
+        self._mark: tuple[int, float] | None = None
+
+    @property
+    def batch(self) -> int:
+        """Pairs per step."""
+        return self.settings.batch or self.recipe.batch
+
+    def run(self) -> dict[str, float]:
+        """Train to the end; writes checkpoints, the log and at last the weights.
+
+        Returns:
+            The last check.
+
+        Raises:
+            TrackerError: The loss is not finite; the last checkpoint is kept.
+        """
+        torch.set_float32_matmul_precision("highest" if self.settings.precision == "fp32" else "high")
+        checked = time.monotonic()
+        begin = checked - self.seconds
+        losses: list[dict[str, Tensor]] = []
+        while self.total is None or self.step < self.total:
+            losses.append(self._step())
+            if self.total is None:
+                self._plan(begin)
+            if time.monotonic() - checked > self.settings.every:
+                self.seconds = time.monotonic() - begin
+                self._log(_means(losses) | self.check())
+                losses.clear()
+                self.save()
+                checked = time.monotonic()
+        self.seconds = time.monotonic() - begin
+        last = (_means(losses) if losses else {}) | self.check()
+        self._log(last)
+        self.export()
+        return last
+
+    def _plan(self, begin: float) -> None:
+        """Turn minutes into steps at the end of the warm-up, from the time that its later steps took."""
+        assert self.settings.minutes is not None, "neither steps nor minutes are given"
+        limit = 60 * self.settings.minutes
+        quarter = max(1, self.recipe.warmup // 4)
+        if self._mark is None and self.step >= quarter:
+            self._mark = self.step, self._idle() - begin
+        elif self._mark is not None and self.step >= max(self.recipe.warmup, self._mark[0] + quarter):
+            seconds = self._idle() - begin
+            pace = (seconds - self._mark[1]) / (self.step - self._mark[0])
+            self.total = self.step + max(0, int((limit * _SPARE - seconds) / pace))
+        elif time.monotonic() - begin > limit:
+            self.total = self.step
+
+    def _idle(self) -> float:
+        """The time when the device has done all that it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.monotonic()
+
+    def _step(self) -> dict[str, Tensor]:
+        """One batch; the losses stay on the device."""
+        self.model.train()
+        if not self.recipe.head_statistics:
+            for module in self.model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        rate = self._rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["full_rate"] * rate
+        pairs = self.pool.pairs(self.batch, self.tracks, self.recipe.sampling, self.task.rules, self.generator)
+        with self._autocast():
+            outputs = self.task.forward(self.model, pairs, self._keep_rate())
+        learned = self.task.learned(outputs, pairs)
+        self.optimizer.zero_grad(set_to_none=True)
+        learned.loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.trained, self.recipe.clip)
+        if self.damped is None:
+            self.optimizer.step()
+        else:
+            self.damped.step(self.optimizer.step)
+        self.step += 1
+        return {"loss": learned.loss.detach()} | {name: value.detach() for name, value in learned.parts.items()}
+
+    def _autocast(self) -> torch.autocast:
+        dtype = _AUTOCAST.get(self.settings.precision)
+        return torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
+
+    def progress(self) -> float:
+        """Share of the training that is done; 0 until its length is known."""
+        return self.step / self.total if self.total else 0.0
+
+    def _rate(self) -> float:
+        rising = min(1.0, (self.step + 1) / self.recipe.warmup)
+        falling = (1 + math.cos(math.pi * self.progress())) / 2
+        return rising * (self.recipe.floor + (1 - self.recipe.floor) * falling)
+
+    def _keep_rate(self) -> float:
+        least = getattr(self.definition.config, "keep_ratio", 1.0)
+        first, last = self.recipe.elimination
+        if self.recipe.parent is not None:
+            return float(least)
+        done = min(1.0, max(0.0, (self.progress() - first) / (last - first)))
+        return float(least + (1 - least) * (1 + math.cos(math.pi * done)) / 2)
+
+    @torch.no_grad()
+    def check(self) -> dict[str, float]:
+        """Overlap on validation scenes: mean, and share above one half."""
+        self.model.eval()
+        generator = torch.Generator(self.device).manual_seed(12345)
+        sampling = type(self.recipe.sampling)(light=self.recipe.sampling.light)
+        tracks = self.check_pool.tracks(sampling.light)
+        overlaps = []
+        for _ in range(_CHECK_BATCHES):
+            pairs = self.check_pool.pairs(self.batch, tracks, sampling, self.task.rules, generator)
+            with self._autocast():
+                outputs = self.task.forward(self.model, pairs, getattr(self.definition.config, "keep_ratio", 1.0))
+            overlaps.append(pair_overlaps(self.task.learned(outputs, pairs), pairs)[pairs.present])
+        values = torch.cat(overlaps)
+        return {"val_iou": values.mean().item(), "val_half": (values > 0.5).float().mean().item()}
+
+    def _log(self, values: cabc.Mapping[str, float]) -> None:
+        record: dict[str, Any] = {
+            "recipe": self.recipe.name,
+            "step": self.step,
+            "of": self.total,
+            "samples": self.step * self.batch,
+            "seconds": round(self.seconds, 1),
+        } | {name: round(value, 5) for name, value in values.items()}
+        with (self.settings.output / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        print(" ".join(f"{name} {value}" for name, value in record.items()), flush=True)  # noqa: T201 - the log on screen
+        if not math.isfinite(values.get("loss", 0.0)):
+            raise TrackerError(
+                f"{self.recipe.name}: the loss is not finite at step {self.step}. The last good state is in "
+                f"{self.settings.output / CHECKPOINT}; go on from there with a smaller rate or a wider precision."
+            )
+
+    def save(self) -> None:
+        """Write the checkpoint of an unfinished training."""
+        path = self.settings.output / CHECKPOINT
+        partial = path.with_suffix(".partial")
+        torch.save(self.state(), partial)
+        partial.replace(path)
+
+    def state(self) -> dict[str, Any]:
+        """All that a continuation needs."""
+        return {
+            "recipe": self.recipe.name,
+            "step": self.step,
+            "total": self.total,
+            "seconds": self.seconds,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "damped": self.damped.state_dict() if self.damped else {},
+            "generator": self.generator.get_state(),
+        }
+
+    def resume(self) -> bool:
+        """Take over the checkpoint, if there is one of this recipe."""
+        path = self.settings.output / CHECKPOINT
+        if not path.is_file():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["recipe"] != self.recipe.name:
+            return False
+        self.step, self.total, self.seconds = state["step"], state["total"], state["seconds"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.damped:
+            self.damped.load_state_dict(state["damped"])
+        self.generator.set_state(state["generator"].cpu())
+        return True
+
+    def export(self) -> None:
+        """Write the weights in half precision and remove the checkpoint."""
+        entries = {
+            name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+            for name, value in self.model.state_dict().items()
+        }
+        settings = {name: str(value) for name, value in asdict(self.settings).items() if name != "output"}
+        metadata = {
+            "format": "pt",
+            "evalkit.tracker": self.definition.name,
+            "evalkit.origin": self.definition.origin,
+            "evalkit.recipe": self.recipe.name,
+            "evalkit.training": json.dumps({"steps": self.step, "samples": self.step * self.batch, **settings}),
+        }
+        path = weights_path(self.settings.output, self.recipe.name)
+        partial = path.with_suffix(".partial")
+        save_file(entries, partial, metadata)
+        partial.replace(path)
+        (self.settings.output / CHECKPOINT).unlink(missing_ok=True)
+
+
+def weights_path(folder: Path, recipe: str) -> Path:
+    """Where a finished training's weights lie."""
+    return folder / f"{recipe}.safetensors"
+
+
+def _means(losses: cabc.Sequence[cabc.Mapping[str, Tensor]]) -> dict[str, float]:
+    return {name: torch.stack([one[name] for one in losses]).mean().item() for name in losses[0]}

@@ -1,0 +1,96 @@
+"""What a network learns from a batch of pairs: one task for each kind of head."""
+
+import abc
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from trackers.common.build import Definition
+from trackers.common.center_tracker import CenterLoop
+from trackers.layers.heads import CenterMaps, decode_center
+from trackers.ostrack import OSTrack
+from trackers.swintrack import SwinTrackLoop
+from trackers.training.crops import square_views, window_views
+from trackers.training.losses import cell_loss, center_loss, corners, overlaps
+from trackers.training.rendered import CropRules, Pairs
+
+
+class Learned(NamedTuple):
+    """Total loss, its parts by name, and the box (B, 4; center and size) of each search crop."""
+
+    loss: Tensor
+    parts: dict[str, Tensor]
+    boxes: Tensor
+
+
+class Task(abc.ABC):
+    """Crops and loss of a tracker."""
+
+    def __init__(self, rules: CropRules) -> None:
+        self.rules = rules
+
+    @abc.abstractmethod
+    def forward(self, model: nn.Module, pairs: Pairs, keep_rate: float) -> Any:
+        """The network's outputs; runs under mixed precision."""
+
+    @abc.abstractmethod
+    def learned(self, outputs: Any, pairs: Pairs) -> Learned:
+        """Loss and boxes, in float32."""
+
+
+class CenterTask(Task):
+    """OSTrack, UPVPT on it, SRTrack."""
+
+    def forward(self, model: nn.Module, pairs: Pairs, keep_rate: float) -> CenterMaps:
+        """Maps; only OSTrack knows a keep rate."""
+        further = (keep_rate,) if isinstance(model, OSTrack) else ()
+        maps: CenterMaps = model(pairs.template, pairs.search, *further)
+        return maps
+
+    def learned(self, outputs: CenterMaps, pairs: Pairs) -> Learned:
+        """The published loss."""
+        loss = center_loss(outputs, pairs.truth, present=pairs.present)
+        boxes = decode_center(outputs.score, outputs.size, outputs.offset)[0]
+        return Learned(loss.total, {"giou": loss.giou, "l1": loss.l1, "focal": loss.focal}, boxes)
+
+
+class CellTask(Task):
+    """SwinTrack and UPVPT on it."""
+
+    def forward(self, model: nn.Module, pairs: Pairs, keep_rate: float) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Scores and boxes."""
+        score, boxes = model(model.embed(pairs.template), pairs.search)  # type: ignore[operator]  # of SwinTrack
+        return score, boxes
+
+    def learned(self, outputs: tuple[Tensor, Tensor], pairs: Pairs) -> Learned:
+        """The published loss; the truth stays half a pixel inside the crop."""
+        score, boxes = outputs
+        edge = 0.5 / self.rules.sizes[1]
+        truth = torch.cat([pairs.truth[:, :2], pairs.truth[:, :2] + pairs.truth[:, 2:]], dim=1).clamp(edge, 1 - edge)
+        loss = cell_loss(score, boxes, truth, pairs.present)
+        best = score.flatten(1).argmax(dim=1)
+        chosen = boxes.flatten(1, 2)[torch.arange(len(best), device=best.device), best]
+        return Learned(loss.total, {"varifocal": loss.varifocal, "giou": loss.giou}, chosen)
+
+
+def make_task(definition: Definition) -> Task:
+    """The task of a catalogue entry."""
+    loop = definition.loop
+    sizes = (loop.template_size, loop.search_size)
+    if isinstance(loop, CenterLoop):
+        views = partial(square_views, factor=loop.template_factor), partial(square_views, factor=loop.search_factor)
+        return CenterTask(CropRules(sizes, views, second=loop.second))
+    assert isinstance(loop, SwinTrackLoop)
+    windows = (
+        partial(window_views, area_factor=loop.template_area),
+        partial(window_views, area_factor=loop.search_area, smallest=loop.smallest),
+    )
+    return CellTask(CropRules(sizes, windows, fills=True))
+
+
+def pair_overlaps(learned: Learned, pairs: Pairs) -> Tensor:
+    """IoU (B,) of the boxes with the truth, limited to the crop."""
+    truth = torch.cat([pairs.truth[:, :2], pairs.truth[:, :2] + pairs.truth[:, 2:]], dim=1).clamp(0, 1)
+    return overlaps(corners(learned.boxes), truth)[0].nan_to_num()
