@@ -270,6 +270,29 @@ os.write(1, b"after in C\\n")
     assert sorted(done.stderr.split("\n")) == ["", "buffered", "foreign", "foreign in C"]
 
 
+@pytest.mark.parametrize("command", ["list trackers", "run-benchmark custom --tracker kcf --json"])
+@pytest.mark.parametrize(
+    ("stream", "code", "said"),
+    [(">/dev/full", 1, "error: cannot write to stdout"), (">&-", 0, ""), ("2>&-", 0, ""), ("2>/dev/full", 0, "")],
+)
+def test_a_closed_or_full_stream_gives_no_traceback(command, stream, code, said, noisy, tmp_path):
+    data = f"--data-root {noisy[1]} --results {tmp_path}" if command.startswith("run") else ""
+    line = f"{sys.executable} {ROOT / 'cli.py'} {command} {data} {stream}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_reader_that_leaves_gives_no_traceback(noisy, tmp_path):
+    line = f"{sys.executable} {ROOT / 'cli.py'} run-benchmark custom --tracker kcf --json"
+    line = f"{line} --data-root {noisy[1]} --results {tmp_path} | true"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
 def on_a_terminal(*arguments):
     """What a terminal would get of the program."""
     pid, handle = pty.fork()

@@ -2,7 +2,6 @@
 
 import collections.abc as cabc
 import importlib
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,7 +132,6 @@ def _run(app: click.Group, args: cabc.Sequence[str] | None) -> int:  # noqa: PLR
         )
         return EXIT_FAILED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     return result if isinstance(result, int) else 0
 

@@ -10,6 +10,7 @@ from typing import TextIO
 
 import click
 
+from evalkit.errors import EvalkitError
 from evalkit.visible import visible
 
 _RESULTS = "evalkit.results"
@@ -27,10 +28,29 @@ def echo(*lines: object, err: bool = False) -> None:
 
 
 def echo_text(text: str, *, err: bool = False) -> None:
-    """Print text that has its lines already and is made visible."""
+    """Print text that has its lines already and is made visible.
+
+    Raises:
+        EvalkitError: A result cannot be written: the disk is full.
+        BrokenPipeError: Nobody reads the results any more.
+    """
     context = click.get_current_context(silent=True)
     stream = None if err or context is None else context.meta.get(_RESULTS)
-    click.echo(text, file=stream, nl=False, err=err)
+    try:
+        click.echo(text, file=stream, nl=False, err=err)
+    except OSError as problem:
+        _abandon(stream or (sys.stderr if err else sys.stdout))
+        if isinstance(problem, BrokenPipeError):
+            raise
+        if not err:
+            raise EvalkitError(f"cannot write to stdout: {problem.strerror}.") from problem
+
+
+def _abandon(stream: TextIO) -> None:
+    """What is left in the buffer would fail again when the program ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 @contextlib.contextmanager
@@ -42,12 +62,11 @@ def stdout_for_results() -> cabc.Iterator[None]:
     """
     context, stdout = click.get_current_context(), sys.stdout
     moved = _moved(stdout)
-    context.meta[_RESULTS] = results = stdout if moved is None else moved
+    context.meta[_RESULTS] = stdout if moved is None else moved
     sys.stdout = sys.stderr
     try:
         yield
     finally:
-        results.flush()
         if not getattr(context.obj, "owns_process", False):
             del context.meta[_RESULTS]
             sys.stdout = stdout

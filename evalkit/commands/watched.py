@@ -62,7 +62,7 @@ def watch(app: App, *, advice: str = "") -> None:
     Raises:
         click.exceptions.Exit: In the watching process, with the exit code.
     """
-    if sys.platform != "linux" or not app.owns_process or app.witness is not None:
+    if sys.platform != "linux" or not app.owns_process or app.witness is not None or sys.stderr is None:
         return
     witness, parent = Witness(os.memfd_create("evalkit")), os.getpid()
     signals = {*_FORWARDED, signal.SIGCHLD}
