@@ -17,7 +17,7 @@ from program import draw_videos, evalkit, start
 import cli
 from evalkit.commands.common import run as call
 from evalkit.errors import EvalkitError
-from evalkit.store import hardware, runs
+from evalkit.store import atomic, hardware, runs
 from evalkit.store.atomic import read_file
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run
@@ -347,3 +347,23 @@ def test_kills_again_and_again_lose_no_more_than_what_is_under_way(tmp_path):
     assert done.code == 0, done.stderr
     assert done.json["digest"] == whole["digest"]
     assert not list(results.rglob(".writing-*"))
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_no_record_appears_before_its_boxes_are_on_the_disk(whole, tmp_path, monkeypatch, count):
+    steps = []
+    shutil.copytree(whole, tmp_path / "results")
+    run = only_run(tmp_path / "results")
+    results = [(dataclasses.replace(run.records()["s0"], name=f"n{number}"), run.read("s0")) for number in range(count)]
+    real = {name: getattr(atomic, name) for name in ("_write", "_sync_all", "_sync_folder")}
+    replace = Path.replace
+    monkeypatch.setattr(
+        atomic, "_write", lambda *a, sync: steps.append("sync" if sync else "write") or real["_write"](*a, sync=sync)
+    )
+    monkeypatch.setattr(atomic, "_sync_all", lambda *a: steps.append("sync all") or real["_sync_all"](*a))
+    monkeypatch.setattr(atomic, "_sync_folder", lambda *a: steps.append("sync folder") or real["_sync_folder"](*a))
+    monkeypatch.setattr(Path, "replace", lambda path, to: steps.append(to.suffix) or replace(path, to))
+    run.write_all(results)
+    one = ["sync", ".csv", "sync folder", "sync", ".json", "sync folder"]
+    five = [*["write"] * 5, *[".csv"] * 5, *["write"] * 5, "sync all", *[".json"] * 5, "sync folder"]
+    assert steps == {1: one, 5: five}[count]

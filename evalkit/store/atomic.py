@@ -33,24 +33,25 @@ def write_together(folder: Path, *steps: cabc.Mapping[str, bytes]) -> None:
 
     Args:
         folder: Made if it does not exist.
-        steps: Names and contents; the files of a step appear when those of the step before are on the disk.
+        steps: Names and contents; the last step's files appear when all others are on the disk. Where there are many,
+            a power cut may leave parts of the others, but then none of the last step's.
 
     Raises:
         StoreError: As for :func:`write_whole`. Files of steps that were finished stay.
     """
     temporary: list[dict[str, Path]] = [{} for _ in steps]
-    count = sum(map(len, steps))
+    apart = sum(map(len, steps)) <= FEW
     try:
         for step, names in zip(steps, temporary, strict=True):
             for name, data in step.items():
                 names[name] = folder / f"{TEMPORARY}{uuid.uuid4().hex}"
-                _write(names[name], data, sync=count <= FEW)
-        if count > FEW:
-            _sync_all(folder, [path for names in temporary for path in names.values()])
-        for names in temporary:
+                _write(names[name], data, sync=apart)
+            if step is steps[-1] and not apart:
+                _sync_all(folder, [*(folder / name for names in temporary[:-1] for name in names), *names.values()])
             for name, path in names.items():
                 path.replace(folder / name)
-            _sync_folder(folder)
+            if step is steps[-1] or apart:
+                _sync_folder(folder)
     except BaseException as problem:
         for path in (path for names in temporary for path in names.values()):
             with contextlib.suppress(OSError):
@@ -81,10 +82,11 @@ def _write(path: Path, data: bytes, *, sync: bool) -> None:
 
 
 def _sync_all(folder: Path, paths: cabc.Iterable[Path]) -> None:
-    """Bring the contents of files of a folder to the disk."""
+    """Bring a folder and files in it to the disk."""
     if sys.platform != "linux":
         for path in paths:
             _sync(path)
+        _sync_folder(folder)
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
