@@ -8,6 +8,7 @@ Everything takes either a benchmark's name, or runs, or scores that were loaded 
 """
 
 import collections.abc as cabc
+import math
 import os
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -163,8 +164,8 @@ def score(what: Scored, **options: Unpack[Options]) -> pd.DataFrame:
         row: dict[str, object] = {}
         for key, value in one.summary.items():
             row[key] = value
-            if key in one.intervals:
-                row[f"{key}_low"], row[f"{key}_high"] = one.intervals[key]
+            if options.get("interval") is not None:  # NaN where there are too few sequences
+                row[f"{key}_low"], row[f"{key}_high"] = one.intervals.get(key, (math.nan, math.nan))
         facts = {"sequences": len(one.sequence_names), "frames": int(one.frames.sum())}
         rows.append(row | facts | {"protocol": one.protocol, "run": one.run, "sample": one.sample})
     return pd.DataFrame(rows, index=pd.Index(labels(scores), name="tracker"))

@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from program import load_perf
 
 from evalkit.commands.parallel import fork_map
 from evalkit.errors import EvalkitError, ScoringError
@@ -21,19 +22,51 @@ from evalkit.scoring.statistics import bootstrap_intervals, compare_metric
 from evalkit.scoring.verdicts import Verdict
 from evalkit.sequences import Annotation, Trajectory
 
+intervals = load_perf("intervals")
+
 
 def metric(values, weights=None):
     values = np.array(values, dtype=float)
     return MeanMetric(values, np.ones(len(values)) if weights is None else np.array(weights, dtype=float))
 
 
-def test_the_interval_is_that_of_resampled_means():
+def test_the_interval_of_many_sequences_is_that_of_resampled_means():
     values = np.random.default_rng(0).uniform(0, 1, 60)
     low, high = bootstrap_intervals({"m": metric(values)}, 60, level=0.95, seed=1)["m"]
     rng = np.random.default_rng(99)
     means = [values[rng.integers(0, 60, 60)].mean() for _ in range(4000)]
     assert low == pytest.approx(np.quantile(means, 0.025), abs=0.01)
     assert high == pytest.approx(np.quantile(means, 0.975), abs=0.01)
+
+
+def test_the_interval_of_few_sequences_is_students_on_the_logistic_scale():
+    values = np.array([0.2, 0.9, 0.7, 0.55, 0.8, 0.35, 0.6])
+    low, high = bootstrap_intervals({"m": metric(values)}, 7, level=0.95, seed=0, resamples=20_000)["m"]
+    mean, error = values.mean(), values.std(ddof=1) / np.sqrt(7)
+    reach = 2.446912 * error / (mean * (1 - mean))  # Student's t, 6 degrees of freedom
+    expected = [1 / (1 + np.exp(-np.log(mean / (1 - mean)) - sign * reach)) for sign in (-1, 1)]
+    assert [low, high] == pytest.approx(expected, abs=0.005)
+
+
+@pytest.mark.parametrize("count", [7, 10, 20])
+def test_intervals_cover_as_often_as_they_say(count):
+    ours, percentile = np.mean([intervals.coverage(one, count, 400) for one in intervals.shapes().values()], axis=0)
+    assert 0.93 <= ours <= 0.97
+    assert percentile < ours
+
+
+def test_too_few_sequences_have_no_interval():
+    values = np.linspace(0.2, 0.8, 7)
+    undefined = np.append(values[:6], np.nan)
+    found = bootstrap_intervals({"m": metric(values), "n": metric(undefined, [1] * 6 + [0])}, 7, level=0.95, seed=0)
+    assert list(found) == ["m"]
+    assert compare_metric("m", metric(values[:6]), metric(values[1:]), list("abcdef")).interval is None
+
+
+def test_intervals_stay_in_range_and_hold_the_value():
+    for values in (np.zeros(9), np.ones(9), np.append(np.zeros(8), 1e-5), np.append(np.ones(8), 0.99)):
+        low, high = bootstrap_intervals({"m": metric(values)}, 9, level=0.95, seed=0)["m"]
+        assert 0 <= low <= values.mean() <= high <= 1
 
 
 def test_intervals_are_seeded_and_grow_with_the_level():
@@ -43,10 +76,6 @@ def test_intervals_are_seeded_and_grow_with_the_level():
     assert first != bootstrap_intervals(metrics, 30, level=0.95, seed=5)
     wide = bootstrap_intervals(metrics, 30, level=0.99, seed=4)["m"]
     assert wide[0] < first["m"][0] < first["m"][1] < wide[1]
-
-
-def test_one_sequence_has_no_spread():
-    assert bootstrap_intervals({"m": metric([0.4])}, 1, level=0.95, seed=0) == {"m": (0.4, 0.4)}
 
 
 def test_pooled_metrics_resample_with_their_frames():
@@ -84,7 +113,7 @@ def test_comparison_by_hand():
     assert found.difference == pytest.approx(0.5 - 0.4)
     assert (found.wins, found.ties, found.losses) == (2, 1, 1)
     assert [row.name for row in found.most_different] == ["b", "d"]
-    assert found.interval[0] < found.difference < found.interval[1]
+    assert found.interval is None  # too few
     assert found.p_value == pytest.approx(0.75)  # signed ranks 1, 3 against 2 of three: 6 of 8 orders are as far
 
 

@@ -61,7 +61,7 @@ class Cost:
         sequences: How many.
         auc: Area under the success curve.
         difference: That minus the area at fp32.
-        interval: Of the difference, 95 %, over sequences.
+        interval: Of the difference, 95 %, over sequences; None of too few.
         overlap: Mean overlap with the boxes at fp32, first frames left out.
     """
 
@@ -70,7 +70,7 @@ class Cost:
     sequences: int
     auc: float
     difference: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     overlap: float
 
 
@@ -142,6 +142,10 @@ def _cost(
     )
 
 
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "too few sequences" if interval is None else f"{100 * interval[0]:+.3f} to {100 * interval[1]:+.3f}"
+
+
 def lines(costs: cabc.Sequence[Cost]) -> list[list[str]]:
     """A table in percent, for the terminal."""
     head = ["benchmark", "precision", "sequences", "AUC", "minus fp32", "95 % interval", "overlap with fp32's boxes"]
@@ -152,7 +156,7 @@ def lines(costs: cabc.Sequence[Cost]) -> list[list[str]]:
             str(cost.sequences),
             f"{100 * cost.auc:.2f}",
             f"{100 * cost.difference:+.3f}",
-            f"{100 * cost.interval[0]:+.3f} to {100 * cost.interval[1]:+.3f}",
+            _interval(cost.interval),
             f"{cost.overlap:.4f}",
         ]
         for cost in costs

@@ -43,7 +43,7 @@ def compare(
 ) -> None:
     r"""Compare two trackers, named with --tracker A --tracker B.
 
-    For every metric: the difference, its bootstrap interval over sequences, Wilcoxon's signed-rank test, sequences
+    For every metric: the difference, its interval over sequences, Wilcoxon's signed-rank test, sequences
     won, tied and lost, and the sequences that differ most.
 
     \b
@@ -139,7 +139,7 @@ def _document(
             one.metric: {
                 "values": [one.first, one.second],
                 "difference": one.difference,
-                "interval": list(one.interval),
+                "interval": None if one.interval is None else list(one.interval),
                 "level": one.level,
                 "p_value": one.p_value,
                 "wins": one.wins,
@@ -155,25 +155,28 @@ def _document(
     }
 
 
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "too few sequences" if interval is None else f"[{100 * interval[0]:+.2f}, {100 * interval[1]:+.2f}]"
+
+
 def _lines(truth: inputs.Truth, names: tuple[str, str], scored: Evaluation, found: "list[Comparison]") -> list[str]:
     sample = ", sample data" if truth.is_sample else ""
     count = len(scored.names)
     level = f"{100 * found[0].level:g} % interval"
     lines = [f"{truth.spec.title} {truth.split.name}, {scored.protocol.id}, {count} sequences{sample}"]
     rows = [["metric", *names, "difference", level, "p", "win/tie/loss"]]
-    for one in found:
-        low, high = one.interval
-        rows.append(
-            [
-                one.metric,
-                f"{100 * one.first:.2f}",
-                f"{100 * one.second:.2f}",
-                f"{100 * one.difference:+.2f}",
-                f"[{100 * low:+.2f}, {100 * high:+.2f}]",
-                f"{one.p_value:.2g}",
-                f"{one.wins}/{one.ties}/{one.losses}",
-            ]
-        )
+    rows += [
+        [
+            one.metric,
+            f"{100 * one.first:.2f}",
+            f"{100 * one.second:.2f}",
+            f"{100 * one.difference:+.2f}",
+            _interval(one.interval),
+            f"{one.p_value:.2g}",
+            f"{one.wins}/{one.ties}/{one.losses}",
+        ]
+        for one in found
+    ]
     lines += columns(rows)
     leading = found[0]
     if leading.most_different:

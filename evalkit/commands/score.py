@@ -13,7 +13,9 @@ from evalkit.commands.explain import explain
 from evalkit.commands.listing import columns
 from evalkit.commands.options import SEED, Asked, input_options
 from evalkit.commands.output import echo
+from evalkit.errors import ScoringError
 from evalkit.scoring.lookup import get_protocol
+from evalkit.scoring.score import TOO_FEW, UNSCORABLE
 from evalkit.scoring.scores import Scores
 
 __all__ = ["compare", "document", "explain", "score"]
@@ -24,7 +26,7 @@ __all__ = ["compare", "document", "explain", "score"]
 @input_options
 @click.option("--protocol", default="papers", show_default=True, help="Protocol id, official, papers, or all.")
 @click.option("--attributes", is_flag=True, help="Also the subset of every challenge attribute.")
-@click.option("--interval", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Bootstrap level: 0.95.")
+@click.option("--interval", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Level of intervals: 0.95.")
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Of the bootstrap.")
 @click.option("--per-sequence", is_flag=True, help="Also the scores of every sequence.")
 @click.option("--allow-missing", is_flag=True, help="Score what is there and say so.")
@@ -63,8 +65,21 @@ def score(
     if as_json:
         documents = [document(one, per_sequence=per_sequence) for one in scores]
         print_json(documents[0] if len(documents) == 1 else documents)
-        return
-    _print(app, scores, per_sequence=per_sequence)
+    else:
+        _print(app, scores, per_sequence=per_sequence)
+    _check_defined(scores)
+
+
+def _check_defined(scores: cabc.Iterable[Scores]) -> None:
+    """A number that no frame defines is printed as "-" and is no score: the command has not done what was asked."""
+    undefined = [
+        f"{one.tracker} on {one.benchmark} {one.split}: {note}"
+        for one in scores
+        for note in one.notes
+        if note.startswith(UNSCORABLE)
+    ]
+    if undefined:
+        raise ScoringError("\n".join(undefined))
 
 
 def _scores(given: Asked, benchmark: str, options: inputs.ScoreOptions) -> list[Scores]:
@@ -125,7 +140,8 @@ def _table(group: cabc.Sequence[Scores]) -> list[str]:
     rules = get_protocol(first.protocol, first.benchmark)
     size = f"{len(first.sequence_names)} sequences, {int(first.frames.sum())} frames"
     sample = ", sample data" if first.sample else ""
-    head = f"{first.benchmark} {first.split}, {rules.id}/{rules.version}, {size}{sample}"
+    few = "".join(f", {note}" for note in first.notes if note.startswith(TOO_FEW))
+    head = f"{first.benchmark} {first.split}, {rules.id}/{rules.version}, {size}{sample}{few}"
     rows = [["tracker", *(reported.label for reported in rules.reported)]]
     rows += [[one.tracker, *(_cell(one, kind.key, kind.decimals) for kind in rules.reported)] for one in group]
     return [head, *(line.rstrip() for line in columns(rows))]

@@ -15,6 +15,8 @@ from evalkit.scoring.ope import evaluate
 from evalkit.scoring.scores import Scores
 from evalkit.sequences import Annotation, Trajectory
 
+UNSCORABLE = "no frame can be scored"
+TOO_FEW = "too few sequences for an interval"
 Trajectories = cabc.Mapping[str, cabc.Sequence[Trajectory]]
 
 
@@ -104,6 +106,7 @@ def score(
     """
     rules = get_protocol(protocol, benchmark) if isinstance(protocol, str) else protocol
     done = evaluate_results(annotations, trajectories, rules, allow_missing=allow_missing)
+    intervals, few = _intervals(done.numbers.metrics, len(done.names), interval, seed)
     return Scores(
         benchmark=benchmark,
         split=split,
@@ -116,23 +119,28 @@ def score(
         curves=done.numbers.curves,
         thresholds=done.numbers.thresholds,
         summary=done.summary(),
-        intervals=_intervals(done.numbers.metrics, len(done.names), interval, seed),
+        intervals=intervals,
         attributes=attribute_scores(done) if attributes else {},
         missing=done.gathered.missing,
-        notes=(*notes, *done.gathered.notes, *_empty_notes(done)),
+        notes=(*notes, *done.gathered.notes, *_empty_notes(done), *_undefined_notes(done), *few),
         sample=sample,
     )
 
 
 def _intervals(
     metrics: cabc.Mapping[str, Metric], count: int, level: float | None, seed: int
-) -> dict[str, tuple[float, float]]:
+) -> tuple[dict[str, tuple[float, float]], tuple[str, ...]]:
+    """Intervals, and a note where there are too few sequences for them."""
     if level is None:
-        return {}
-    # scipy is slow to import; plain scores do without it
-    from evalkit.scoring.statistics import bootstrap_intervals
+        return {}, ()
+    from evalkit.scoring.statistics import FEWEST, bootstrap_intervals
 
-    return bootstrap_intervals(metrics, count, level=level, seed=seed)
+    found = bootstrap_intervals(metrics, count, level=level, seed=seed)
+    lacking = [key for key in metrics if key not in found]
+    if not lacking:
+        return found, ()
+    of = "" if len(lacking) == len(metrics) else f" of {', '.join(lacking)}"
+    return found, (f"{TOO_FEW}{of}: it needs {FEWEST}, found {count}",)
 
 
 def attribute_scores(done: Evaluation) -> dict[str, dict[str, float]]:
@@ -145,6 +153,13 @@ def attribute_scores(done: Evaluation) -> dict[str, dict[str, float]]:
         if len(rows) >= done.protocol.attribute_minimum:
             scores[code] = {"sequences": float(len(rows)), **done.summary(rows)}
     return scores
+
+
+def _undefined_notes(done: Evaluation) -> list[str]:
+    lacking = [key for key, metric in done.numbers.metrics.items() if np.isnan(metric.values).all()]
+    if not lacking:
+        return []
+    return [f"{UNSCORABLE} under {done.protocol.id} (no target, or all frames left out): no {', '.join(lacking)}"]
 
 
 def _empty_notes(done: Evaluation) -> list[str]:

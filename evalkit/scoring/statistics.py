@@ -1,4 +1,8 @@
-"""How sure is a number: bootstrap intervals over sequences, and the paired comparison of two trackers."""
+"""How sure is a number: intervals over sequences, and the paired comparison of two trackers.
+
+An interval is Student's t interval on the logistic scale with the bootstrap's standard error. Scores lie between 0 and
+1 and are skewed, so percentile intervals are too narrow for few sequences; ``perf/intervals.py`` measures both.
+"""
 
 import collections.abc as cabc
 from dataclasses import dataclass
@@ -10,7 +14,9 @@ from evalkit.boxes import FloatArray
 from evalkit.scoring.aggregate import Metric
 
 LEVEL = 0.95  # where nobody asks for another
+FEWEST = 7  # sequences; of fewer the intervals cover too seldom (perf/intervals.py)
 RESAMPLES = 2000
+_EDGE = 1e-3  # from 0 and 1, where the logistic scale ends
 _BATCH_CELLS = 1 << 18  # of resamples times sequences at once
 
 
@@ -31,7 +37,7 @@ class Comparison:
         first: Value of the first tracker.
         second: Value of the second.
         difference: first - second.
-        interval: Bootstrap interval of the difference, resampling sequences of both together.
+        interval: Of the difference, resampling sequences of both together; None of too few sequences.
         level: Of the interval.
         p_value: Of Wilcoxon's signed-rank test over sequences, two-sided; 1 where no sequence differs.
         wins: Sequences in which the first is better.
@@ -44,7 +50,7 @@ class Comparison:
     first: float
     second: float
     difference: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     level: float
     p_value: float
     wins: int
@@ -56,7 +62,7 @@ class Comparison:
 def bootstrap_intervals(
     metrics: cabc.Mapping[str, Metric], count: int, *, level: float, seed: int, resamples: int = RESAMPLES
 ) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of every metric under resampling of sequences.
+    """Intervals of every metric over sequences like these.
 
     Args:
         metrics: Metric key -> metric.
@@ -66,13 +72,15 @@ def bootstrap_intervals(
         resamples: Number of resamples.
 
     Returns:
-        Metric key -> (low, high). With a single sequence both are its value.
+        Metric key -> (low, high) around the metric's value; without metrics of fewer than :data:`FEWEST` sequences.
     """
-    parts: dict[str, list[FloatArray]] = {key: [] for key in metrics}
-    for draws in _draws(count, seed, resamples):  # the same for all metrics
-        for key, metric in metrics.items():
-            parts[key].append(metric.resampled(draws))
-    return {key: _percentiles(found, level) for key, found in parts.items()}
+    counts = {key: int(np.isfinite(metric.values).sum()) for key, metric in metrics.items()}
+    parts: dict[str, list[FloatArray]] = {key: [] for key, number in counts.items() if number >= FEWEST}
+    for draws in _draws(count, seed, resamples) if parts else ():  # the same for all metrics
+        for key, found in parts.items():
+            found.append(metrics[key].resampled(draws))
+    rows = np.arange(count)
+    return {key: _around(metrics[key].over(rows), found, counts[key], level) for key, found in parts.items()}
 
 
 def _draws(count: int, seed: int, resamples: int) -> cabc.Iterator[FloatArray]:
@@ -85,9 +93,16 @@ def _draws(count: int, seed: int, resamples: int) -> cabc.Iterator[FloatArray]:
         yield np.bincount(cells.ravel(), minlength=rows.size).reshape(rows.shape).astype(np.float64)
 
 
-def _percentiles(parts: list[FloatArray], level: float) -> tuple[float, float]:
-    low, high = np.quantile(np.concatenate(parts), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+def _around(value: float, parts: list[FloatArray], count: int, level: float) -> tuple[float, float]:
+    """Interval around a fraction, from its values over resamples of ``count`` sequences."""
+    from scipy.special import stdtrit  # slow to import
+
+    error = np.nanstd(np.concatenate(parts)) * np.sqrt(count / (count - 1))
+    inside = min(max(value, _EDGE), 1 - _EDGE)
+    center = np.log(inside / (1 - inside))
+    reach = stdtrit(count - 1, (1 + level) / 2) * error / (inside * (1 - inside))
+    low, high = 1 / (1 + np.exp(reach - center)), 1 / (1 + np.exp(-reach - center))
+    return min(float(low), value), max(float(high), value)
 
 
 def compare_metric(
@@ -118,8 +133,12 @@ def compare_metric(
     difference = np.where(known, first.values - second.values, 0.0)
     order = np.argsort(-np.abs(difference), kind="stable")[:listed]
     values = first.over(rows), second.over(rows)
-    drawn = _draws(len(names), seed, resamples)
-    interval = _percentiles([first.resampled(draws) - second.resampled(draws) for draws in drawn], level)
+    interval = None
+    if known.sum() >= FEWEST:
+        drawn = _draws(len(names), seed, resamples)
+        halves = [(1 + first.resampled(draws) - second.resampled(draws)) / 2 for draws in drawn]
+        low, high = _around((1 + values[0] - values[1]) / 2, halves, int(known.sum()), level)
+        interval = 2 * low - 1, 2 * high - 1
     return Comparison(
         metric=key,
         first=values[0],
