@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from evalkit.errors import StoreError
 from evalkit.sequences import Trajectory
-from evalkit.store import atomic
+from evalkit.store import atomic, runs
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, RunStatus, predictions_sha256
 from evalkit.store.sealed import seal
@@ -229,3 +229,17 @@ def test_environments_tell_what_differs() -> None:
     two = dataclasses.replace(one, image_decoder="opencv 6")
     assert two.differences(one) == ["image_decoder: opencv 5 before, opencv 6 now"]
     assert one.sha256 != two.sha256
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(-(10**16), 10**16), min_size=1, max_size=12),
+    st.integers(0, 18),
+    st.sampled_from(
+        [0.0, -0.0, 0.1 + 0.2, -0.0005, 1e15, 1e16, 1e300, float("inf"), float("nan"), 999_999_999_999.999]
+    ),
+)
+def test_boxes_are_written_as_repr_writes_them(numbers, decimals, odd):
+    values = [float(f"{number}e-{decimals}") for number in numbers]
+    for chosen in (values, [*values, odd], [float(number) for number in numbers], [odd]):
+        assert runs._decimals(np.array(chosen)) == [repr(value) for value in chosen]

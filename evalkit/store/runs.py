@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evalkit.boxes import FloatArray
 from evalkit.errors import StoreError
 from evalkit.sequences import Trajectory
 from evalkit.store.atomic import file_name, read_file, write_together, write_whole
@@ -36,6 +37,10 @@ COLUMNS = b"frame,left,top,width,height,confidence,seconds\n"
 TOGETHER = 64
 """Sequences that are written together at most."""
 _MANIFEST = {"run", "identity", "sequences", "notes"}
+
+
+_EXACT = 1e15
+_TAILS = tuple(f"{number:03}".rstrip("0") or "0" for number in range(1000))
 
 
 class RunStatus(enum.Enum):
@@ -403,12 +408,41 @@ def _open(manifest: Path) -> Run:
 
 
 def _to_csv(trajectory: Trajectory) -> bytes:
-    columns = zip(trajectory.boxes.tolist(), trajectory.confidence.tolist(), trajectory.seconds.tolist(), strict=True)
-    rows = [
-        f"{frame},{box[0]!r},{box[1]!r},{box[2]!r},{box[3]!r},{confidence!r},{seconds:.6f}\n"
-        for frame, (box, confidence, seconds) in enumerate(columns)
+    boxes, seconds = _decimals(trajectory.boxes.ravel()), trajectory.seconds
+    columns = [
+        map(str, range(len(seconds))),
+        *(boxes[place::4] for place in range(4)),
+        _decimals(trajectory.confidence),
+        [f"{one:.6f}" for one in seconds.tolist()] if np.isfinite(seconds).any() else _decimals(seconds),
     ]
-    return COLUMNS + "".join(rows).encode("ascii")
+    rows = map(",".join, zip(*columns, strict=True))
+    return COLUMNS + "\n".join([*rows, ""]).encode("ascii")
+
+
+def _decimals(values: FloatArray) -> list[str]:
+    """What ``repr`` writes; put together from parts where up to 3 decimals are enough, in less than half of its time.
+
+    A decimal of at most 15 digits is the shortest text of the double that it is read as.
+    """
+    if np.isnan(values).all():
+        return ["nan"] * len(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.abs(values)
+        thousandths = np.rint(size * 1000)
+        if not ((thousandths / 1000 == size) & (thousandths < _EXACT)).all():
+            return list(map(repr, values.tolist()))
+    whole, rest = np.divmod(thousandths.astype(np.int64), 1000)
+    heads = map(_Heads().__getitem__, np.where(np.signbit(values), -1 - whole, whole).tolist())
+    tails = map(_TAILS.__getitem__, rest.tolist()) if rest.any() else itertools.repeat("0")
+    return list(map(str.__add__, heads, tails))
+
+
+class _Heads(dict[int, str]):
+    """Text before the decimals; of numbers with a sign, -0.5 among them, the key is one below."""
+
+    def __missing__(self, key: int) -> str:
+        text = self[key] = f"{key}." if key >= 0 else f"-{-1 - key}."
+        return text
 
 
 def _from_csv(data: bytes, path: str) -> Trajectory:
