@@ -1,8 +1,13 @@
 """Fixtures that all tests share."""
 
+import os
 from pathlib import Path
 
+import cv2
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers that run side by side take one core each
+    cv2.setNumThreads(1)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
