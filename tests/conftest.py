@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,9 @@ import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers that run side by side take one core each
     cv2.setNumThreads(1)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as below a shell's background job; programs inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -2,12 +2,12 @@
 
 import errno
 import os
-import tempfile
 
 import pytest
 
 import cli
 from evalkit.commands.common import run
+from evalkit.store import atomic
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_a_full_disk_keeps_the_old_settings(capsys, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(tempfile, "mkstemp", full)
+        patch.setattr(atomic, "_write", full)
         code, _, err = call(capsys, "set", "data-root.uav123", "/new")
     assert code == 1
     assert "No space left on device" in err
