@@ -570,7 +570,6 @@ def test_ground_truth_of_one_benchmark_is_not_read_as_anothers(tmp_path: Path):
     assert "not GOT-10k test's: none of its 1 sequences (cup-1, ...) is among the 180 official ones" in err
 
 
-@pytest.mark.slow
 def test_raw_files_of_lasot_stand_in_a_table_of_three_benchmarks(shared_data: Path):
     arguments = ["--predictions", shared_data / "results_lasot.zip", "--annotations", shared_data / "lasot_test_gt.zip"]
     code, out, err = evalkit(
@@ -581,7 +580,6 @@ def test_raw_files_of_lasot_stand_in_a_table_of_three_benchmarks(shared_data: Pa
     assert {(one["row"], one["verdict"]) for one in comparisons} == {("siamRPN++", "agrees")}
 
 
-@pytest.mark.slow
 def test_real_results_of_siamrpn_agree_to_the_printed_digit(shared_data: Path, tmp_path: Path):
     archive = shared_data / "results_lasot.zip"
     code, _, err = evalkit(
@@ -600,7 +598,6 @@ def test_real_results_of_siamrpn_agree_to_the_printed_digit(shared_data: Path, t
     assert found["precision_20"][0] == pytest.approx(0.4914, abs=5e-5)
 
 
-@pytest.mark.slow
 def test_real_raw_files_stand_in_vipts_lasher_figure(shared_data: Path, tmp_path: Path):
     arguments = ["--predictions", shared_data / "lasher_results_A.zip", "--tracker", "APFNet", "--tracker", "CAT"]
     truth = ["--annotations", shared_data / "lasher_test_gt.zip", "--results", tmp_path]
@@ -611,7 +608,6 @@ def test_real_raw_files_stand_in_vipts_lasher_figure(shared_data: Path, tmp_path
     assert {one["verdict"] for one in comparisons} == {"agrees"}
 
 
-@pytest.mark.slow
 def test_a_stand_in_annotation_is_recognized(shared_data: Path, tmp_path: Path):
     arguments = ["--benchmark", "depthtrack", "--results", tmp_path, "--quiet"]
     archive = shared_data / "depthtrack_results_A.zip/DiMP50"
