@@ -1,4 +1,4 @@
-"""Speed of scoring in one run: whole process, arithmetic alone, four trackers, many sequences, memory, and a peer.
+"""Speed of scoring in one run: whole process, arithmetic, trackers, sequences, memory, import, help, and a peer.
 
 Usage:
     python perf/scoring.py [--data DIR] [--repeat N]
@@ -20,6 +20,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from against import spend
 
 from evalkit.archive import open_tree
 from evalkit.boxes import Boxes
@@ -29,6 +30,7 @@ from evalkit.sequences import Annotation, Trajectory
 
 SEQUENCES, ROWS, TRACKERS = 280, 685_360, 4
 LIMITS = {"whole process": 1.5, "arithmetic": 0.15, "four trackers": 1.6, "many sequences": 10.0, "memory": 1.0}
+LIMITS |= {"import": 2.0, "help": 0.15}  # both of processor time
 CALL = "import sys; from cli import make_app; from evalkit.commands.common import run; sys.exit(run(make_app(), {!r}))"
 
 PEER = """
@@ -113,6 +115,29 @@ def arithmetic_seconds(annotations: list[Annotation], results: Trajectories, rep
     return best
 
 
+def import_ratio(truth: Path, results: Path, tracker: str, repeat: int) -> float:
+    """Processor seconds of importing a tracker by those of scoring it, the best of both."""
+    scoring = ["score", "lasot", "--predictions", str(results), "--annotations", str(truth), "--tracker", tracker]
+    importing = [
+        "import-results",
+        str(results),
+        "--benchmark",
+        "lasot",
+        "--annotations",
+        str(truth),
+        "--tracker",
+        tracker,
+    ]
+    costs: dict[str, list[float]] = {"score": [], "import": []}
+    for _ in range(repeat):
+        with tempfile.TemporaryDirectory() as own:
+            costs["score"].append(spend(["evalkit", *scoring], own=Path(own)).processor)
+            costs["import"].append(
+                spend(["evalkit", *importing, "--results", "{own}/results"], own=Path(own)).processor
+            )
+    return min(costs["import"]) / min(costs["score"])
+
+
 def peer_seconds(truth: Path, results: Path, tracker: str, repeat: int) -> tuple[float, float]:
     """Best seconds of the peer's whole process on unpacked files, and of its arithmetic alone."""
     with tempfile.TemporaryDirectory() as made:
@@ -167,6 +192,8 @@ def report(folder: Path, repeat: int) -> int:
     four = process_seconds(["score", "lasot", *files], repeat)
     arithmetic = arithmetic_seconds(*in_memory(SEQUENCES, ROWS), repeat=3 * repeat)
     many = arithmetic_seconds(*in_memory(20_000, 2_000_000), repeat=1)
+    imported = import_ratio(truth, results, tracker, repeat)
+    shown = min(spend(["evalkit", "--help"]).processor for _ in range(repeat))
     peer, peer_arithmetic = peer_seconds(truth, results, tracker, repeat)
     memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
     lines = [
@@ -180,6 +207,8 @@ def report(folder: Path, repeat: int) -> int:
         ),
         ("many sequences", many, "s", "20,000 sequences of 100 frames"),
         ("memory", memory, "GiB", "largest process of this run"),
+        ("import", imported, "x", "of the processor time of scoring one tracker"),
+        ("help", shown, "s", "of processor time: evalkit --help"),
     ]
     missed = 0
     for name, value, unit, text in lines:
