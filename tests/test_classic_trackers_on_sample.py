@@ -20,6 +20,13 @@ BENCHMARKS = ["uav123", "lasot", "tnl2k", "visevent", "lasher", "depthtrack"]
 NAMES = ["still", "ncc", "mosse", "kcf"]
 
 
+def read_video(sequence):
+    """Frames with all boxes, and which of them show the target."""
+    boxes = sequence.annotation.ground_truth
+    seen = np.isfinite(boxes).all(axis=1) & ~sequence.annotation.absent
+    return Video([sequence.frames.read(index) for index in range(len(sequence))], boxes), seen
+
+
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
     """Name -> video and the frames with a target, of all benchmarks whose boxes are public."""
@@ -30,10 +37,7 @@ def videos(tmp_path_factory):
     found = {}
     for spec, split in parts:
         for name in spec.list_sequences(root / spec.title, split):
-            sequence = spec.read_sequence(root / spec.title, split, name)
-            boxes = sequence.annotation.ground_truth
-            seen = np.isfinite(boxes).all(axis=1) & ~sequence.annotation.absent
-            found[name] = Video([sequence.frames.read(index) for index in range(len(sequence))], boxes), seen
+            found[name] = read_video(spec.read_sequence(root / spec.title, split, name))
     anno = root / ".truth" / "TrackingNet" / "TEST" / "anno"
     spec = get_benchmark("trackingnet")
     for path in sorted(anno.glob("*.txt")):
@@ -88,12 +92,23 @@ def test_scales_help_where_the_target_changes_its_size(videos, scores):
         assert scores["kcf"][name] > success(flat, *videos[name]) + 0.2
 
 
-@pytest.mark.parametrize("key", ["las-walk", "vis-flare", "vis-fast", "dep-leave"])
-def test_the_second_sensor_helps_where_color_fails(videos, scores, key):
-    video, seen = next(value for name, value in videos.items() if key in name)
-    name = next(name for name in videos if key in name)
-    colors = Video([Frame(frame.rgb) for frame in video.frames], video.boxes)
-    alone = {n: success(load_tracker(trackers.CATALOG, n, TrackerOptions()), colors, seen) for n in NAMES[1:]}
-    if min(alone.values()) > 0.7:
-        pytest.skip(f"color does not fail here: {key} is decided by the last bits of a processor's arithmetic")
-    assert max(scores[tracker][name] - value for tracker, value in alone.items()) > 0.15
+def gains_of_the_second_sensor(folder, seed):
+    """(score with color alone, gain by the second sensor) of each tracker on the sequences of two sensors."""
+    root = make_sample(folder / str(seed), seed=seed).folder
+    for spec in map(get_benchmark, ("visevent", "lasher", "depthtrack")):
+        for name in spec.list_sequences(root / spec.title, spec.default_split):
+            video, seen = read_video(spec.read_sequence(root / spec.title, spec.default_split, name))
+            colors = Video([Frame(frame.rgb) for frame in video.frames], video.boxes)
+            for tracker in NAMES[1:]:
+                alone, both = (
+                    success(load_tracker(trackers.CATALOG, tracker, TrackerOptions()), seen_as, seen)
+                    for seen_as in (colors, video)
+                )
+                yield alone, both - alone
+
+
+def test_the_second_sensor_helps_where_color_fails(tmp_path):
+    # a single sequence is decided by the last bits of a processor's arithmetic; the mean over many is not
+    gains = [gain for seed in range(3) for alone, gain in gains_of_the_second_sensor(tmp_path, seed) if alone < 0.5]
+    assert len(gains) >= 15
+    assert np.mean(gains) > 0.15
