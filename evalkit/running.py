@@ -13,8 +13,8 @@ from typing import Any
 
 from evalkit.benchmarks.frames import ImageFrames
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
-from evalkit.cores import usable_cores
 from evalkit.errors import DatasetLayoutError, EvalkitError, StoreError, unknown_name
+from evalkit.machine import usable_cores
 from evalkit.sequences import Sequence
 from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256

@@ -39,7 +39,7 @@ import numpy as np
 import evalkit
 import trackers
 from evalkit.commands.clips import write_clip
-from evalkit.cores import usable_cores
+from evalkit.machine import usable_cores
 from evalkit.sequences import Trajectory
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.hardware import describe

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
 CORE = [
-    "evalkit.cores",
+    "evalkit.machine",
     "evalkit.errors",
     "evalkit.boxes",
     "evalkit.numbers",
@@ -31,7 +31,7 @@ RULES = {
         "evalkit.scoring",
         "evalkit.store",
     ],
-    "evalkit.cores": [],
+    "evalkit.machine": [],
     "evalkit.errors": [],
     "evalkit.modality": [],
     "evalkit.visible": [],

@@ -10,7 +10,7 @@ import pytest
 from own_trackers import FULL_DISK, KILLED_ONCE, MEETING, own_tracker
 from program import PATIENCE, ROOT, draw_videos, evalkit, start, wait_until
 
-from evalkit.cores import usable_cores
+from evalkit.machine import usable_cores
 
 pytestmark = [
     pytest.mark.slow,

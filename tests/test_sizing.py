@@ -11,6 +11,7 @@ def test_cores_and_memory_are_divided_among_the_workers_of_a_machine(cores, shar
     settings = Sizing(frame_memory=1 << 30).settings("cpu", cores, share)
     assert (settings.decoders, settings.workers, settings.capacity) == (threads, threads, max(2, threads))
     assert settings.lookahead_bytes == (1 << 30) // share
+    assert Sizing(frame_memory=8 << 30).settings("cpu", cores, share, 16 << 30).lookahead_bytes == (4 << 30) // share
     assert Sizing(frame_memory=1 << 20).settings("cpu", cores, share).lookahead_bytes == LEAST_FRAME_MEMORY
 
 

@@ -13,8 +13,8 @@ from evalkit.commands.common import (
     print_json,
 )
 from evalkit.commands.output import echo
-from evalkit.cores import usable_cores
 from evalkit.errors import unknown_name
+from evalkit.machine import usable_cores
 
 KINDS = ("benchmarks", "trackers", "protocols", "tables", "recipes")
 

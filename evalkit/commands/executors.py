@@ -12,8 +12,8 @@ import click
 
 import evalkit
 from evalkit.commands.common import App
-from evalkit.cores import usable_cores
 from evalkit.errors import StoreError
+from evalkit.machine import usable_cores, usable_memory
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.tracking.catalog import check_name, load_tracker
 from evalkit.tracking.dispatch import Limits
@@ -132,7 +132,7 @@ def single_device(app: App, asked: ExecutorOptions) -> str:
 
 def loop_settings(app: App, asked: ExecutorOptions, device: str, *, share: int) -> LoopSettings:
     """Settings of one of ``share`` slot loops on this machine."""
-    return _sizing(app, asked).settings(device, usable_cores(), share)
+    return _sizing(app, asked).settings(device, usable_cores(), share, usable_memory())
 
 
 def _sizing(app: App, asked: ExecutorOptions) -> Sizing:

@@ -5,7 +5,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalkit.cores import usable_cores
+from evalkit.machine import usable_cores
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from evalkit.cores import usable_cores
+from evalkit.machine import usable_cores, usable_memory
 
 QUERY_SECONDS = 20.0
 LIBRARIES = ("numpy", "opencv-python", "torch")
@@ -30,7 +30,7 @@ def describe(device: str) -> dict[str, object]:
         "driver": driver,
         "processor": _processor(),
         "cores": usable_cores(),
-        "memory_gib": _memory(),
+        "memory_gib": round(memory / 2**30, 1) if (memory := usable_memory()) else None,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
@@ -88,13 +88,6 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _memory() -> float | None:
-    try:
-        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
-    except (ValueError, OSError, AttributeError):
-        return None
 
 
 def _version(name: str) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.cores import usable_cores
 from evalkit.errors import TrackerError, text_of
+from evalkit.machine import usable_cores
 from evalkit.sequences import Frame, Modality
 from evalkit.tracking.interface import Predictions, SimpleTracker, Tracker, TrackerInfo
 from evalkit.tracking.threads import DaemonPool

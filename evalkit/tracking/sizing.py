@@ -6,6 +6,8 @@ from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.tuning import FIRST_CAPACITY
 
 LEAST_FRAME_MEMORY = 64 << 20
+MEMORY_SHARE = 4
+"""Decoded frames take at most this part, a quarter, of a machine's memory, whatever was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +32,23 @@ class Sizing:
     limited: bool = True
     network: bool = False
 
-    def settings(self, device: str, cores: int, share: int) -> LoopSettings:
+    def settings(self, device: str, cores: int, share: int, memory: int | None = None) -> LoopSettings:
         """Settings of one slot loop.
 
         Args:
             device: "cpu", "cuda:1".
             cores: Of the machine, as far as its workers may use them.
             share: Workers on the machine.
+            memory: Bytes of the machine, as far as its workers may use them; None if unknown.
         """
         cores = max(1, cores // share)
+        frames = self.frame_memory if memory is None else min(self.frame_memory, memory // MEMORY_SHARE)
         on_card = device.startswith("cuda")
         return LoopSettings(
             capacity=self.capacity or (FIRST_CAPACITY if on_card else max(2, cores)),
             decoders=self.decoders or cores,
             workers=cores,
-            lookahead_bytes=max(LEAST_FRAME_MEMORY, self.frame_memory // share),
+            lookahead_bytes=max(LEAST_FRAME_MEMORY, frames // share),
             timeout=self.timeout if self.limited else None,
             read_timeout=self.timeout,
             grow=self.capacity is None and on_card,

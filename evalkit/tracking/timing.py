@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-from evalkit.cores import usable_cores
+from evalkit.machine import usable_cores
 
 T = TypeVar("T")
 BUSY = 0.85

@@ -5,8 +5,8 @@ import platform
 import threading
 import time
 
-from evalkit.cores import usable_cores
 from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError, text_of
+from evalkit.machine import usable_cores, usable_memory
 from evalkit.store.manifest import current_environment
 from evalkit.store.runs import Run
 from evalkit.tracking.catalog import load_tracker
@@ -116,7 +116,7 @@ class Worker:
             self._feed.push([job])
 
     def _settings(self, share: int) -> LoopSettings:
-        return self._order.sizing.settings(self._order.options.device, self._cores, share)
+        return self._order.sizing.settings(self._order.options.device, self._cores, share, usable_memory())
 
     def _resized(self) -> LoopSettings | None:
         share = self._share  # another thread may change it now

@@ -1,12 +1,12 @@
 """Train the small trackers: ``python -m trackers.training.minis --help``."""
 
-import os
 import sys
 import time
 from pathlib import Path
 
 import click
 
+from evalkit.machine import usable_cores
 from evalkit.sample.pool import draw_pool  # torch comes later: every process that draws imports this module
 
 _SHARES = {  # of --minutes; the parents get most of it
@@ -37,7 +37,7 @@ def _stages(given: tuple[str, ...]) -> dict[str, float | None]:
 @click.option("--scenes", default=5500, show_default=True, help="Scenes to draw for training.")
 @click.option("--check-scenes", default=200, show_default=True, help="Further scenes, for validation.")
 @click.option("--draw-minutes", default=float("inf"), help="Stop drawing then, and train on what is there.")
-@click.option("--processes", default=os.cpu_count() or 1, show_default=True, help="For drawing and decoding.")
+@click.option("--processes", default=usable_cores, show_default="cores", help="For drawing and decoding.")
 @click.option("--minutes", default=9.0, show_default=True, help="Of all trainings together.")
 @click.option("--stage", "given", multiple=True, help="RECIPE or RECIPE=MINUTES; repeat. Default: all seven.")
 @click.option("--steps", type=int, help="Length of every stage in steps instead of minutes.")

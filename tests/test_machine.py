@@ -1,4 +1,4 @@
-"""Threads are as many as the cores that the process may use, not as many as the machine has."""
+"""Threads and memory follow what the process may use, not what the machine has."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.cores import usable_cores
+from evalkit.machine import usable_cores, usable_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINE = 64
@@ -59,6 +59,20 @@ def test_a_containers_quota_bounds_the_cores(listed, files, cores, tmp_path):
     assert usable_cores(*control_groups(tmp_path, listed, files)) == cores
 
 
+@pytest.mark.parametrize(
+    ("listed", "files", "limit"),
+    [
+        ("0::/a\n", {"a/memory.max": "max\n", "memory.max": "2000000\n"}, 2_000_000),
+        ("4:memory:/a\n", {"memory/a/memory.limit_in_bytes": "3000000\n"}, 3_000_000),
+        ("0::/\n", {"memory.max": "max\n"}, None),
+        ("4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, None),
+        ("0::/\n", {}, None),
+    ],
+)
+def test_a_containers_limit_bounds_the_memory(listed, files, limit, tmp_path):
+    assert usable_memory(*control_groups(tmp_path, listed, files)) == (limit or usable_memory(tmp_path / "none"))
+
+
 def test_without_control_groups_the_pinned_cores_count(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
     assert usable_cores(tmp_path / "none", tmp_path) == 2
@@ -84,4 +98,4 @@ def test_nobody_else_counts_cores():
     files = [path for top in ("evalkit", "trackers", "perf") for path in (ROOT / top).rglob("*.py")]
     counting = re.compile(r"cpu_count|sched_getaffinity")
     found = [path.name for path in files if counting.search(path.read_text(encoding="utf-8"))]
-    assert found == ["cores.py"]
+    assert found == ["machine.py"]
