@@ -1,6 +1,6 @@
 """One image file: decoded to arrays, refused with a reason where it is damaged; names of a folder in frame order.
 
-Every function may be called from several threads; OpenCV decodes without Python's global lock.
+Every function may be called from several threads; images are decoded without Python's global lock.
 
 What happens with uncommon images (the same as ``cv2.imread`` does, stated here because it changes pixels): grey images
 become three equal channels, 16-bit color loses its lower 8 bits, CMYK is converted to RGB by the decoder, an alpha
@@ -22,6 +22,7 @@ from evalkit.errors import ImageReadError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
+_MOST_PIXELS = 1 << 26  # larger ones, and forged sizes, are left to OpenCV's own limits
 _HEAD_BYTES = 65536  # the frame header of a JPEG comes after its comments and color profile
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
@@ -43,6 +44,9 @@ def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
     import cv2
 
     data = _read_complete(path)
+    pixels = _turbo_decoded(data)
+    if pixels is not None:
+        return pixels
     rgb_flag = getattr(cv2, "IMREAD_COLOR_RGB", None)  # since OpenCV 4.10
     image = _decode(data, cv2.IMREAD_COLOR if rgb_flag is None else rgb_flag, path)
     if rgb_flag is None:
@@ -221,6 +225,22 @@ def _decode(data: bytes, flag: int, path: str | Path) -> npt.NDArray[Any]:
             "Unpack or download this file again."
         )
     return cast("npt.NDArray[Any]", image)
+
+
+def _turbo_decoded(data: bytes) -> npt.NDArray[np.uint8] | None:
+    """OpenCV's pixels of a plain JPEG, by the same library without OpenCV's way around it; None leaves it to OpenCV."""
+    size = _size_in_header(data[:_HEAD_BYTES]) if data.startswith(_JPEG_START) else None
+    if size is None or size[0] * size[1] > _MOST_PIXELS:  # turned by its EXIF data, or no size in its head
+        return None
+    try:
+        import simplejpeg
+    except ImportError:  # no wheel for this machine
+        return None
+    try:
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
+    except ValueError:  # CMYK, or a defect that OpenCV may tolerate
+        return None
+    return pixels
 
 
 def _size_in_header(head: bytes) -> tuple[int, int] | None:

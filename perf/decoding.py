@@ -1,6 +1,6 @@
 """Decoding: every decoder at hand on the same files, and what freed memory costs in the loop.
 
-    python perf/decoding.py [--also FOLDER]     # a folder with further packages: simplejpeg, pyturbojpeg
+    python perf/decoding.py [--also FOLDER]     # a folder with further packages: pyturbojpeg
     python perf/decoding.py --memory            # page faults of the loop, thresholds as they come and raised
 
 The first prints for each decoder whether its pixels equal OpenCV's, for baseline, progressive and gray files and three
@@ -14,6 +14,7 @@ import importlib
 import io
 import json
 import os
+import pickle
 import resource
 import statistics
 import subprocess
@@ -32,6 +33,7 @@ from pipeline import Cost, Stub, lasot_lengths, slot_loop, write_sequences
 from evalkit.commands.clips import write_clip
 from evalkit.images import single_opencv_thread
 from evalkit.tracking.loop import LoopSettings
+from evalkit.tracking.source import Job
 from evalkit.tracking.timing import LoopTiming
 
 Decoder = cabc.Callable[[bytes], Any]
@@ -115,45 +117,50 @@ def compare(rounds: int) -> None:
             print(f"{name:12s} {1000 * statistics.median(times[name]):6.2f} {ratio:9.2f}  {text}")
 
 
-def one_run(folder: str, capacity: int) -> None:
-    """Run the loop on clips in ``folder`` and print what it cost; the caller's environment decides the thresholds."""
-    root = Path(folder)
-    lengths = lasot_lengths(60, 16)
-    jobs = write_sequences(root, lengths, (1280, 720), 8)
+def one_run(jobs_file: str, capacity: int) -> None:
+    """Run the loop and print what it cost; the caller's environment decides the thresholds."""
+    jobs: list[Job] = pickle.loads(Path(jobs_file).read_bytes())
+    frames = sum(job.length for job in jobs)
     before = resource.getrusage(resource.RUSAGE_SELF)
     slot_loop(Stub(Cost(0, 0, 0)), jobs, LoopSettings(capacity), LoopTiming())
     after = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        json.dumps(
-            {
-                "faults_per_frame": (after.ru_minflt - before.ru_minflt) / sum(lengths),
-                "user_ms": 1000 * (after.ru_utime - before.ru_utime) / sum(lengths),
-                "system_ms": 1000 * (after.ru_stime - before.ru_stime) / sum(lengths),
-                "peak_mib": after.ru_maxrss // 1024,
-            }
-        )
-    )
+    costs = {
+        "faults_per_frame": (after.ru_minflt - before.ru_minflt) / frames,
+        "user_ms": 1000 * (after.ru_utime - before.ru_utime) / frames,
+        "system_ms": 1000 * (after.ru_stime - before.ru_stime) / frames,
+        "peak_mib": after.ru_maxrss // 1024,
+    }
+    print(json.dumps(costs))
 
 
 def memory(rounds: int) -> None:
     # glibc's own defaults, named: the loop then leaves the thresholds alone, and they stay adaptive
     settings = {KEPT: {"GLIBC_TUNABLES": "glibc.malloc.check=0"}, RAISED: {}}
-    for capacity in (1, 4, 16):
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in settings}
-        for _ in range(rounds):
-            for name, extra in settings.items():
-                with tempfile.TemporaryDirectory() as folder:
-                    command = [sys.executable, __file__, "--one", folder, "--capacity", str(capacity)]
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = write_sequences(Path(folder) / "clips", lasot_lengths(60, 16), (1280, 720), 8)
+        listed = Path(folder) / "jobs"
+        listed.write_bytes(pickle.dumps(jobs))
+        for capacity in (1, 4, 16):
+            found: dict[str, list[dict[str, float]]] = {name: [] for name in settings}
+            for _ in range(rounds):
+                for name, extra in settings.items():
+                    command = [sys.executable, __file__, "--one", str(listed), "--capacity", str(capacity)]
                     done = subprocess.run(command, env=os.environ | extra, capture_output=True, text=True, check=True)
-                found[name].append(json.loads(done.stdout))
-        for name, runs in found.items():
-            parts = ", ".join(
-                f"{key} {min(run[key] for run in runs):.1f} to {max(run[key] for run in runs):.1f}" for key in runs[0]
-            )
-            print(f"capacity {capacity:2d}, thresholds {name:11s}: {parts}")
-        pairs = zip(found[RAISED], found[KEPT], strict=True)
-        ratios = [(a["user_ms"] + a["system_ms"]) / (b["user_ms"] + b["system_ms"]) for a, b in pairs]
-        print(f"capacity {capacity:2d}: processor time, raised over as it comes: {statistics.median(ratios):.2f}")
+                    found[name].append(json.loads(done.stdout))
+            show(capacity, found)
+
+
+def show(capacity: int, found: dict[str, list[dict[str, float]]]) -> None:
+    for name, runs in found.items():
+        ranges = [(key, [run[key] for run in runs]) for key in runs[0]]
+        text = ", ".join(f"{key} {min(values):.1f} to {max(values):.1f}" for key, values in ranges)
+        print(f"capacity {capacity:2d}, thresholds {name:11s}: {text}")
+    pairs = zip(found[RAISED], found[KEPT], strict=True)
+    ratios = [(a["user_ms"] + a["system_ms"]) / (b["user_ms"] + b["system_ms"]) for a, b in pairs]
+    print(
+        f"capacity {capacity:2d}: processor time, raised over as it comes: median {statistics.median(ratios):.2f}, "
+        f"{min(ratios):.2f} to {max(ratios):.2f}"
+    )
 
 
 def main() -> None:

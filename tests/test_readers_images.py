@@ -1,6 +1,7 @@
 """One image file: what is decoded, what is refused and why, how names are ordered."""
 
 import io
+import sys
 from pathlib import Path
 
 import cv2
@@ -193,3 +194,46 @@ def test_two_images_of_a_frame_must_have_one_size(tmp_path: Path) -> None:
     frames = ImageFrames(folders[0], ("1.png",), folders[1], ("1.png",), Modality.DEPTH)
     with pytest.raises(ImageReadError, match=r"32 x 24 pixels, but the color image .* has 64 x 48"):
         frames.read(0)
+
+
+SAMPLINGS = [
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
+
+
+@pytest.mark.parametrize("wh", [(64, 48), (37, 51), (1, 9), (333, 17)])
+@pytest.mark.parametrize("sampling", [*SAMPLINGS, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411])
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_jpeg_pixels_are_those_of_opencv(tmp_path: Path, wh: tuple[int, int], sampling: int, progressive: int) -> None:
+    how = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    for quality in (30, 90, 100):
+        settings = [*how, cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_RST_INTERVAL, quality % 7]
+        cv2.imwrite(str(tmp_path / "a.jpg"), noise(wh), settings)
+        expected = cv2.cvtColor(cv2.imread(str(tmp_path / "a.jpg")), cv2.COLOR_BGR2RGB)
+        np.testing.assert_array_equal(read_rgb(tmp_path / "a.jpg"), expected)
+
+
+def test_without_the_faster_decoder_pixels_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = save(tmp_path / "a.jpg", noise())
+    expected = read_rgb(file)
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    np.testing.assert_array_equal(read_rgb(file), expected)
+
+
+def test_a_defect_that_opencv_tolerates_is_tolerated(tmp_path: Path) -> None:
+    data = bytearray(save(tmp_path / "a.jpg", noise()).read_bytes())
+    data[3000:3200] = bytes(200)
+    (tmp_path / "a.jpg").write_bytes(data)
+    expected = cv2.cvtColor(cv2.imread(str(tmp_path / "a.jpg")), cv2.COLOR_BGR2RGB)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "a.jpg"), expected)
+
+
+def test_a_forged_size_is_left_to_opencvs_limits(tmp_path: Path) -> None:
+    data = bytearray(save(tmp_path / "a.jpg", noise()).read_bytes())
+    start = data.index(b"\xff\xc0") + 5
+    data[start : start + 4] = b"\xff\xf0\xff\xf0"
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(ImageReadError):
+        read_rgb(tmp_path / "a.jpg")

@@ -1,0 +1,186 @@
+"""Trackers on a device, from JPEG files to boxes: one row per tracker, precision and capacity, and what limits it.
+
+Beside them a plain loop in the style of the papers' programs, one frame at a time; all in one run, on the same files.
+Without a CUDA device it runs on the processor, slowly, and shows that it works.
+
+    python perf/device.py > device.json                       # on a card: minutes
+    python perf/device.py --trackers ostrack-256 --precisions fp32 --capacities 1,2 --frames 4 --sequences 2
+    python perf/device.py --operations --trackers ostrack-256 # what one step does, counted: copies, casts, waits
+
+Numbers of a card: milliseconds of one frame inside the network by the card's own clock, upload as the host sees it,
+most memory, joules where the driver tells. A case that fails says why and the others go on.
+"""
+
+import argparse
+import collections
+import dataclasses
+import gc
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from models import make_frames, plain_loop
+from pipeline import slot_loop, write_sequences
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import trackers
+from evalkit.tracking.catalog import load_tracker
+from evalkit.tracking.hardware import describe, energy_joules
+from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
+from evalkit.tracking.loop import LoopSettings
+from evalkit.tracking.source import Job
+from evalkit.tracking.timing import LoopTiming
+
+TRACKERS = "ostrack-256,ostrack-384,swintrack-tiny,srft-rgbt-256,upvpt-ostrack-256"
+COPIES = {"clone", "copy_", "contiguous", "cat", "stack"}
+CASTS = {"to", "_to_copy", "float", "half", "bfloat16"}
+WAITS = {"item", "_local_scalar_dense", "nonzero", "masked_select", "is_nonzero"}
+
+
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts what a step asks of torch; on a card each computing one is a launch."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kinds: collections.Counter[str] = collections.Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        answer = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        self.kinds["all"] += 1
+        for kind, names in (("copies", COPIES), ("casts", CASTS), ("waits", WAITS)):
+            self.kinds[kind] += name in names and not _same_memory(answer, args)
+        return answer
+
+
+def _same_memory(answer: Any, args: Any) -> bool:
+    given = args[0] if args and isinstance(args[0], torch.Tensor) else None
+    return isinstance(answer, torch.Tensor) and given is not None and answer.data_ptr() == given.data_ptr()
+
+
+def operations(name: str, options: TrackerOptions) -> dict[str, Any]:
+    """Of one step of one stream, after another that warmed up."""
+    tracker = load_tracker(trackers.CATALOG, name, options)
+    second = next((str(kind) for kind in tracker.info.modalities if str(kind) != "rgb"), None)
+    frames = make_frames(3, second=second)
+    (state,) = tracker.initialize(frames[:1], np.array([[100.0, 90.0, 60.0, 45.0]]))
+    tracker.track([state], [tracker.prepare(state, frames[1])])
+    inputs = [tracker.prepare(state, frames[2])]
+    with Operations() as counted:
+        tracker.track([state], inputs)
+    return {"tracker": name, "precision": options.precision, **counted.kinds}
+
+
+def measured(tracker: Tracker[Any, Any], jobs: list[Job], capacity: int, device: str, threads: int) -> dict[str, Any]:
+    """One row: the loop of run-benchmark, without the store."""
+    slot_loop(tracker, [dataclasses.replace(jobs[0], length=min(4, jobs[0].length))], LoopSettings(1), LoopTiming())
+    if isinstance(tracker, DeviceTracker):
+        tracker.release_memory()
+        before = dict(tracker.stage_seconds())
+    else:
+        before = {}
+    timing, used = LoopTiming(), energy_joules(device)
+    batch = 1 if device == "cpu" else None
+    settings = LoopSettings(capacity, threads, threads, timeout=600, batch=batch)
+    slot_loop(tracker, jobs, settings, timing)
+    after = energy_joules(device)
+    memory = tracker.device_memory() if isinstance(tracker, DeviceTracker) else None
+    inside = {name: 1000 * (spent - before.get(name, 0)) / timing.frames for name, spent in timing.inside.items()}
+    return {
+        "frames_per_second": round(timing.rate, 1),
+        "batch": timing.batch,
+        "ms_of_a_frame": {name: round(spent, 3) for name, spent in inside.items()},
+        "decode_ms": round(1000 * timing.decode.wall / timing.frames, 2),
+        "crop_ms": round(1000 * timing.crop.wall / timing.frames, 2),
+        "waits": {name: round(share, 2) for name, share in timing.waits().items()},
+        "limit": timing.bottleneck(),
+        "device_mib": None if memory is None else memory.peak >> 20,
+        "joules": None if used is None or after is None else round((after - used) / timing.frames, 3),
+    }
+
+
+def plain(name: str, options: TrackerOptions, job: Job) -> dict[str, Any]:
+    """Decode, then crop, normalize on the processor, forward, decode the box; one frame after the other."""
+    frames = [job.frames.read(0)] * 3
+    loop = plain_loop(name, frames, options)
+    loop()
+    begin = time.perf_counter()
+    frames[:] = [job.frames.read(index) for index in range(job.length)]
+    loop()
+    return {"frames_per_second": round(job.length / (time.perf_counter() - begin), 1)}
+
+
+def cases(arguments: argparse.Namespace, jobs: list[Job]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for name in arguments.trackers.split(","):
+        for precision in arguments.precisions.split(","):
+            options = TrackerOptions("random", arguments.device, precision)
+            two = trackers.CATALOG[name].modalities - {"rgb"}
+            used = [dataclasses.replace(job, frames=Doubled(job.frames)) for job in jobs] if two else jobs
+            try:
+                row = plain(name, options, used[0])
+                gc.collect()
+                rows.append({"tracker": name, "precision": precision, "capacity": "plain", **row})
+                tracker = load_tracker(trackers.CATALOG, name, options)
+            except Exception as problem:  # noqa: BLE001 - the other cases go on
+                rows.append({"tracker": name, "precision": precision, "failed": f"{problem}"[:300]})
+                continue
+            for capacity in map(int, arguments.capacities.split(",")):
+                row = {"tracker": name, "precision": precision, "capacity": capacity}
+                try:
+                    row |= measured(tracker, used, capacity, arguments.device, arguments.threads)
+                except Exception as problem:  # noqa: BLE001 - as above
+                    row["failed"] = f"{type(problem).__name__}: {problem}"[:300]
+                rows.append(row)
+                print(json.dumps(row), file=sys.stderr, flush=True)
+            del tracker
+            gc.collect()
+    return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Doubled:
+    """Frames whose color image is also the second one."""
+
+    frames: Any
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def read(self, index: int) -> Any:
+        frame = self.frames.read(index)
+        return dataclasses.replace(frame, aux=frame.rgb)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    card = torch.cuda.is_available()
+    parser.add_argument("--trackers", default=TRACKERS)
+    parser.add_argument("--device", default="cuda" if card else "cpu")
+    parser.add_argument("--precisions", default="fp32,tf32,bf16,fp16" if card else "fp32,bf16")
+    parser.add_argument("--capacities", default="1,4,16,64,128,256" if card else "1,2")
+    parser.add_argument("--sequences", type=int, default=256 if card else 4)
+    parser.add_argument("--frames", type=int, default=24 if card else 6, help="of each sequence")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that decode, and as many that crop")
+    parser.add_argument("--operations", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.operations:
+        for name in arguments.trackers.split(","):
+            for precision in arguments.precisions.split(","):
+                print(json.dumps(operations(name, TrackerOptions("random", arguments.device, precision))))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        (first,) = write_sequences(Path(folder), [arguments.frames], (1280, 720), 24)
+        jobs = [dataclasses.replace(first, name=f"s{number}") for number in range(arguments.sequences)]
+        rows = cases(arguments, jobs)
+    print(json.dumps({**describe(arguments.device), "arguments": vars(arguments), "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
