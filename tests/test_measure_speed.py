@@ -184,9 +184,10 @@ def test_wrong_usage(arguments, code, text):
 
 
 def test_the_table_of_precisions_compares_each_with_fp32(tmp_path):
-    draw_videos(tmp_path / "videos", [5, 4, 4], wh=(320, 240))
-    copy = Copy.read("custom", split=None, data_root=tmp_path / "videos", layout=None, limit=2)
-    assert [sequence.name for sequence in copy.sequences] == ["s0", "s1"]
+    draw_videos(tmp_path / "videos", [3] * 8, wh=(160, 120))
+    where = {"split": None, "data_root": tmp_path / "videos", "layout": None}
+    copy = Copy.read("custom", **where, limit=7)
+    assert [sequence.name for sequence in copy.sequences] == [f"s{number}" for number in range(7)]
     built = []
 
     class Shifted(Walk):
@@ -212,7 +213,9 @@ def test_the_table_of_precisions_compares_each_with_fp32(tmp_path):
     assert coarse.difference == pytest.approx(coarse.auc - exact.auc)
     table = accuracy.lines(costs)
     assert [len(row) for row in table] == [7] * 4
-    assert table[1][4] == "+0.000"
+    assert table[1][4:6] == ["+0.000", "+0.000 to +0.000"]
+    few = precision_costs(Shifted, "cpu", [Copy.read("custom", **where, limit=2)], LoopSettings(capacity=2))
+    assert accuracy.lines(few)[1][5] == "too few sequences"
 
 
 def test_accuracy_needs_ground_truth(tmp_path):
