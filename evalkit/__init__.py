@@ -5,7 +5,7 @@ Importing this package loads neither torch nor OpenCV nor matplotlib nor pandas;
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = ["__version__", "load_run", "load_scores", "per_sequence", "plot", "plot_success", "score", "table"]
 
