@@ -156,6 +156,31 @@ def test_mixed_batches_and_two_waves_give_the_boxes_of_streams_alone(name):
         assert worst < PIXELS
 
 
+def test_at_one_capacity_boxes_depend_on_nothing_but_their_stream():
+    tracker, few = Seeded("ostrack-256").tracker(engine=cuda()), dict(list(clips(9, 6).items())[:3])
+    runs = [run_clips(tracker, videos, capacity=8) for videos in (clips(9, 6), clips(9, 6), few)]
+    for name in few:
+        np.testing.assert_array_equal(runs[1][name].boxes, runs[0][name].boxes)
+        np.testing.assert_array_equal(runs[2][name].boxes, runs[0][name].boxes)
+
+
+@pytest.mark.parametrize("name", ["ostrack-256", "swintrack-tiny"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_nothing_waits_for_the_card_between_the_begin_of_a_step_and_its_end(name, precision):
+    tracker, clip = Seeded(name).tracker(engine=Engine("cuda", precision)), Clip(3)
+    states = tracker.initialize([clip.read(0)], np.array([START]))
+    tracker.reserve(4)
+    tracker.track(states, [tracker.prepare(states[0], clip.read(1))])
+    inputs = [tracker.prepare(states[0], clip.read(2))]
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        pending = tracker.submit(states, inputs)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert np.isfinite(tracker.collect(pending).boxes).all()
+    assert tracker.stage_seconds()["forward"] > 0
+
+
 @pytest.mark.parametrize("precision", ["tf32", "bf16", "fp16"])
 def test_other_precisions_give_finite_boxes_near_those_of_fp32(precision):
     exact, reduced = (run_clip(small(device="cuda", precision=p), Clip(3), START).boxes for p in ("fp32", precision))

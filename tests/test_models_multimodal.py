@@ -69,6 +69,14 @@ def test_depth_color_maps_have_the_reference_pixels(name):
     np.testing.assert_array_equal(depth_color_map(depth), expected[:, :, ::-1])
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (4, 6)])
+def test_far_pixels_are_judged_by_the_median(shape):
+    for seed in range(20):
+        depth = np.random.default_rng(seed).integers(0, [3, 60, 9000, 65536][seed % 4], shape).astype(np.uint16)
+        limit = min(3 * np.median(depth), 10000)
+        np.testing.assert_array_equal(clip_depth(depth), np.minimum(depth, int(limit)))
+
+
 def test_the_color_table_is_that_of_the_reference():
     steps = np.arange(256, dtype=np.uint8)[:, None]
     np.testing.assert_array_equal(cv2.applyColorMap(steps, cv2.COLORMAP_JET)[:, 0], MISC["jet_bgr"])
