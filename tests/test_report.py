@@ -14,7 +14,7 @@ from report_parts import entry, judged, part
 
 from evalkit.errors import ScoringError
 from evalkit.published import load_published
-from evalkit.report.content import SCREEN_COLORS, Part, part_json, ranked, screen_styles
+from evalkit.report.content import Part, part_json, part_styles, ranked
 from evalkit.report.html import MAX_BYTES, build_html
 from evalkit.report.judged import judge_scores
 from evalkit.report.worst import Hard, Thumbnail
@@ -206,19 +206,12 @@ def test_pictures_are_left_out_where_the_file_would_get_too_large() -> None:
     assert left % 8 == 0  # as many in each part
 
 
-def test_styles_differ_within_a_part_as_far_as_colors_reach() -> None:
-    names = {f"t{number}": 0.5 for number in range(12)}
-    styles = screen_styles([part(names)])
-    assert len(set(styles.values())) == 12
-    assert len({styles[f"t{number}"][0] for number in range(10)}) == len(SCREEN_COLORS)
-
-
 def test_long_curves_are_thinned_and_keep_their_ends() -> None:
     made = part({"kcf": 0.5})
     curve = np.linspace(1, 0, 1001)
     scores = replace(made.entries[0].scores, curves={"success": curve}, thresholds={"success": curve[::-1]})
     made = replace(made, entries=(replace(made.entries[0], scores=scores),))
-    ((x, y),) = part_json(made, screen_styles([made]))["curves"][0]["lines"]
+    ((x, y),) = part_json(made, part_styles([made]))["curves"][0]["lines"]
     assert len(x) <= 102
     assert (x[0], x[-1], y[0], y[-1]) == (0.0, 1.0, 1.0, 0.0)
 
@@ -229,7 +222,7 @@ def test_lines_over_the_same_thresholds_share_them() -> None:
     fewer = {name: values[::2] for name, values in odd.thresholds.items()}
     odd = replace(odd, curves={name: values[::2] for name, values in odd.curves.items()}, thresholds=fewer)
     made = replace(made, entries=(*made.entries[:-1], replace(made.entries[-1], scores=odd)))
-    for curve in part_json(made, screen_styles([made]))["curves"]:
+    for curve in part_json(made, part_styles([made]))["curves"]:
         first, second, third = curve["lines"]
         assert second[0] is None
         assert len(first[0]) == len(first[1]) == len(second[1])

@@ -14,9 +14,10 @@ from evalkit.commands.sources import Source
 from evalkit.errors import EvalkitError
 from evalkit.published import Published, find_published, load_published
 from evalkit.report.build import labels, leading
-from evalkit.report.content import Entry, Part, ranked
+from evalkit.report.content import Entry, Part, part_styles, ranked
 from evalkit.report.judged import judge_scores
 from evalkit.report.origins import ground_truth_sha256, results_sha256
+from evalkit.report.palette import Style
 from evalkit.report.worst import Hard, Thumbnail, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.statistics import LEVEL
@@ -28,7 +29,9 @@ DRAWN = 6  # trackers whose boxes are drawn on one picture; more cannot be told 
 Runs = cabc.Mapping[str, Trajectory]
 
 
-def make_part(source: Source, results: Path, *, worst: int, say: cabc.Callable[[str], None]) -> Part:
+def make_part(
+    source: Source, results: Path, *, worst: int, say: cabc.Callable[[str], None], before: cabc.Sequence[Part] = ()
+) -> Part:
     """Score a source.
 
     Args:
@@ -36,6 +39,7 @@ def make_part(source: Source, results: Path, *, worst: int, say: cabc.Callable[[
         results: Folder of the store.
         worst: Number of hardest sequences.
         say: Takes messages for people.
+        before: Parts that stand before this one; trackers keep their colors.
 
     Raises:
         EvalkitError: As for `evalkit score`.
@@ -71,7 +75,7 @@ def make_part(source: Source, results: Path, *, worst: int, say: cabc.Callable[[
         name: {sequence: found[0] for sequence, found in kept[id(entry.scores)].trajectories.items()}
         for name, entry in zip(labels(part.scores), part.entries, strict=True)
     }
-    hard, problem = _hard_sequences(source, truth, part, runs, count=worst, say=say)
+    hard, problem = _hard_sequences(source, truth, part, runs, part_styles([*before, part]), count=worst, say=say)
     return replace(part, hard=hard, no_pictures=problem)
 
 
@@ -168,6 +172,7 @@ def _hard_sequences(
     truth: inputs.Truth,
     part: Part,
     runs: cabc.Mapping[str, Runs],
+    styles: cabc.Mapping[str, Style],
     *,
     count: int,
     say: cabc.Callable[[str], None],
@@ -185,7 +190,9 @@ def _hard_sequences(
         pictures: list[Thumbnail] = []
         if not problem:
             try:
-                pictures = _pictures(source, truth, annotation, drawn, [overlaps[tracker] for tracker in drawn])
+                pictures = _pictures(
+                    source, truth, annotation, drawn, [overlaps[tracker] for tracker in drawn], styles=styles
+                )
             except EvalkitError as trouble:
                 say(f"{truth.spec.name}: no pictures of the hardest sequences: {trouble}")
                 problem = "No pictures: the images cannot be read here."
@@ -196,11 +203,17 @@ def _hard_sequences(
 
 
 def _pictures(
-    source: Source, truth: inputs.Truth, annotation: Annotation, drawn: Runs, overlaps: list[FloatArray]
+    source: Source,
+    truth: inputs.Truth,
+    annotation: Annotation,
+    drawn: Runs,
+    overlaps: list[FloatArray],
+    *,
+    styles: cabc.Mapping[str, Style],
 ) -> list[Thumbnail]:
     spec = get_benchmark(source.benchmark, layout=source.layout)
     clip = spec.read_sequence(find_root(spec, source.data_root), truth.split, annotation.name)
     mark = "sample" if truth.is_sample else ""
     return draw_thumbnails(
-        annotation, clip.frames, drawn, telling_frames(overlaps), mark=mark, origin=spec.coordinate_origin
+        annotation, clip.frames, drawn, telling_frames(overlaps), styles, mark=mark, origin=spec.coordinate_origin
     )

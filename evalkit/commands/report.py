@@ -1,7 +1,7 @@
 """``evalkit make-report``: scores of several benchmarks as one HTML file that works offline."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from evalkit.commands.sources import Source, read_report_file
 from evalkit.commands.tables import Request, names_option, score_options
 from evalkit.errors import StoreError
 from evalkit.store.runs import ResultStore
+
+if TYPE_CHECKING:
+    from evalkit.report.content import Part
 
 TITLE = "Tracking report"
 
@@ -75,10 +78,10 @@ def make_report(
     sources = [*(plan.source if plan else ()), *(_of_files(line, request) for line in files)]
     if benchmarks or not sources:
         sources += _of_benchmarks(benchmarks, request) if benchmarks else _of_store(app, request)
-    parts = []
+    parts: list[Part] = []
     for source in sources:
         app.say(f"{source.benchmark}: scoring")
-        parts.append(make_part(source, request.results, worst=worst, say=app.say))
+        parts.append(make_part(source, request.results, worst=worst, say=app.say, before=parts))
     page = build_html(parts, title or (plan.title if plan else None) or TITLE)
     write_whole(output, page.encode())
     count = "1 benchmark" if len(parts) == 1 else f"{len(parts)} benchmarks"

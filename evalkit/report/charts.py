@@ -14,7 +14,8 @@ from evalkit.boxes import FloatArray
 from evalkit.errors import ScoringError
 from evalkit.report.build import Key, labels, result_key
 from evalkit.report.metrics import get_metric
-from evalkit.report.styles import GREY, add_legend, checked_title, empty_figure, styles
+from evalkit.report.palette import styles_of
+from evalkit.report.styles import GREY, add_legend, checked_title, empty_figure, line_look
 from evalkit.scoring.scores import Scores
 
 MIN_ATTRIBUTES = 3  # fewer make no radar
@@ -77,15 +78,13 @@ def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Fig
     values = np.array([[score.attributes[code][key] for code in codes] for score in scores])  # (T, A)
     closed = np.append(angles, angles[0])
     handles = []
-    for line, style, label in zip(values, styles(len(scores)), labels(scores), strict=True):
+    styles = styles_of(labels(scores))
+    for line, label in zip(values, labels(scores), strict=True):
         handles += axes.plot(
             closed,
             np.append(line, line[0]),
-            color=style.color,
-            linestyle=style.dashes,
-            marker=style.marker,
+            **line_look(styles[label]),
             markersize=4.5,
-            markeredgecolor="white",
             markeredgewidth=0.5,
             linewidth=1.7,
             label=label,
@@ -113,12 +112,10 @@ def speed_figure(scores: cabc.Sequence[Scores], title: str, key: str, speeds: ca
     figure, axes = empty_figure(text)
     x = [speeds[result_key(score)] for _, score in known]
     values = [score.summary[key] for _, score in known]
-    for label, speed, y, style, place in zip(
-        [label for label, _ in known], x, values, styles(len(known)), _label_places(x, values), strict=True
-    ):
-        axes.plot(
-            [speed], [y], style.marker, color=style.color, markersize=10, mec="white", mew=0.8, zorder=4, clip_on=False
-        )
+    styles = styles_of(labels(scores))
+    for (label, _), speed, y, place in zip(known, x, values, _label_places(x, values), strict=True):
+        look = line_look(styles[label]) | {"linestyle": "none"}
+        axes.plot([speed], [y], **look, markersize=10, markeredgewidth=0.8, zorder=4, clip_on=False)
         axes.annotate(
             label, (speed, y), (0, place), textcoords="offset points", ha="center", size=9, parse_math=False, zorder=5
         )
@@ -149,9 +146,18 @@ def difference_figure(first: Scores, second: Scores, title: str, key: str) -> Fi
     places = np.arange(len(names))
     won, lost = difference > 0, difference < 0
     width = 0.9 if len(names) < 150 else 1.0
+    styles = styles_of([one, two])
     edge: dict[str, Any] = {"edgecolor": _EDGE, "linewidth": 0.4 if len(names) < 60 else 0.0}
-    axes.bar(places[won], difference[won], width, color=_DARK, label=f"{one} is better: {won.sum()}", zorder=3, **edge)
-    axes.bar(places[lost], difference[lost], width, color="#e38a10", hatch="///" if len(names) < 60 else None,
+    axes.bar(
+        places[won],
+        difference[won],
+        width,
+        color=styles[one].color,
+        label=f"{one} is better: {won.sum()}",
+        zorder=3,
+        **edge,
+    )
+    axes.bar(places[lost], difference[lost], width, color=styles[two].color, hatch="///" if len(names) < 60 else None,
              label=f"{two} is better: {lost.sum()}", zorder=3, **edge)  # fmt: skip
     axes.axhline(0, color=_EDGE, linewidth=0.8, zorder=4)
     reach = max(0.05, float(np.abs(difference).max())) * 1.12

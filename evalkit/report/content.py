@@ -13,16 +13,13 @@ from evalkit.report.build import headline, labels, leading
 from evalkit.report.figures import PLOTS
 from evalkit.report.judged import Judged
 from evalkit.report.metrics import get_metric
+from evalkit.report.palette import Style, styles_of
 from evalkit.report.worst import Hard
 from evalkit.scoring.conventions import Protocol
 from evalkit.scoring.longterm import f_score
 from evalkit.scoring.scores import Scores
 
-# distinct hues on white, none lighter than a mid grey; a second round comes with other line patterns
-SCREEN_COLORS = (
-    "#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f", "#475569", "#92400e",
-)  # fmt: skip
-SCREEN_DASHES = ("solid", "dash", "dot", "dashdot")
+LINE_WIDTH = 2.2  # pixels, of the lines in charts
 CURVE_POINTS = 101  # more thresholds are thinned out for the screen
 _LONG_TERM = ("longterm_recall", "longterm_precision")
 _Axis = list[float | None]
@@ -121,26 +118,12 @@ def check_parts(parts: cabc.Sequence[Part]) -> None:
         )
 
 
-def screen_styles(parts: cabc.Iterable[Part]) -> dict[str, tuple[str, str]]:
-    """Tracker, as :attr:`Part.names` has it -> color and line pattern.
-
-    The same in all parts; within a part different, as far as colors reach.
-    """
-    every = [(color, dash) for dash in SCREEN_DASHES for color in SCREEN_COLORS]
-    styles: dict[str, tuple[str, str]] = {}
-    for part in parts:
-        names = part.names
-        taken = [styles[name] for name in names if name in styles]
-        for name in names:
-            if name not in styles:
-                free = [style for style in every if style not in taken] or every
-                colors = [style for style in free if style[0] not in {color for color, _ in taken}]
-                styles[name] = (colors or free)[0]
-                taken.append(styles[name])
-    return styles
+def part_styles(parts: cabc.Iterable[Part]) -> dict[str, Style]:
+    """Tracker, as :attr:`Part.names` has it -> style, the same in all parts; further parts change nothing before."""
+    return styles_of(*(part.names for part in parts))
 
 
-def part_json(part: Part, styles: cabc.Mapping[str, tuple[str, str]]) -> dict[str, object]:
+def part_json(part: Part, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
     """A part's numbers for the page's program; scores per sequence in ten-thousandths."""
     scores = part.scores
     names = list(dict.fromkeys(name for score in scores for name in score.sequence_names))
@@ -149,7 +132,7 @@ def part_json(part: Part, styles: cabc.Mapping[str, tuple[str, str]]) -> dict[st
         "sample": scores[0].sample,
         "leading": part.leading,
         "metrics": [_metric_json(key, part) for key in part.keys],
-        "trackers": [{"name": name, "color": styles[name][0], "dash": styles[name][1]} for name in part.names],
+        "trackers": [_tracker_json(name, styles[name]) for name in part.names],
         "scores": {key: [_rounded(score.summary.get(key)) for score in scores] for key in part.keys},
         "intervals": {
             key: [
@@ -163,6 +146,10 @@ def part_json(part: Part, styles: cabc.Mapping[str, tuple[str, str]]) -> dict[st
         "sequences": _sequences_json(part, names),
         "hard": [[hard.strips.get(name, "") for name in part.names] for hard in part.hard],
     }
+
+
+def _tracker_json(name: str, style: Style) -> dict[str, object]:
+    return {"name": name, "color": style.color, "dash": style.strokes(LINE_WIDTH)}
 
 
 def _metric_json(key: str, part: Part) -> dict[str, object]:

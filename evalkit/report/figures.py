@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from evalkit.boxes import FloatArray
 from evalkit.report.build import labels
-from evalkit.report.styles import GREY, add_legend, checked_title, empty_figure, figure_width, styles
+from evalkit.report.palette import styles_of
+from evalkit.report.styles import GREY, add_legend, checked_title, empty_figure, figure_width, line_look
 from evalkit.scoring.longterm import f_score
 from evalkit.scoring.scores import Scores
 
@@ -115,11 +116,15 @@ def precision_recall_figure(scores: cabc.Sequence[Scores], title: str) -> Figure
     """
     figure, axes = _curve_axes(scores, f"Precision and recall on {title}")
     _draw_equal_f(axes)
-    lines = [_Line(s.tracker, _best_f(s), s.curves["longterm_recall"], s.curves["longterm_precision"]) for s in scores]
+    lines = [
+        _Line(label, _best_f(s), s.curves["longterm_recall"], s.curves["longterm_precision"])
+        for s, label in zip(scores, labels(scores), strict=True)
+    ]
     _draw(axes, lines)
-    for line, style in zip(lines, styles(len(lines)), strict=True):
+    styles = styles_of(line.tracker for line in lines)
+    for line in lines:
         best = int(np.argmax(f_score(line.y, line.x)))
-        axes.plot(line.x[best], line.y[best], "o", ms=11, mfc="none", mec=style.color, mew=1.8, zorder=5)
+        axes.plot(line.x[best], line.y[best], "o", ms=11, mfc="none", mec=styles[line.tracker].color, mew=1.8, zorder=5)
     axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1))
     return figure
 
@@ -151,16 +156,14 @@ def _curve_axes(scores: cabc.Sequence[Scores], title: str) -> tuple[Figure, Axes
 
 def _draw(axes: Axes, lines: cabc.Sequence[_Line]) -> None:
     handles = []
-    for number, (line, style) in enumerate(zip(lines, styles(len(lines)), strict=True)):
+    styles = styles_of(line.tracker for line in lines)
+    for number, line in enumerate(lines):
         step = max(1, len(line.x) // 8)
         handles += axes.plot(
             line.x,
             line.y,
-            color=style.color,
-            linestyle=style.dashes,
-            marker=style.marker,
+            **line_look(styles[line.tracker]),
             markersize=5,
-            markeredgecolor="white",
             markeredgewidth=0.6,
             markevery=((number * 2) % step, step),  # markers of neighboring lines do not cover each other
             linewidth=2,

@@ -18,9 +18,9 @@ import plotly.offline
 
 import evalkit
 from evalkit.report.build import overview_table, remarks
-from evalkit.report.content import Part, check_parts, part_json, screen_styles
+from evalkit.report.content import Part, check_parts, part_json, part_styles
 from evalkit.report.metrics import get_metric
-from evalkit.report.overlay import TRUTH_COLOR, color_of
+from evalkit.report.palette import TRUTH, Style
 from evalkit.report.table import Place, Table
 from evalkit.scoring.lookup import flat_rules
 from evalkit.scoring.verdicts import Verdict
@@ -77,7 +77,7 @@ def build_html(parts: cabc.Sequence[Part], title: str = "Tracking report", max_b
 
 
 def _render(parts: cabc.Sequence[Part], title: str) -> str:
-    styles = screen_styles(parts)
+    styles = part_styles(parts)
     sample = parts[0].scores[0].sample
     code, program = plotly.offline.get_plotlyjs(), _text("report.js")
     views = [_part_view(part, number, styles) for number, part in enumerate(parts)]
@@ -104,7 +104,7 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
         frames=sum(max(int(score.frames.sum()) for score in part.scores) for part in parts),
         judged=_judged_counts(parts),
         speeds=any(entry.speed is not None for part in parts for entry in part.entries),
-        truth_color=_css(TRUTH_COLOR),
+        truth_color=TRUTH,
     )
     return page + "\n"
 
@@ -129,10 +129,6 @@ def _safe_json(data: object) -> str:
     return text
 
 
-def _css(color: tuple[int, int, int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*color)
-
-
 def _with_fewer_pictures(parts: cabc.Sequence[Part]) -> list[Part]:
     """Drop the pictures of the last sequence that has some, in every part."""
     kept = []
@@ -145,7 +141,7 @@ def _with_fewer_pictures(parts: cabc.Sequence[Part]) -> list[Part]:
     return kept
 
 
-def _part_view(part: Part, number: int, styles: cabc.Mapping[str, tuple[str, str]]) -> dict[str, object]:
+def _part_view(part: Part, number: int, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
     values = {key: _values(part, key) for key in part.keys}
     notes = [remarks(score) for score in part.scores]
     shared = [note for note in notes[0] if all(note in others for others in notes)]
@@ -169,7 +165,7 @@ def _part_view(part: Part, number: int, styles: cabc.Mapping[str, tuple[str, str
             {
                 "rank": place + 1,
                 "name": name,
-                "color": styles[name][0],
+                "color": styles[name].color,
                 "values": [values[key][place] for key in part.keys],
                 "lead": values[part.leading][place],
                 "speed": entry.speed,
@@ -185,7 +181,7 @@ def _part_view(part: Part, number: int, styles: cabc.Mapping[str, tuple[str, str
         "notes": shared,
         "facts": part.facts,
         "rules": [(key, _rule_text(value)) for key, value in flat_rules(part.rules).items()],
-        "hard": [_hard_view(part, place) for place in range(len(part.hard))],
+        "hard": [_hard_view(part, place, styles) for place in range(len(part.hard))],
         "no_pictures": part.no_pictures,
     }
 
@@ -222,7 +218,7 @@ def _values(part: Part, key: str) -> list[_Value]:
     return found
 
 
-def _hard_view(part: Part, place: int) -> dict[str, object]:
+def _hard_view(part: Part, place: int, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
     hard = part.hard[place]
     metric = get_metric(part.leading, part.spec.name)
     return {
@@ -231,7 +227,7 @@ def _hard_view(part: Part, place: int) -> dict[str, object]:
         "frames": hard.frames,
         "mean": metric.text(hard.mean),
         "attributes": sorted(part.attributes.get(hard.name, ())),
-        "drawn": [(name, _css(color_of(number))) for number, name in enumerate(hard.drawn)],
+        "drawn": [(name, styles[name].color) for name in hard.drawn],
         "wide": any(one.width > 2 * one.height for one in hard.thumbnails),
         "pictures": [(one, base64.b64encode(one.jpeg).decode()) for one in hard.thumbnails],
     }

@@ -1,7 +1,6 @@
 """Boxes drawn on frames: truth and several trackers, with names, overlaps and the frame number above the picture."""
 
 import collections.abc as cabc
-import colorsys
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +13,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 from evalkit.boxes import Boxes, FloatArray
 from evalkit.report.aligned import frame_overlaps, padded_boxes, truth_per_frame
+from evalkit.report.palette import RGB, TRUTH, rgb_of, styles_of
 from evalkit.sequences import Frame, Sequence, Trajectory
 from evalkit.store.atomic import write_whole
 
 Picture = npt.NDArray[np.uint8]
-Color = tuple[int, int, int]
 
-TRUTH_COLOR: Color = (70, 235, 90)
-# red, sky, yellow, magenta, white, orange: distinct on natural images, none close to the green of the truth
-COLORS: tuple[Color, ...] = (
-    (255, 70, 70),
-    (60, 190, 255),
-    (255, 220, 40),
-    (255, 90, 230),
-    (245, 245, 245),
-    (255, 150, 30),
-)
+TRUTH_COLOR = rgb_of(TRUTH)
 MIN_SIDE = 480  # smaller pictures are enlarged, so that lines and text stay fine
-_BACKGROUND, _TEXT, _DIM = (24, 26, 32), (240, 242, 246), (150, 156, 168)
+_BACKGROUND, _TEXT = (24, 26, 32), (240, 242, 246)
+_DARK = 127  # a color without a brighter channel is edged in white, the others in black
 _SHIFT = 4  # OpenCV's fixed-point bits: boxes are drawn at a sixteenth of a pixel
 
 
@@ -62,7 +53,7 @@ def draw_frame(
 
     Args:
         frame: Decoded frame.
-        shown: Trackers; the i-th one always has the same color.
+        shown: Trackers; names decide their colors, see ``palette``.
         truth: (4,) box, NaN or None where the target is absent or its box is not public.
         heading: First line of the text above, such as sequence and frame number.
         auxiliary: Name of the second modality; its image is drawn where the frame has one.
@@ -74,13 +65,14 @@ def draw_frame(
     if frame.aux is not None:
         panels.append((auxiliary, aux_picture(frame.aux)))
     has_truth = truth is not None and bool(np.isfinite(truth).all())
-    boxes = [(color_of(i), item.box) for i, item in enumerate(shown)]
+    styles = styles_of(item.name for item in shown)
+    boxes = [(styles[item.name].rgb, item.box) for item in shown]
     seen = truth if has_truth else None
     pictures = [_panel(picture, boxes, seen, label if len(panels) > 1 else "") for label, picture in panels]
     height = max(picture.shape[0] for picture in pictures)
     body = np.hstack([np.pad(picture, ((0, height - len(picture)), (0, 0), (0, 0))) for picture in pictures])
     entries = [_Entry(TRUTH_COLOR, "truth" if has_truth else "no truth", "no truth")]
-    entries += [_Entry(color_of(i), _entry(item), f"{item.name} no box") for i, item in enumerate(shown)]
+    entries += [_Entry(styles[item.name].rgb, _entry(item), f"{item.name} no box") for item in shown]
     return np.vstack([_header(body.shape[1], heading, entries), body])
 
 
@@ -138,32 +130,6 @@ def aux_picture(aux: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Picture:
     return np.where(measured[:, :, None], colored, 0).astype(np.uint8)
 
 
-def color_of(index: int) -> Color:
-    """The color of the i-th tracker; the first six are chosen by hand, the others spread over the hues."""
-    if index < len(COLORS):
-        return COLORS[index]
-    hue = (index * 0.618034) % 1  # golden ratio: neighbors are far apart
-    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.55, 1.0))
-    return red, green, blue
-
-
-def contact_sheet(pictures: cabc.Sequence[Picture], columns: int) -> Picture:
-    """Pictures of the same size in a grid, row by row; empty places are dark.
-
-    Example:
-        >>> contact_sheet([np.zeros((2, 3, 3), np.uint8)] * 3, columns=2).shape
-        (4, 6, 3)
-    """
-    height, width = pictures[0].shape[:2]
-    rows = -(-len(pictures) // columns)
-    sheet = np.empty((rows * height, columns * width, 3), np.uint8)
-    sheet[:] = _BACKGROUND
-    for number, picture in enumerate(pictures):
-        row, column = divmod(number, columns)
-        sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
-    return sheet
-
-
 def save_picture(picture: Picture, path: Path) -> None:
     """Write a picture as PNG.
 
@@ -176,7 +142,7 @@ def save_picture(picture: Picture, path: Path) -> None:
 
 
 def draw_boxes(
-    picture: Picture, boxes: cabc.Sequence[tuple[Color, Boxes]], truth: Boxes | None, size_wh: tuple[int, int]
+    picture: Picture, boxes: cabc.Sequence[tuple[RGB, Boxes]], truth: Boxes | None, size_wh: tuple[int, int]
 ) -> Picture:
     """Draw boxes on a resized copy of a picture, the truth dashed and on top.
 
@@ -200,7 +166,7 @@ def draw_boxes(
     return canvas
 
 
-def _panel(picture: Picture, boxes: list[tuple[Color, Boxes]], truth: Boxes | None, label: str) -> Picture:
+def _panel(picture: Picture, boxes: list[tuple[RGB, Boxes]], truth: Boxes | None, label: str) -> Picture:
     scale = max(1, -(-MIN_SIDE // min(picture.shape[:2])))
     canvas = draw_boxes(picture, boxes, truth, (picture.shape[1] * scale, picture.shape[0] * scale))
     return stamp(canvas, label) if label else canvas
@@ -236,9 +202,10 @@ def _dashes(sides: FloatArray, length: float) -> FloatArray:
     return np.concatenate(pieces)
 
 
-def _draw_lines(canvas: Picture, lines: FloatArray, color: Color, thickness: int) -> None:
+def _draw_lines(canvas: Picture, lines: FloatArray, color: RGB, thickness: int) -> None:
     points = (lines * (1 << _SHIFT)).round().astype(np.int32)
-    for paint, width in (((0, 0, 0), thickness + 2), (color, thickness)):
+    edge = (0, 0, 0) if max(color) > _DARK else (255, 255, 255)
+    for paint, width in ((edge, thickness + 2), (color, thickness)):
         cv2.polylines(
             canvas, list(points), isClosed=False, color=paint, thickness=width, lineType=cv2.LINE_AA, shift=_SHIFT
         )
@@ -248,7 +215,7 @@ def _draw_lines(canvas: Picture, lines: FloatArray, color: Color, thickness: int
 class _Entry:
     """A legend entry; ``widest`` is its longest text in any frame, so that all headers have the same size."""
 
-    color: Color
+    color: RGB
     text: str
     widest: str
 

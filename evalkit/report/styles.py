@@ -1,17 +1,10 @@
-"""Look of all figures: colors, line patterns, markers, empty axes, legends, files.
-
-Every tracker keeps its style in all plots of a call. Styles differ in line pattern, marker and lightness, so that they
-can be told apart in a grey print.
-"""
+"""Look of all figures: lines, empty axes, legends, files."""
 
 import collections.abc as cabc
 import io
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -19,36 +12,23 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from evalkit.errors import ScoringError
+from evalkit.report.palette import Style
 from evalkit.scoring.scores import Scores
-from evalkit.store.atomic import write_whole
 
 FORMATS = ("pdf", "png", "svg")
 
-# lightness (CIE L*) rises from 8 to 74 in steps of about 9; neighbors differ in hue
-COLORS = ("#171723", "#3d127d", "#86103f", "#0b5cab", "#c4470e", "#209a5b", "#e38a10", "#6cc0ec")
-DASHES: tuple[object, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LEGEND_INSIDE = 8  # more trackers than these have their legend beside the plot
 GREY, PALE = "#6b7280", "#e5e7eb"
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a tracker's line looks."""
-
-    color: str
-    dashes: object
-    marker: str
-
-
-def styles(count: int) -> list[Style]:
-    """Different styles for ``count`` trackers, spread over the range of lightness.
-
-    Up to 8 have colors of their own; all have different combinations of line pattern and marker up to 35.
-    """
-    steps = np.linspace(0, len(COLORS) - 1, min(count, len(COLORS))).round().astype(int)
-    palette = [COLORS[step] for step in steps]
-    return [Style(palette[i % len(palette)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)]) for i in range(count)]
+def line_look(style: Style) -> dict[str, Any]:
+    """A tracker's style as keywords of matplotlib's ``plot``."""
+    return {
+        "color": style.color,
+        "linestyle": (0, style.dashes) if style.dashes else "-",
+        "marker": style.marker,
+        "markeredgecolor": "white",
+    }
 
 
 def figure_bytes(figure: Figure, form: str) -> bytes:
@@ -63,16 +43,6 @@ def figure_bytes(figure: Figure, form: str) -> bytes:
     with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "evalkit"}):
         figure.savefig(buffer, format=form, dpi=200, metadata=metadata)
     return buffer.getvalue()
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure in the format of the path's suffix.
-
-    Raises:
-        StoreError: The file cannot be written.
-    """
-    write_whole(path, figure_bytes(figure, path.suffix.removeprefix(".")))
-    return path
 
 
 def checked_title(scores: cabc.Sequence[Scores], title: str) -> str:

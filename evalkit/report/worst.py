@@ -10,7 +10,8 @@ import numpy as np
 
 from evalkit.boxes import FloatArray
 from evalkit.report.aligned import frame_overlaps, padded_boxes, truth_per_frame
-from evalkit.report.overlay import Picture, aux_picture, color_of, draw_boxes, stamp
+from evalkit.report.overlay import Picture, aux_picture, draw_boxes, stamp
+from evalkit.report.palette import Style
 from evalkit.scoring.scores import Scores
 from evalkit.sequences import Annotation, FrameSource, Trajectory
 
@@ -46,7 +47,7 @@ class Hard:
         frames: Its length.
         mean: Over trackers, of the metric that ranks.
         strips: Tracker -> overlap over time, see :func:`strip`.
-        drawn: Trackers whose boxes are drawn; the i-th one has the i-th color of ``overlay``.
+        drawn: Trackers whose boxes are drawn.
         thumbnails: Empty where there are no images.
     """
 
@@ -133,6 +134,7 @@ def draw_thumbnails(
     frames: FrameSource,
     trajectories: cabc.Mapping[str, Trajectory],
     indices: cabc.Iterable[int],
+    styles: cabc.Mapping[str, Style],
     *,
     mark: str = "",
     origin: int = 0,
@@ -142,8 +144,9 @@ def draw_thumbnails(
     Args:
         annotation: The truth.
         frames: Images of the same sequence.
-        trajectories: Tracker -> boxes; the i-th one has the i-th color of ``overlay``.
+        trajectories: Tracker -> boxes.
         indices: Frames to draw.
+        styles: Tracker -> style, for its color.
         mark: Text in the corner of every picture: "sample" for the rendered sample.
         origin: Coordinate of the first pixel, 0 or 1.
 
@@ -152,13 +155,13 @@ def draw_thumbnails(
     """
     shift = np.array([origin, origin, 0, 0])
     truth = truth_per_frame(annotation, len(frames)) - shift
-    boxes = [padded_boxes(trajectory.boxes, len(frames)) - shift for trajectory in trajectories.values()]
+    boxes = {name: padded_boxes(trajectory.boxes, len(frames)) - shift for name, trajectory in trajectories.items()}
     pictures = []
     for index in indices:
         frame = frames.read(index)
         panels = [frame.rgb] if frame.aux is None else [frame.rgb, aux_picture(frame.aux)]
         seen = truth[index] if np.isfinite(truth[index]).all() else None
-        drawn = [(color_of(number), own[index]) for number, own in enumerate(boxes)]
+        drawn = [(styles[name].rgb, own[index]) for name, own in boxes.items()]
         height = round(SIDE * frame.rgb.shape[0] / frame.rgb.shape[1])
         shown = np.hstack([draw_boxes(panel, drawn, seen, (SIDE, height)) for panel in panels])
         jpeg = _jpeg(stamp(shown, mark, 12) if mark else shown)

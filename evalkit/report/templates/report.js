@@ -252,7 +252,7 @@
     const side = sign => ({
       type: "bar", x: rows.map((_, place) => place + 1), y: rows.map(([, gap]) => (gap * sign > 0 ? gap : null)),
       text: rows.map(([name]) => plain(name)), textposition: "none", hovertemplate: "%{text}<br>%{y:+.1f}<extra></extra>",
-      marker: { color: sign > 0 ? "#1d4ed8" : "#e08a1e", pattern: sign > 0 || rows.length > 80 ? {} : { shape: "/", fillmode: "overlay", size: 6, solidity: 0.25, fgcolor: "#ffffff" } },
+      marker: { color: part.trackers[sign > 0 ? first : second].color, pattern: sign > 0 || rows.length > 80 ? {} : { shape: "/", fillmode: "overlay", size: 6, solidity: 0.25, fgcolor: "#ffffff" } },
     });
     const count = test => rows.filter(([, gap]) => test(gap)).length;
     const [a, b] = [part.trackers[first].name, part.trackers[second].name];
@@ -317,9 +317,9 @@
   function swatch(tracker) {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-    const dash = { solid: "", dash: "7 4", dot: "2 3", dashdot: "7 3 2 3" }[tracker.dash];
+    const dash = tracker.dash === "solid" ? "none" : tracker.dash;
     for (const [name, value] of Object.entries({ width: 24, height: 10, "aria-hidden": "true" })) svg.setAttribute(name, value);
-    for (const [name, value] of Object.entries({ x1: 0, x2: 24, y1: 5, y2: 5, stroke: tracker.color, "stroke-width": 3, "stroke-dasharray": dash })) line.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ x1: 0, x2: 24, y1: 5, y2: 5, stroke: tracker.color, "stroke-width": 2.2, "stroke-dasharray": dash })) line.setAttribute(name, value);
     svg.append(line);
     return svg;
   }
