@@ -260,3 +260,10 @@ def test_energy_of_a_frame_is_that_of_the_whole_measurement(clock):
         Costs(clock), [slow_job(clock)], Memory(), LoopSettings(decoders=1), seconds=2.0, energy=lambda: next(used)
     )
     assert found.joules == pytest.approx(60 / found.timing.frames)
+
+
+def test_time_inside_the_tracker_is_that_of_the_measurement_alone(clock):
+    tracker = Costs(clock)
+    tracker.batches += [1] * 1000  # of the latency's measurement
+    found = measure_throughput(tracker, [slow_job(clock)], Memory(), LoopSettings(decoders=1), seconds=2.0)
+    assert found.timing.inside["forward"] == pytest.approx(0.001 * (len(tracker.batches) - 1000))

@@ -162,11 +162,12 @@ def measure_throughput(
     begin = time.perf_counter()
     marks: list[tuple[float, int]] = []
     source = _Repeated(jobs, begin + seconds)
-    used = energy()
+    used, before = energy(), _inside(tracker)
     timing = run_jobs(
         tracker, source, sink, settings, lambda frames: marks.append((time.perf_counter() - begin, frames))
     )
     after = energy()
+    timing.inside = {name: spent - before.get(name, 0.0) for name, spent in timing.inside.items()}
     joules = math.nan if used is None or after is None else (after - used) / max(1, timing.frames)
     counted = [mark for mark in marks if mark[0] >= WARM_UP_SHARE * seconds]
     if len(counted) < 2:
@@ -222,7 +223,11 @@ class _Repeated:
 
 
 def _forward(tracker: Tracker[Any, Any]) -> float:
-    return float(tracker.stage_seconds().get("forward", 0.0)) if isinstance(tracker, DeviceTracker) else 0.0
+    return _inside(tracker).get("forward", 0.0)
+
+
+def _inside(tracker: Tracker[Any, Any]) -> dict[str, float]:
+    return dict(tracker.stage_seconds()) if isinstance(tracker, DeviceTracker) else {}
 
 
 def _nothing() -> None:
