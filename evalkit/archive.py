@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalkit.errors import EvalkitError, ResultFormatError
+from evalkit.errors import EvalkitError, ResultFormatError, listed
 from evalkit.zips import member_count
 
 MEMBER_LIMIT = 1 << 28
@@ -299,7 +299,7 @@ def _skipped(name: str, skip: cabc.Container[str]) -> bool:
 
 def _top_names(members: cabc.Iterable[str]) -> str:
     tops = sorted({name.split("/")[0] for name in members})
-    return f"It holds: {', '.join(tops[:12])}{' ...' if len(tops) > 12 else ''}."
+    return f"It holds: {listed(tops)}."
 
 
 def _inflate(source: _Source, member: zipfile.ZipInfo, error: type[EvalkitError]) -> bytes:

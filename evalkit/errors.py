@@ -65,6 +65,18 @@ class InterruptedRunError(EvalkitError):
     """The user or the batch system asked the run to stop; finished sequences are stored."""
 
 
+def listed(names: Iterable[str]) -> str:
+    """The first dozen names for a message, and how many more there are.
+
+    Example:
+        >>> listed(map(str, range(14)))
+        '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more'
+    """
+    every = list(names)
+    more = len(every) - 12
+    return ", ".join(every[:12]) + (f" and {more} more" if more > 0 else "")
+
+
 def text_of(problem: BaseException) -> str:
     """The text of any exception; empty where a stranger's class fails to give one."""
     try:

@@ -60,7 +60,7 @@ def test_markdown_prints_percent_marks_best_two_and_footnotes() -> None:
         "",
         "ᵃ scored with 100% care",
         "",
-        "ᵇ scored without 5 of 7 sequences: x-1, x-2, x-3 and 2 more",
+        "ᵇ scored without 5 of 7 sequences: x-1, x-2, x-3, x-4, x-5",
         "",
         "ᶜ undefined on these sequences",
     ]
@@ -72,7 +72,7 @@ def test_csv_keeps_unrounded_fractions_and_leaves_missing_cells_empty() -> None:
         "table,tracker,benchmark,split,protocol,run,success_auc,normalized_precision_20,precision_20,notes",
         "LaSOT test,kcf,lasot,test,pytracking,run-kcf,0.17849,0.2,0.1665,",
         "LaSOT test,my_tracker,lasot,test,pytracking,run-my_tracker,0.61251,0.7,0.65,scored with 100% care",
-        'LaSOT test,still,lasot,test,pytracking,run-still,0.61249,0.1,,"scored without 5 of 7 sequences: x-1, x-2, x-3 and 2 more; undefined on these sequences"',
+        'LaSOT test,still,lasot,test,pytracking,run-still,0.61249,0.1,,"scored without 5 of 7 sequences: x-1, x-2, x-3, x-4, x-5; undefined on these sequences"',
     ]
 
 
@@ -101,7 +101,7 @@ def test_latex_is_a_booktabs_table_with_escaped_text() -> None:
         r"\bottomrule",
         r"\end{tabular}",
         r"\par{\footnotesize \textsuperscript{a} scored with 100\% care}",
-        r"\par{\footnotesize \textsuperscript{b} scored without 5 of 7 sequences: x-1, x-2, x-3 and 2 more}",
+        r"\par{\footnotesize \textsuperscript{b} scored without 5 of 7 sequences: x-1, x-2, x-3, x-4, x-5}",
         r"\par{\footnotesize \textsuperscript{c} undefined on these sequences}",
         r"\end{table}",
     ]

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from evalkit.archive import Tree
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
-from evalkit.errors import DatasetLayoutError
+from evalkit.errors import DatasetLayoutError, listed
 
 IMAGE_FOLDERS = frozenset(
     {"img", "imgs", "frames", "color", "depth", "visible", "infrared", "vis_imgs", "event_imgs", "evimg", "data_seq"}
 )
 """Folders of images, which are not listed."""
 
-_SHOWN = 12
 _TRAINING_FOLDERS = frozenset({"train", "trainingset", "tnl2k_train_subset"})
 _TEST_FOLDERS = frozenset({"test", "testingset", "val", "tnl2k_test_subset"})
 
@@ -141,7 +140,7 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
     if missing:
         raise IncompleteCopyError(
             f"{spec.title}: {tree.where} has no annotation of {len(missing)} of {len(names)} sequences (split "
-            f"{split.name}): {_listed(missing)}. Complete the copy, name the sequences to score with --sequences, or "
+            f"{split.name}): {listed(missing)}. Complete the copy, name the sequences to score with --sequences, or "
             "leave these out with `evalkit score --allow-missing` (the output says so).",
             names,
             missing,
@@ -149,7 +148,7 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
     doubled = [f"{name} ({' and '.join(found[name][:2])})" for name in names if len(found[name]) > 1]
     if doubled:
         raise DatasetLayoutError(
-            f"{spec.title}: {tree.where} has two annotations of {len(doubled)} sequences: {_listed(doubled)}. "
+            f"{spec.title}: {tree.where} has two annotations of {len(doubled)} sequences: {listed(doubled)}. "
             "Pass the folder that is meant."
         )
     return Copy(tree, split, {name: found[name][0] for name in names}, beside, collected)
@@ -258,16 +257,10 @@ def _listed_names(tree: Tree, split: Split, layout: CopyLayout) -> list[str]:
 
 def _nothing_text(tree: Tree, spec: BenchmarkSpec, layout: CopyLayout) -> str:
     places = [f"<sequence>/{name}" for name in layout.files] + [f"{name}/<sequence>.txt" for name in layout.folders]
-    some = _listed(tree.names[:3]) if tree.names else "nothing"
+    some = listed(tree.names[:3]) if tree.names else "nothing"
     zips = [name for name in tree.names if name.endswith(".zip")]
     hint = f" It holds archives; name one: {tree.where}/{zips[0]}." if zips else ""
     return (
         f"{spec.title}: no annotations recognised in {tree.where}. Expected {' or '.join(places)}; "
         f"found {len(tree.names)} files: {some}.{hint}"
     )
-
-
-def _listed(names: cabc.Iterable[str]) -> str:
-    shown = list(names)
-    rest = len(shown) - _SHOWN
-    return ", ".join(shown[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.benchmarks.spec import Split
-from evalkit.errors import DatasetLayoutError
+from evalkit.errors import DatasetLayoutError, listed
 
 Row = cabc.Mapping[str, str]
 
@@ -52,7 +52,7 @@ def read_name_list(path: Path, *, title: str) -> list[str]:
         raise DatasetLayoutError(f"{title}: the list {path} holds no sequence name.")
     twice = repeated(names)
     if twice:
-        raise DatasetLayoutError(f"{title}: the list {path} has names twice: {', '.join(twice[:5])}.")
+        raise DatasetLayoutError(f"{title}: the list {path} has names twice: {listed(twice)}.")
     return names
 
 
@@ -115,9 +115,8 @@ def require_root(root: Path, *, title: str) -> None:
 def nothing_found(root: Path, *, title: str, expected: str) -> DatasetLayoutError:
     """Build the error for a folder that does not look like a copy of the benchmark at all."""
     entries = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in root.iterdir())
-    found = ", ".join(entries[:8]) + (f" and {len(entries) - 8} more" if len(entries) > 8 else "")
     return DatasetLayoutError(
-        f"{title}: no sequences in {root}. Expected {expected}. Found: {found or 'an empty folder'}. "
+        f"{title}: no sequences in {root}. Expected {expected}. Found: {listed(entries) or 'an empty folder'}. "
         "See docs/data-layouts.md for the layout."
     )
 

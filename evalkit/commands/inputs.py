@@ -12,13 +12,13 @@ import numpy as np
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.commands.parallel import fork_map
 from evalkit.commands.truth import Truth, load_truth
-from evalkit.errors import ScoringError, StoreError
+from evalkit.errors import ScoringError, StoreError, listed
 from evalkit.scoring.conventions import FirstFrame, LongTermProtocol, Protocol
 from evalkit.scoring.lookup import get_protocol, protocols_for
 from evalkit.scoring.score import score
 from evalkit.scoring.scores import Scores
 from evalkit.sequences import Annotation, Trajectory
-from evalkit.store.imported import ImportedResults, listed
+from evalkit.store.imported import ImportedResults
 
 if TYPE_CHECKING:
     from evalkit.scoring.explain import Variants

@@ -9,10 +9,9 @@ from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
 from evalkit.benchmarks.names import MissingSequenceError
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
 from evalkit.commands.roots import data_origin, find_root
-from evalkit.errors import DatasetLayoutError, EvalkitError, ScoringError, unknown_name
+from evalkit.errors import DatasetLayoutError, EvalkitError, ScoringError, listed, unknown_name
 from evalkit.sample import sample_origin
 from evalkit.sequences import Annotation
-from evalkit.store.imported import listed
 
 _READERS = 4
 

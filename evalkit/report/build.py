@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.errors import ScoringError
+from evalkit.errors import ScoringError, listed
 from evalkit.report.metrics import get_metric
 from evalkit.report.table import Cell, Column, Row, Source, Table, missing_cell
 from evalkit.scoring.scores import Scores
@@ -92,7 +92,7 @@ def remarks(score: Scores) -> list[str]:
     found = list(score.notes)
     if score.missing and not any(score.missing[0] in note for note in found):
         total = len(score.missing) + len(score.sequence_names)
-        found.append(f"scored without {len(score.missing)} of {total} sequences: {_shortened(score.missing)}")
+        found.append(f"scored without {len(score.missing)} of {total} sequences: {listed(score.missing)}")
     return list(dict.fromkeys(found))
 
 
@@ -208,11 +208,6 @@ def _shared(lists: cabc.Sequence[list[str]]) -> tuple[str, ...]:
 
 def _without(notes: cabc.Iterable[str], said: cabc.Container[str]) -> tuple[str, ...]:
     return tuple(note for note in notes if note not in said)
-
-
-def _shortened(names: cabc.Sequence[str], limit: int = 3) -> str:
-    more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
 def _count(number: int, what: str) -> str:

@@ -16,7 +16,7 @@ import cv2
 import filelock
 import numpy as np
 
-from evalkit.errors import SampleError
+from evalkit.errors import SampleError, listed
 from evalkit.images import single_opencv_thread
 from evalkit.sample import RECORD, TRUTH, SampleIdentity, read_identity
 from evalkit.sample.images import palette_bmp, write_image
@@ -151,7 +151,7 @@ def _is_there(folder: Path, wanted: SampleIdentity) -> bool:
         entries = sorted(entry.name for entry in folder.iterdir())
         if entries:
             raise SampleError(
-                f"{folder} is not empty and holds no sample ({', '.join(entries[:5])}); nothing was changed. "
+                f"{folder} is not empty and holds no sample ({listed(entries)}); nothing was changed. "
                 "Choose another folder."
             )
         return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.errors import ScoringError
+from evalkit.errors import ScoringError, listed
 from evalkit.flat import FlatTracks, IntArray, in_parts, offsets_of, stack_boxes
 from evalkit.scoring.conventions import (
     BadBox,
@@ -27,7 +27,6 @@ from evalkit.scoring.ope import OpeInput
 from evalkit.sequences import Annotation, Trajectory
 
 PART_FRAMES = 32_768
-_NAMED = 12
 
 
 @dataclass(slots=True)
@@ -258,19 +257,19 @@ def _notes(findings: Findings, protocol: Protocol) -> tuple[str, ...]:
     notes: list[str] = []
     if findings.missing:
         what = "scored as zeros" if protocol.lengths.missing is MissingResult.ALL_ZEROS else "left out"
-        notes.append(f"{len(findings.missing)} sequences without a complete result, {what}: {_few(findings.missing)}")
+        notes.append(f"{len(findings.missing)} sequences without a complete result, {what}: {listed(findings.missing)}")
     if findings.short:
-        notes.append(f"{len(findings.short)} short results ({protocol.lengths.short.value}): {_few(findings.short)}")
+        notes.append(f"{len(findings.short)} short results ({protocol.lengths.short.value}): {listed(findings.short)}")
     if findings.long:
-        notes.append(f"{len(findings.long)} results longer than the annotation were cut: {_few(findings.long)}")
+        notes.append(f"{len(findings.long)} results longer than the annotation were cut: {listed(findings.long)}")
     if findings.foreign:
-        notes.append(f"{len(findings.foreign)} results of unknown sequences were ignored: {_few(findings.foreign)}")
+        notes.append(f"{len(findings.foreign)} results of unknown sequences were ignored: {listed(findings.foreign)}")
     if findings.unscorable:
-        notes.append(f"{len(findings.unscorable)} sequences cannot be scored, left out: {_few(findings.unscorable)}")
+        notes.append(f"{len(findings.unscorable)} sequences cannot be scored, left out: {listed(findings.unscorable)}")
     if findings.nan and isinstance(protocol, OpeProtocol):
         rule = _bad_rows(protocol)
         notes.append(
-            f"{len(findings.nan)} results have rows with NaN or a negative size ({rule}): {_few(findings.nan)}"
+            f"{len(findings.nan)} results have rows with NaN or a negative size ({rule}): {listed(findings.nan)}"
         )
     return tuple(notes)
 
@@ -279,12 +278,6 @@ def _bad_rows(protocol: OpeProtocol) -> str:
     rows = protocol.rows
     partly = f"; NaN in part: {rows.partly_nan.value}" if rows.partly_nan is PartlyNan.SCORED else ""
     return rows.nan_or_negative.value + partly
-
-
-def _few(names: cabc.Collection[str] | cabc.Mapping[str, str]) -> str:
-    listed = list(names)
-    rest = len(listed) - _NAMED
-    return ", ".join(listed[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def flat_parts(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.boxes import FloatArray, to_corners
-from evalkit.errors import ResultFormatError, StoreError, unknown_name
+from evalkit.errors import ResultFormatError, StoreError, listed, unknown_name
 from evalkit.sequences import Trajectory
 
 SEQUENCE_PREFIXES: cabc.Mapping[str, str] = {"uav123": "uav_"}
@@ -192,7 +192,7 @@ def _check(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]], kind: Exp
     if unfit:
         raise ResultFormatError(
             f"{len(unfit)} sequences have rows without a box, which the format {name!r} cannot express: "
-            f"{', '.join(unfit[:12])}{' ...' if len(unfit) > 12 else ''}."
+            f"{listed(unfit)}."
         )
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from evalkit.archive import Tree, open_tree
 from evalkit.boxes import Boxes
-from evalkit.errors import ResultFormatError, unknown_name
+from evalkit.errors import ResultFormatError, listed, unknown_name
 from evalkit.sequences import Trajectory
 from evalkit.store.arrays import load_json, rows_of
-from evalkit.store.imported import ImportedResults, listed
+from evalkit.store.imported import ImportedResults
 from evalkit.store.layouts import DESCRIPTIONS, Recognizer, ResultFile, Role, tracker_labels
 from evalkit.store.reading import Findings, box_files, place, read_boxes, read_confidences, read_times
 

@@ -3,10 +3,8 @@
 import collections.abc as cabc
 from dataclasses import dataclass, field
 
-from evalkit.errors import ResultFormatError
+from evalkit.errors import ResultFormatError, listed
 from evalkit.sequences import Trajectory
-
-_SHOWN = 12  # names listed in one message
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,13 +71,6 @@ class ImportedResults:
         """
         if problems := self.problems():
             raise ResultFormatError(f"results of {self.tracker} in {self.where} are incomplete.", *problems)
-
-
-def listed(names: cabc.Iterable[str]) -> str:
-    """Some names for a message, and how many more there are."""
-    shown = list(names)
-    rest = len(shown) - _SHOWN
-    return ", ".join(shown[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _counts(lengths: cabc.Mapping[str, tuple[int, int]]) -> str:

@@ -9,10 +9,9 @@ import numpy as np
 
 from evalkit.archive import Tree
 from evalkit.boxes import Boxes, FloatArray, enclosing_boxes, from_corners
-from evalkit.errors import ResultFormatError
+from evalkit.errors import ResultFormatError, listed
 from evalkit.numbers import parse_numbers, parse_tables
 from evalkit.store.arrays import parse_json, parse_npy, without_header
-from evalkit.store.imported import listed
 from evalkit.store.layouts import DESCRIPTIONS, ResultFile, Role
 from evalkit.store.matlab import parse_otb_mat
 from evalkit.store.regions import parse_regions, parse_values, starts_with_code

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.boxes import FloatArray
-from evalkit.errors import StoreError
+from evalkit.errors import StoreError, listed
 from evalkit.sequences import Trajectory
 from evalkit.store.atomic import file_name, read_file, write_together, write_whole
-from evalkit.store.imported import listed
 from evalkit.store.locks import Shard, hold_run
 from evalkit.store.manifest import (
     RUN_ID_DIGITS,

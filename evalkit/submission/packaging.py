@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.errors import SubmissionError
+from evalkit.errors import SubmissionError, listed
 from evalkit.sequences import Trajectory
 from evalkit.store.atomic import write_whole
 from evalkit.store.runs import ResultStore, Run
@@ -21,7 +21,6 @@ from evalkit.submission.expected import OFFICIAL, SPLIT, Expected, of_run
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first one that a zip can hold
 _MODE = 0o100644 << 16
 _UNIX = 3
-_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -216,7 +215,7 @@ def _require_complete(run: Run) -> None:
         how = f"Finish it: {again}." if identity.source == "run" else "Import results of all sequences."
         raise SubmissionError(
             f"run {run.run_id} is not complete: {len(missing)} of {len(run.names)} sequences are missing: "
-            f"{_some(texts)}. {how}"
+            f"{listed(texts)}. {how}"
         )
 
 
@@ -227,22 +226,17 @@ def _require_official_names(run: Run, expected: Expected) -> None:
     if lacking:
         raise SubmissionError(
             f"run {run.run_id} is over a selection: it lacks {len(lacking)} of {len(expected.names)} official "
-            f"sequences: {_some(lacking)}. Run the whole split: evalkit run-benchmark {run.identity.benchmark} "
+            f"sequences: {listed(lacking)}. Run the whole split: evalkit run-benchmark {run.identity.benchmark} "
             f"--tracker {run.identity.tracker}."
         )
 
 
 def _listed(runs: cabc.Sequence[Run]) -> str:
-    return ", ".join(
+    return listed(
         f"{run.run_id} ({run.identity.tracker} on {run.identity.benchmark}, {run.identity.data}, "
         f"repetition {run.identity.repeat + 1})"
         for run in runs
     )
-
-
-def _some(names: cabc.Sequence[str]) -> str:
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _file_sha256(path: Path) -> str:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from evalkit.errors import unknown_name
+from evalkit.errors import listed, unknown_name
 from evalkit.tracking.catalog import hash_files
 from evalkit.tracking.interface import TrackerOptions
 from trackers.common.checkpoint import SHOWN, WeightsError, read_checkpoint
@@ -26,7 +26,6 @@ from trackers.learned import LEARNED
 Shapes = cabc.Mapping[str, tuple[int, ...]]
 Skeleton = cabc.Callable[[Shapes | None], nn.Module]
 RANDOM = "random"
-LISTED = 5
 METADATA = "evalkit."
 WRAPPED = "module."
 
@@ -312,7 +311,7 @@ def _chosen(content: dict[str, Any], entry: str | None, origin: str, path: Path)
             )
         return content
     if entry not in networks:
-        raise WeightsError(f"{path}: no network under {entry!r}; found: {_names([*networks]) or 'none'}.")
+        raise WeightsError(f"{path}: no network under {entry!r}; found: {_names(networks) or 'none'}.")
     return {**content, usual: networks[entry], "entry": entry}
 
 
@@ -331,9 +330,8 @@ def _has_tensors(value: object) -> bool:
     return isinstance(value, cabc.Mapping) and any(isinstance(one, Tensor) for one in value.values())
 
 
-def _names(names: cabc.Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(name[:SHOWN] for name in names[:LISTED]) + more
+def _names(names: cabc.Iterable[str]) -> str:
+    return listed(name[:SHOWN] for name in names)
 
 
 def _from_container(content: cabc.Mapping[str, Any], path: Path, entry: str) -> Converted:
@@ -341,7 +339,7 @@ def _from_container(content: cabc.Mapping[str, Any], path: Path, entry: str) -> 
     if not isinstance(state, cabc.Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(
             f"{path}: no network in it. Expected a dictionary of tensors under {entry!r}, found the entries "
-            f"{', '.join(repr(name)[:SHOWN] for name in list(content)[:LISTED])}."
+            f"{_names(map(repr, content))}."
         )
     said = {key: content.get(key) for key in ("epoch", "net_type", "entry")}
     facts = {key: f"{value}"[:SHOWN] for key, value in said.items() if isinstance(value, int | str)}
