@@ -19,7 +19,6 @@ import numpy as np
 from against import ROOT, VERSION_0_1, Compared, compare, spend, table
 
 from evalkit.benchmarks import BENCHMARKS
-from evalkit.benchmarks.copies import LAYOUTS
 from evalkit.boxes import Boxes
 from evalkit.commands.truth import Truth, load_truth
 from evalkit.sequences import Annotation, Trajectory
@@ -45,7 +44,8 @@ def write_truth(top: Path, sequences: int, frames: int) -> None:
             corners = 100 + np.abs(np.cumsum(rng.integers(-3, 4, (frames, 2)), axis=0))
             boxes = np.hstack([corners, rng.integers(20, 90, (frames, 2))])
             text = "".join(",".join(map(str, row)) + "\n" for row in boxes.tolist())
-            files = LAYOUTS[name].files
+            assert spec.copies is not None
+            files = spec.copies.files
             _write(top / name / (f"{one}/{files[0]}" if files else f"anno/{one}.txt"), text)
             for file, text in FLAGS.items():
                 _write(top / name / one / file, text * frames)

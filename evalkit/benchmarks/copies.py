@@ -10,6 +10,7 @@ import posixpath
 from dataclasses import dataclass, field
 
 from evalkit.archive import Tree
+from evalkit.benchmarks.files import CopyLayout
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.errors import DatasetLayoutError, listed
@@ -37,35 +38,6 @@ class IncompleteCopyError(DatasetLayoutError):
         self.missing = tuple(missing)
 
 
-@dataclass(frozen=True, slots=True)
-class CopyLayout:
-    """Where a benchmark's annotations-only copies have their boxes.
-
-    Attributes:
-        files: Names of the box file in a sequence's folder, in the order of looking.
-        folders: Names of folders with one box file per sequence, in the order of looking; any other folder counts
-            too, if it holds official names.
-        lists: Names of list files with the sequences of the test split.
-    """
-
-    files: tuple[str, ...]
-    folders: tuple[str, ...]
-    lists: tuple[str, ...]
-
-
-LAYOUTS: cabc.Mapping[str, CopyLayout] = {
-    "uav123": CopyLayout((), ("UAV123", "anno"), ()),
-    "got10k": CopyLayout(("groundtruth.txt",), (), ("list.txt",)),
-    "lasot": CopyLayout(("groundtruth.txt",), ("annos", "anno"), ("testing_set.txt",)),
-    "tnl2k": CopyLayout(("groundtruth.txt",), ("gt_rect",), ("testing_set.txt", "list.txt")),
-    "trackingnet": CopyLayout((), ("anno",), ()),
-    "visevent": CopyLayout(("groundtruth.txt",), ("gt_rect",), ("testlist.txt", "test_320.txt")),
-    "lasher": CopyLayout(
-        ("visible.txt", "groundtruth.txt"), ("gt", "annos"), ("testingsetList.txt", "testing_245.txt", "list.txt")
-    ),
-    "depthtrack": CopyLayout(("groundtruth.txt",), (), ("list.txt", "test_50.txt")),
-    "rgbt234": CopyLayout(("visible.txt",), (), ("sequences_234.txt",)),
-}
 _NOT_BOXES = frozenset({"absent", "att", "attributes", "lists", "nlp", "language"})
 
 
@@ -76,6 +48,7 @@ class Copy:
     Attributes:
         tree: The folder or archive.
         split: The part of the benchmark that it holds.
+        layout: What the benchmark's copies consist of.
         boxes: Sequence name -> box file, in the benchmark's order.
         beside: File name -> folder -> path, for files in sequence folders.
         collected: Folder name -> stem -> paths, for folders with one file per sequence.
@@ -83,6 +56,7 @@ class Copy:
 
     tree: Tree
     split: Split
+    layout: CopyLayout
     boxes: cabc.Mapping[str, str]
     beside: cabc.Mapping[str, cabc.Mapping[str, str]] = field(repr=False)
     collected: cabc.Mapping[str, cabc.Mapping[str, list[str]]] = field(repr=False)
@@ -94,8 +68,10 @@ class Copy:
     def entry(self, name: str, folder: str, ending: str = "") -> str | None:
         """File of a sequence in a folder of files by kind; the one nearest to the box file if there are several."""
         paths = self.collected.get(folder, {}).get(name + ending, [])
+        if len(paths) < 2:
+            return paths[0] if paths else None
         here = self.boxes[name]
-        return max(paths, key=lambda path: len(posixpath.commonprefix([path, here])), default=None)
+        return max(paths, key=lambda path: len(posixpath.commonprefix([path, here])))
 
     def single(self, filename: str) -> str | None:
         """The only file of that name in the copy, None if there is none or several."""
@@ -113,9 +89,12 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
         wanted: Sequences to read; None reads all of the split.
 
     Raises:
-        DatasetLayoutError: Nothing fits, or two files fit.
+        DatasetLayoutError: The benchmark has no such copies, nothing fits, or two files fit.
         IncompleteCopyError: Sequences of the split are missing; lists all of them.
     """
+    layout = spec.copies
+    if layout is None:
+        raise DatasetLayoutError(f"{spec.title}: it has no annotations-only form; use --data-root.")
     beside: dict[str, dict[str, str]] = {}
     collected: dict[str, dict[str, list[str]]] = {}
     for path in tree.names:
@@ -124,7 +103,6 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
         stem, suffix = posixpath.splitext(filename)
         if suffix == ".txt":
             collected.setdefault(posixpath.basename(folder), {}).setdefault(stem, []).append(path)
-    layout = LAYOUTS[spec.name]
     found = _in_folders(layout, beside) or _by_kind(tree, spec, layout, collected)
     if not found:
         raise DatasetLayoutError(_nothing_text(tree, spec, layout))
@@ -151,7 +129,7 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
             f"{spec.title}: {tree.where} has two annotations of {len(doubled)} sequences: {listed(doubled)}. "
             "Pass the folder that is meant."
         )
-    return Copy(tree, split, {name: found[name][0] for name in names}, beside, collected)
+    return Copy(tree, split, layout, {name: found[name][0] for name in names}, beside, collected)
 
 
 def _in_folders(layout: CopyLayout, beside: cabc.Mapping[str, cabc.Mapping[str, str]]) -> dict[str, list[str]]:
@@ -261,6 +239,6 @@ def _nothing_text(tree: Tree, spec: BenchmarkSpec, layout: CopyLayout) -> str:
     zips = [name for name in tree.names if name.endswith(".zip")]
     hint = f" It holds archives; name one: {tree.where}/{zips[0]}." if zips else ""
     return (
-        f"{spec.title}: no annotations recognised in {tree.where}. Expected {' or '.join(places)}; "
+        f"{spec.title}: no annotations recognized in {tree.where}. Expected {' or '.join(places)}; "
         f"found {len(tree.names)} files: {some}.{hint}"
     )

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames, refuse_gaps
+from evalkit.benchmarks.full import FullCopy
 from evalkit.benchmarks.names import FolderLayout, official_row
-from evalkit.benchmarks.reading import check_first_box, make_sequence, nothing_absent, read_boxes
+from evalkit.benchmarks.reading import nothing_absent
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
 from evalkit.boxes import Boxes
-from evalkit.images import image_size, list_images
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "DepthTrack"
 OFFICIAL_TEST_WH = (640, 360)  # all 50 test sequences
@@ -30,20 +31,30 @@ def list_sequences(root: Path, split: Split) -> list[str]:
     return _layout(split).names(root, split)
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's annotation; images may be missing."""
-    folder = _layout(split).folder(root, name)
-    path = folder / "groundtruth.txt"
-    boxes = read_boxes(path, title=TITLE)
-    check_first_box(boxes, where=str(path))
-    boxes = absent_as_nan(boxes)
+def box_file(root: Path, split: Split, name: str) -> Path:
+    """File with a sequence's boxes in a full copy."""
+    return _layout(split).folder(root, name) / "groundtruth.txt"
+
+
+def annotate(files: Files, split: Split) -> Annotation:
+    """Read one sequence's annotation.
+
+    The image size is that of the VOT ``sequence`` file, else of the first image, else the official one.
+    """
+    boxes = absent_as_nan(files.boxes())
+    row = official_row(split, files.name)
+    stated = files.pairs("sequence", "=")
+    if stated.get("width", "").isdecimal() and stated.get("height", "").isdecimal():
+        frame_wh: tuple[int, int] | None = (int(stated["width"]), int(stated["height"]))
+    else:
+        frame_wh = files.first_image_wh("color") or (OFFICIAL_TEST_WH if split.name == "test" and row else None)
     return Annotation(
-        name=name,
+        name=files.name,
         ground_truth=boxes,
         absent=nothing_absent(boxes),
         frame_count=len(boxes),
-        frame_wh=_frame_wh(folder, split, name),
-        object_class=official_row(split, name).get("object_class", name.partition("_")[0]),
+        frame_wh=frame_wh,
+        object_class=row.get("object_class", files.name.partition("_")[0]),
     )
 
 
@@ -59,13 +70,6 @@ def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
         same_names=True,
     )
     return refuse_gaps(frames, title=TITLE, name=name)
-
-
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images."""
-    annotation = read_annotation(root, split, name)
-    where = _layout(split).folder(root, name) / "groundtruth.txt"
-    return make_sequence(annotation, read_frames(root, split, name), title=TITLE, where=where)
 
 
 def absent_as_nan(boxes: Boxes) -> Boxes:
@@ -89,20 +93,6 @@ def absent_as_nan(boxes: Boxes) -> Boxes:
     return np.where(old_form[:, np.newaxis], np.nan, boxes)
 
 
-def _frame_wh(folder: Path, split: Split, name: str) -> tuple[int, int] | None:
-    """Image size from the VOT ``sequence`` file, else the first image, else the official size of the test split."""
-    path = folder / "sequence"
-    if path.is_file():
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        pairs = dict(line.strip().split("=", 1) for line in lines if "=" in line)
-        if pairs.get("width", "").isdecimal() and pairs.get("height", "").isdecimal():
-            return int(pairs["width"]), int(pairs["height"])
-    images = list_images(folder / "color") if (folder / "color").is_dir() else ()
-    if images:
-        return image_size(folder / "color" / images[0])
-    return OFFICIAL_TEST_WH if split.name == "test" and official_row(split, name) else None
-
-
 def _layout(split: Split) -> FolderLayout:
     part = "test" if split.name == "test" else "train"
     lists = {"test": ("test/list.txt", "list.txt"), "train": ("train/list.txt", "list.txt")}
@@ -117,6 +107,7 @@ def _layout(split: Split) -> FolderLayout:
     )
 
 
+FULL = FullCopy(TITLE, box_file, annotate, read_frames)
 SPEC = BenchmarkSpec(
     name="depthtrack",
     title=TITLE,
@@ -142,7 +133,9 @@ SPEC = BenchmarkSpec(
     submission="depthtrack",
     attributes=(),
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
     read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(files=("groundtruth.txt",), lists=("list.txt", "test_50.txt")),
 )

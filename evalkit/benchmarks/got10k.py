@@ -7,28 +7,20 @@ with all rows, perhaps with the same label files as val) is read as it is.
 """
 
 import ast
-import dataclasses
 from pathlib import Path
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder, refuse_gaps
+from evalkit.benchmarks.full import FullCopy
 from evalkit.benchmarks.names import FolderLayout, official_row
-from evalkit.benchmarks.reading import (
-    Polarity,
-    check_first_box,
-    make_sequence,
-    nothing_absent,
-    parse_integers,
-    read_absent,
-    read_boxes,
-    read_bytes,
-)
+from evalkit.benchmarks.reading import nothing_absent
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
-from evalkit.boxes import Boxes, Flags
 from evalkit.errors import AnnotationError, DatasetLayoutError
-from evalkit.images import image_size, list_images
-from evalkit.sequences import Annotation, IntArray, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "GOT-10k"
+LABELS = ("absence.label", "cover.label")
+META = "meta_info.ini"
 
 
 def list_sequences(root: Path, split: Split) -> list[str]:
@@ -36,87 +28,52 @@ def list_sequences(root: Path, split: Split) -> list[str]:
     return _layout(split).names(root, split)
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's annotation; images may be missing."""
-    folder = _layout(split).folder(root, name)
-    path = folder / "groundtruth.txt"
-    boxes = read_boxes(path, title=TITLE)
-    check_first_box(boxes, where=str(path))
-    labels_required = split.access is Access.FULL
-    meta = read_meta(folder / "meta_info.ini")
-    images = list_images(folder)
+def box_file(root: Path, split: Split, name: str) -> Path:
+    """File with a sequence's boxes in a full copy."""
+    return _layout(split).folder(root, name) / "groundtruth.txt"
+
+
+def annotate(files: Files, split: Split) -> Annotation:
+    """Read one sequence's annotation; the labels are required where they are public."""
+    boxes = files.boxes()
+    if split.access is Access.FULL:
+        files.require(*LABELS)
+    absence, cover = map(files.beside, LABELS)
     return Annotation(
-        name=name,
+        name=files.name,
         ground_truth=boxes,
-        absent=_absent(folder, boxes, required=labels_required),
-        frame_count=_frame_count(split, name, boxes, len(images)),
-        frame_wh=_frame_wh(folder, meta, images),
-        visible_eighths=_cover(folder, len(boxes), required=labels_required),
-        object_class=meta.get("object_class"),
+        absent=nothing_absent(boxes) if absence is None else files.flags(absence, len(boxes)),
+        frame_count=_frame_count(files, split, len(boxes)),
+        frame_wh=_frame_wh(files),
+        visible_eighths=None if cover is None else files.integers(cover, len(boxes), highest=8),
+        object_class=files.pairs(META, ": ").get("object_class"),
     )
 
 
-def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
-    """List one sequence's images."""
-    return refuse_gaps(open_folder(_layout(split).folder(root, name), title=TITLE, name=name), title=TITLE, name=name)
+def _frame_count(files: Files, split: Split, rows: int) -> int:
+    """Frames of the video: rows, or for a lone first row the images, or without images the official table."""
+    if split.access is Access.FULL or rows > 1:
+        return rows
+    return len(files.images()) or int(official_row(split, files.name).get("frames", rows))
 
 
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images."""
-    annotation = read_annotation(root, split, name)
-    where = _layout(split).folder(root, name) / "groundtruth.txt"
-    first_only = (1,) if split.access is Access.FIRST_FRAME_ONLY else ()
-    frames = read_frames(root, split, name)
-    sequence = make_sequence(annotation, frames, title=TITLE, where=where, accepted_rows=first_only)
-    if annotation.frame_wh is not None:  # scoring clips boxes to the size that the benchmark states
-        stated = dataclasses.replace(sequence.annotation, frame_wh=annotation.frame_wh)
-        return Sequence(annotation=stated, frames=frames)
-    return sequence
-
-
-def read_meta(path: Path) -> dict[str, str]:
-    """Read ``meta_info.ini``: lines ``key: value`` after a title line; empty without the file."""
-    if not path.is_file():
-        return {}
-    pairs = [line.split(": ", 1) for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
-    return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
-
-
-def _frame_wh(folder: Path, meta: dict[str, str], images: tuple[str, ...]) -> tuple[int, int] | None:
-    text = meta.get("resolution")
+def _frame_wh(files: Files) -> tuple[int, int] | None:
+    text = files.pairs(META, ": ").get("resolution")
     if text is None:
-        return image_size(folder / images[0]) if images else None
+        return files.first_image_wh()
     try:
         width, height = ast.literal_eval(text)
         return int(width), int(height)
     except (ValueError, TypeError, SyntaxError):
         raise AnnotationError(
-            f"{TITLE}: {folder / 'meta_info.ini'}: resolution is {text!r}; expected (width, height)."
+            f"{TITLE}: {files.location(files.box_file)}: {META} beside it: resolution is {text!r}; expected "
+            "(width, height)."
         ) from None
 
 
-def _frame_count(split: Split, name: str, boxes: Boxes, images: int) -> int:
-    """Frames of the video: rows, or for a lone first row the images, or without images the official table."""
-    if split.access is Access.FULL or len(boxes) > 1:
-        return len(boxes)
-    return images or int(official_row(split, name).get("frames", len(boxes)))
-
-
-def _absent(folder: Path, boxes: Boxes, *, required: bool) -> Flags:
-    path = folder / "absence.label"
-    if not required and not path.is_file():
-        return nothing_absent(boxes)
-    return read_absent(path, title=TITLE, rows=len(boxes), polarity=Polarity.ONE_IS_ABSENT)
-
-
-def _cover(folder: Path, rows: int, *, required: bool) -> IntArray | None:
-    path = folder / "cover.label"
-    if not required and not path.is_file():
-        return None
-    cover = parse_integers(read_bytes(path, title=TITLE), where=str(path), highest=8)
-    if len(cover) != rows:
-        raise AnnotationError(f"{path}: {len(cover)} values, but the annotation has {rows} rows.")
-    return cover
+def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
+    """List one sequence's images."""
+    return refuse_gaps(open_folder(_layout(split).folder(root, name), title=TITLE, name=name), title=TITLE, name=name)
 
 
 def _layout(split: Split) -> FolderLayout:
@@ -127,10 +84,11 @@ def _layout(split: Split) -> FolderLayout:
         bases=(split.name,),
         lists=(f"{split.name}/list.txt",),
         marker="groundtruth.txt",
-        traces=("00000001.jpg", "meta_info.ini"),
+        traces=("00000001.jpg", META),
     )
 
 
+FULL = FullCopy(TITLE, box_file, annotate, read_frames, states_size=True)
 SPEC = BenchmarkSpec(
     name="got10k",
     title=TITLE,
@@ -155,7 +113,9 @@ SPEC = BenchmarkSpec(
     submission="got10k",
     attributes=(),
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
     read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(files=("groundtruth.txt",), lists=("list.txt",), tables=LABELS),
 )

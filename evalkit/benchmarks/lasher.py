@@ -9,13 +9,14 @@ and paired by position. Some projects have ``groundtruth.txt`` instead of ``visi
 import dataclasses
 from pathlib import Path
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
-from evalkit.benchmarks.names import FolderLayout, official_attributes
-from evalkit.benchmarks.reading import attributes_of, check_first_box, make_sequence, nothing_absent, read_boxes
+from evalkit.benchmarks.full import FullCopy
+from evalkit.benchmarks.names import FolderLayout
+from evalkit.benchmarks.reading import nothing_absent
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
-from evalkit.errors import AnnotationError
 from evalkit.images import last_number
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "LasHeR"
 CODES = (
@@ -47,26 +48,23 @@ def list_sequences(root: Path, split: Split) -> list[str]:
     return LAYOUTS[split.name].names(root, split)
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's annotation; images may be missing."""
-    path = _boxes_path(root, split, name)
-    boxes = read_boxes(path, title=TITLE)
-    check_first_box(boxes, where=str(path))
-    thermal = path.with_name("infrared.txt")
-    boxes_aux = read_boxes(thermal, title=TITLE) if thermal.is_file() else None
-    if boxes_aux is not None and len(boxes_aux) != len(boxes):
-        raise AnnotationError(
-            f"{TITLE}: {thermal} has {len(boxes_aux)} rows, but {path.name} beside it has {len(boxes)}."
-        )
+def box_file(root: Path, split: Split, name: str) -> Path:
+    """File with a sequence's boxes in a full copy."""
+    folder = LAYOUTS[split.name].folder(root, name)
+    visible, renamed = folder / "visible.txt", folder / "groundtruth.txt"
+    return renamed if renamed.is_file() and not visible.is_file() else visible
+
+
+def annotate(files: Files, split: Split) -> Annotation:  # noqa: ARG001 - signature of all readers
+    """Read one sequence's annotation; the thermal boxes are optional."""
+    boxes = files.boxes()
+    has_thermal = files.beside("infrared.txt") is not None
     return Annotation(
-        name=name,
+        name=files.name,
         ground_truth=boxes,
         absent=nothing_absent(boxes),
         frame_count=len(boxes),
-        ground_truth_aux=boxes_aux,
-        attributes=attributes_of(
-            root / "att" / f"{name}.txt", title=TITLE, codes=CODES, packaged=official_attributes(split, name)
-        ),
+        ground_truth_aux=files.second_boxes("infrared.txt", len(boxes)) if has_thermal else None,
     )
 
 
@@ -83,19 +81,6 @@ def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
     )
 
 
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images."""
-    annotation = read_annotation(root, split, name)
-    where = _boxes_path(root, split, name)
-    return make_sequence(annotation, read_frames(root, split, name), title=TITLE, where=where)
-
-
-def _boxes_path(root: Path, split: Split, name: str) -> Path:
-    folder = LAYOUTS[split.name].folder(root, name)
-    visible, renamed = folder / "visible.txt", folder / "groundtruth.txt"
-    return renamed if renamed.is_file() and not visible.is_file() else visible
-
-
 def _by_last_number(frames: ImageFrames) -> ImageFrames:
     """Sort by the last number in the name; prefixes change within some sequences. Natural order decides ties."""
     if any(last_number(name) is None for name in frames.names):
@@ -104,6 +89,7 @@ def _by_last_number(frames: ImageFrames) -> ImageFrames:
     return dataclasses.replace(frames, names=tuple(ordered))
 
 
+FULL = FullCopy(TITLE, box_file, annotate, read_frames, CODES)
 SPEC = BenchmarkSpec(
     name="lasher",
     title=TITLE,
@@ -127,7 +113,14 @@ SPEC = BenchmarkSpec(
     submission=None,
     attributes=CODES,
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
     read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(
+        files=("visible.txt", "groundtruth.txt"),
+        folders=("gt", "annos"),
+        lists=("testingsetList.txt", "testing_245.txt", "list.txt"),
+        tables=("infrared.txt",),
+    ),
 )

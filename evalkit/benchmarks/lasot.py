@@ -8,32 +8,24 @@ combined flag per frame (1 = absent); a file ``absent.txt`` in a sequence's fold
 
 from pathlib import Path
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder, refuse_gaps
+from evalkit.benchmarks.full import FullCopy
 from evalkit.benchmarks.names import (
     MissingSequenceError,
     nothing_found,
-    official_attributes,
     official_rows,
     read_name_list,
     require_root,
     subfolders,
 )
-from evalkit.benchmarks.reading import (
-    Polarity,
-    attributes_of,
-    check_first_box,
-    make_sequence,
-    read_absent,
-    read_boxes,
-    read_text_line,
-)
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
-from evalkit.boxes import Flags
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "LaSOT"
 CODES = ("IV", "POC", "DEF", "MB", "CM", "ROT", "BC", "VC", "SV", "FOC", "FM", "OV", "LR", "ARC")
 TEST_NAMES = "lasot_test.csv"
+FLAG_FILES = ("full_occlusion.txt", "out_of_view.txt")
 LISTS = {"test": "testing_set.txt", "train": "training_set.txt"}
 
 
@@ -55,44 +47,35 @@ def list_sequences(root: Path, split: Split) -> list[str]:
     return own
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's annotation; images may be missing."""
-    folder = _folder(root, name)
-    path = folder / "groundtruth.txt"
-    boxes = read_boxes(path, title=TITLE)
-    check_first_box(boxes, where=str(path))
+def box_file(root: Path, split: Split, name: str) -> Path:  # noqa: ARG001 - signature of all readers
+    """File with a sequence's boxes in a full copy."""
+    return _folder(root, name) / "groundtruth.txt"
+
+
+def annotate(files: Files, split: Split) -> Annotation:  # noqa: ARG001 - signature of all readers
+    """Read one sequence's annotation."""
+    boxes = files.boxes()
+    combined = files.beside("absent.txt") or files.by_kind("absent")
+    if combined is None or any(map(files.beside, FLAG_FILES)):
+        parts = files.require(*FLAG_FILES, instead="absent.txt, nor absent/<sequence>.txt")
+        occluded, outside = (files.flags(part, len(boxes)) for part in parts)
+        absent = occluded | outside
+    else:
+        absent = files.flags(combined, len(boxes))
+    files.compare(boxes, absent)
     return Annotation(
-        name=name,
+        name=files.name,
         ground_truth=boxes,
-        absent=_absent(folder, len(boxes)),
+        absent=absent,
         frame_count=len(boxes),
-        attributes=attributes_of(
-            root / "att" / f"{name}.txt", title=TITLE, codes=CODES, packaged=official_attributes(split, name)
-        ),
-        object_class=name.rpartition("-")[0] or None,
-        description=read_text_line(folder / "nlp.txt"),
+        object_class=files.name.rpartition("-")[0] or None,
+        description=files.first_line("nlp.txt"),
     )
 
 
 def read_frames(root: Path, split: Split, name: str) -> ImageFrames:  # noqa: ARG001 - signature of all readers
     """List one sequence's images."""
     return refuse_gaps(open_folder(_folder(root, name) / "img", title=TITLE, name=name), title=TITLE, name=name)
-
-
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images."""
-    annotation = read_annotation(root, split, name)
-    where = _folder(root, name) / "groundtruth.txt"
-    return make_sequence(annotation, read_frames(root, split, name), title=TITLE, where=where)
-
-
-def _absent(folder: Path, rows: int) -> Flags:
-    parts = [folder / "full_occlusion.txt", folder / "out_of_view.txt"]
-    combined = folder / "absent.txt"
-    if combined.is_file() and not any(part.is_file() for part in parts):
-        return read_absent(combined, title=TITLE, rows=rows, polarity=Polarity.ONE_IS_ABSENT)
-    occluded, outside = (read_absent(part, title=TITLE, rows=rows, polarity=Polarity.ONE_IS_ABSENT) for part in parts)
-    return occluded | outside
 
 
 def _folder(root: Path, name: str) -> Path:
@@ -117,6 +100,7 @@ def _present(root: Path) -> list[str]:
     return names
 
 
+FULL = FullCopy(TITLE, box_file, annotate, read_frames, CODES)
 SPEC = BenchmarkSpec(
     name="lasot",
     title=TITLE,
@@ -141,7 +125,14 @@ SPEC = BenchmarkSpec(
     submission=None,
     attributes=CODES,
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
     read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(
+        files=("groundtruth.txt",),
+        folders=("annos", "anno"),
+        lists=("testing_set.txt",),
+        tables=(*FLAG_FILES, "absent.txt"),
+    ),
 )

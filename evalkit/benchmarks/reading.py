@@ -2,7 +2,6 @@
 
 import collections.abc as cabc
 import dataclasses
-import enum
 import re
 from pathlib import Path
 
@@ -11,19 +10,11 @@ import numpy as np
 from evalkit.benchmarks.frames import ImageFrames, missing_number
 from evalkit.boxes import Boxes, Flags, FloatArray
 from evalkit.errors import AnnotationError, DatasetLayoutError
-from evalkit.numbers import parse_numbers
 from evalkit.sequences import Annotation, IntArray, Sequence
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GET_AGAIN = "Correct the file, or get it again from the release."
 _SEPARATORS = re.compile(rb"[,;\s]+")
-
-
-class Polarity(enum.Enum):
-    """What a 1 in a flag file means."""
-
-    ONE_IS_ABSENT = "1 = target absent"
-    ONE_IS_PRESENT = "1 = target present"
 
 
 def read_bytes(path: Path, *, title: str) -> bytes:
@@ -42,98 +33,20 @@ def read_bytes(path: Path, *, title: str) -> bytes:
         raise DatasetLayoutError(f"{title}: {path} cannot be read ({problem.strerror}).") from problem
 
 
-def read_text_line(path: Path) -> str | None:
-    """First line of an optional text file, None without the file or without text."""
-    if not path.is_file():
-        return None
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").strip().splitlines()
-    return lines[0].strip() if lines else None
-
-
-def read_boxes(path: Path, *, title: str) -> Boxes:
-    """Read an annotation file with one box per line.
-
-    Returns:
-        (F, 4) left, top, width, height exactly as the file has them, F >= 1.
-
-    Raises:
-        DatasetLayoutError: There is no such file.
-        AnnotationError: Empty, text, or not four columns.
-    """
-    return parse_boxes(read_bytes(path, title=title), where=str(path))
-
-
-def parse_boxes(data: bytes, *, where: str) -> Boxes:
-    r"""Parse the content of an annotation file; see :func:`read_boxes`.
-
-    Example:
-        >>> parse_boxes(b"1,2,3,4\nNaN,NaN,NaN,NaN\n", where="a.txt")
-        array([[ 1.,  2.,  3.,  4.],
-               [nan, nan, nan, nan]])
-    """
-    boxes = parse_numbers(data, where=where)
-    if len(boxes) == 0:
-        raise AnnotationError(f"{where}: the file has no rows; expected one row left,top,width,height per frame.")
-    if boxes.shape[1] != 4:
-        raise AnnotationError(
-            f"{where}: {boxes.shape[1]} columns; expected 4 (left, top, width, height in pixels) in every row."
-        )
-    refuse_infinite(boxes, where=where)
-    return boxes
-
-
 def refuse_infinite(numbers: FloatArray, *, where: str) -> None:
     """Refuse infinite coordinates; NaN stands for an absent target, infinity for nothing.
 
     Raises:
         AnnotationError: Names the first row.
     """
-    rows = np.flatnonzero(np.isinf(numbers).any(axis=1))
-    if len(rows):
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        rows = np.flatnonzero(infinite.any(axis=1))
         text = ",".join(f"{value:g}" for value in numbers[rows[0]])
         raise AnnotationError(
             f"{where}: row {rows[0] + 1} is {text}; expected finite numbers, or NaN where the target is absent. "
             f"{_GET_AGAIN}"
         )
-
-
-def read_flags(path: Path, *, title: str, rows: int, surplus: int = 0) -> Flags:
-    """Read a file of zeros and ones, one per line or all in one line with commas or blanks.
-
-    Args:
-        path: The file.
-        title: Benchmark, for error texts.
-        rows: Number of flags expected, that of the annotation's rows.
-        surplus: Number of flags beyond ``rows`` that are known to be in the authors' file and are ignored.
-
-    Returns:
-        (rows,) bool, True where the file has 1.
-
-    Raises:
-        DatasetLayoutError: There is no such file.
-        AnnotationError: Another number of flags, or something that is neither 0 nor 1.
-    """
-    flags = parse_flags(read_bytes(path, title=title), where=str(path))
-    if len(flags) not in (rows, rows + surplus):
-        raise AnnotationError(
-            f"{path}: {len(flags)} flags, but the annotation has {rows} rows. Get both files from the same release."
-        )
-    return flags[:rows]
-
-
-def parse_flags(data: bytes, *, where: str) -> Flags:
-    r"""Parse zeros and ones in any arrangement.
-
-    Returns:
-        (F,) bool, True where the file has 1.
-
-    Example:
-        >>> parse_flags(b"0,1,1\n", where="a.txt")
-        array([False,  True,  True])
-        >>> parse_flags(b"0\n1\n", where="a.txt")
-        array([False,  True])
-    """
-    return parse_integers(data, where=where, highest=1).astype(np.bool_)
 
 
 def parse_integers(data: bytes, *, where: str, highest: int) -> IntArray:
@@ -153,26 +66,6 @@ def parse_integers(data: bytes, *, where: str, highest: int) -> IntArray:
             text = part[:40].decode("utf-8", "replace")
             raise AnnotationError(f"{where}: value {position} is {text!r}; expected integers from 0 to {highest}.")
     return np.array([allowed[part] for part in parts], dtype=np.int64)
-
-
-def read_absent(path: Path, *, title: str, rows: int, polarity: Polarity, surplus: int = 0) -> Flags:
-    """Read a flag file and say where the target is absent; see :func:`read_flags`."""
-    flags = read_flags(path, title=title, rows=rows, surplus=surplus)
-    return flags if polarity is Polarity.ONE_IS_ABSENT else ~flags
-
-
-def read_attributes(path: Path, *, title: str, codes: tuple[str, ...]) -> frozenset[str] | None:
-    """Read a sequence's attribute file (a 0 or 1 per code, in the official order); None without the file."""
-    if not path.is_file():
-        return None
-    flags = read_flags(path, title=title, rows=len(codes))
-    return frozenset(code for code, flag in zip(codes, flags, strict=True) if flag)
-
-
-def attributes_of(path: Path, *, title: str, codes: tuple[str, ...], packaged: frozenset[str]) -> frozenset[str]:
-    """Attributes from the copy's own file, as the evaluation kits have them, else the packaged ones."""
-    own = read_attributes(path, title=title, codes=codes)
-    return packaged if own is None else own
 
 
 def nothing_absent(boxes: Boxes) -> Flags:

@@ -7,14 +7,16 @@ the better one frame by frame. There are no absent flags.
 
 from pathlib import Path
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
-from evalkit.benchmarks.names import FolderLayout, official_attributes
-from evalkit.benchmarks.reading import check_first_box, make_sequence, nothing_absent, read_boxes
+from evalkit.benchmarks.full import FullCopy
+from evalkit.benchmarks.names import FolderLayout
+from evalkit.benchmarks.reading import nothing_absent
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
-from evalkit.errors import AnnotationError
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "RGBT234"
+CODES = ("BC", "CM", "DEF", "FM", "HO", "LI", "LR", "MB", "NO", "TC", "PO", "SC")
 LAYOUT = FolderLayout(
     title=TITLE, bases=("", "RGBT234"), lists=("list.txt",), marker="visible.txt", traces=("visible", "infrared")
 )
@@ -25,22 +27,20 @@ def list_sequences(root: Path, split: Split) -> list[str]:
     return LAYOUT.names(root, split)
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's two annotations; images may be missing."""
-    folder = LAYOUT.folder(root, name)
-    visible, infrared = (read_boxes(folder / f"{kind}.txt", title=TITLE) for kind in ("visible", "infrared"))
-    if len(visible) != len(infrared):
-        raise AnnotationError(
-            f"{TITLE}: {folder / 'infrared.txt'} has {len(infrared)} rows, visible.txt beside it has {len(visible)}."
-        )
-    check_first_box(visible, where=str(folder / "visible.txt"))
+def box_file(root: Path, split: Split, name: str) -> Path:  # noqa: ARG001 - signature of all readers
+    """File with a sequence's boxes in a full copy."""
+    return LAYOUT.folder(root, name) / "visible.txt"
+
+
+def annotate(files: Files, split: Split) -> Annotation:  # noqa: ARG001 - signature of all readers
+    """Read one sequence's two annotations."""
+    visible = files.boxes()
     return Annotation(
-        name=name,
+        name=files.name,
         ground_truth=visible,
         absent=nothing_absent(visible),
         frame_count=len(visible),
-        ground_truth_aux=infrared,
-        attributes=official_attributes(split, name),
+        ground_truth_aux=files.second_boxes("infrared.txt", len(visible)),
     )
 
 
@@ -57,13 +57,7 @@ def read_frames(root: Path, split: Split, name: str) -> ImageFrames:  # noqa: AR
     )
 
 
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images."""
-    annotation = read_annotation(root, split, name)
-    where = LAYOUT.folder(root, name) / "visible.txt"
-    return make_sequence(annotation, read_frames(root, split, name), title=TITLE, where=where)
-
-
+FULL = FullCopy(TITLE, box_file, annotate, read_frames, CODES)
 SPEC = BenchmarkSpec(
     name="rgbt234",
     title=TITLE,
@@ -82,8 +76,11 @@ SPEC = BenchmarkSpec(
     protocols={"official": "rgbt-toolkit", "papers": "rgbt-toolkit"},
     headline=("maximum_precision_20", "maximum_success_auc"),
     submission=None,
-    attributes=("BC", "CM", "DEF", "FM", "HO", "LI", "LR", "MB", "NO", "TC", "PO", "SC"),
+    attributes=CODES,
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
+    read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(files=("visible.txt",), lists=("sequences_234.txt",), tables=("infrared.txt",)),
 )

@@ -5,6 +5,7 @@ import enum
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.sequences import Annotation, FrameSource, Modality, Sequence
 
 
@@ -64,9 +65,11 @@ class BenchmarkSpec:
         attributes: Codes of the challenge attributes in the order of the official files.
         list_sequences: (root, split) -> names of this copy, in the benchmark's order.
         read_sequence: (root, split, name) -> annotation and frames, checked against each other.
-        read_annotation: (root, split, name) -> annotation alone; images may be missing.
+        read_annotation: (root, split, name) -> annotation alone of a full copy; images may be missing.
         superseded_by: Name of a corrected successor.
         read_frames: (root, split, name) -> frames alone, also where the annotation is wrong; ``check-data`` uses it.
+        annotate: (files, split) -> one sequence's annotation but for its attributes, wherever its files lie.
+        copies: What its annotations-only copies consist of; None if there are none.
     """
 
     name: str
@@ -87,6 +90,8 @@ class BenchmarkSpec:
     read_annotation: cabc.Callable[[Path, Split, str], Annotation]
     superseded_by: str | None = None
     read_frames: cabc.Callable[[Path, Split, str], FrameSource] | None = None
+    annotate: cabc.Callable[[Files, Split], Annotation] | None = None
+    copies: CopyLayout | None = None
 
     @property
     def default_split(self) -> Split:

@@ -11,22 +11,13 @@ frames of the test set where the kit says otherwise (packaged), so that the flag
 
 from pathlib import Path
 
-import numpy as np
-
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder
-from evalkit.benchmarks.names import FolderLayout, official_attributes, official_row
-from evalkit.benchmarks.reading import (
-    Polarity,
-    attributes_of,
-    check_first_box,
-    make_sequence,
-    read_absent,
-    read_boxes,
-    read_text_line,
-)
+from evalkit.benchmarks.full import FullCopy
+from evalkit.benchmarks.names import FolderLayout, official_row
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
 from evalkit.boxes import Boxes, Flags
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "TNL2K"
 CODES = ("CM", "ROT", "DEF", "FOC", "IV", "OV", "POC", "VC", "SV", "BC", "MB", "ARC", "LR", "FM", "AS", "TC", "MS")
@@ -71,23 +62,27 @@ def list_sequences(root: Path, split: Split) -> list[str]:
     return LAYOUTS[split.name].names(root, split)
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's annotation; images may be missing."""
-    folder = LAYOUTS[split.name].folder(root, name)
-    path = folder / "groundtruth.txt"
-    boxes = read_boxes(path, title=TITLE)
-    check_first_box(boxes, where=str(path))
-    row = official_row(split, name)
+def box_file(root: Path, split: Split, name: str) -> Path:
+    """File with a sequence's boxes in a full copy."""
+    return LAYOUTS[split.name].folder(root, name) / "groundtruth.txt"
+
+
+def annotate(files: Files, split: Split) -> Annotation:
+    """Read one sequence's annotation."""
+    boxes = files.boxes()
+    absent = absent_from_boxes(files.name, boxes)
+    flags = files.by_kind("absent") or files.beside("absent.txt")
+    if flags is not None:
+        absent = files.flags(flags, len(boxes), surplus=1 if files.name == SURPLUS_FLAG else 0)
+    files.compare(boxes, absent)
+    row = official_row(split, files.name)
     return Annotation(
-        name=name,
+        name=files.name,
         ground_truth=boxes,
-        absent=_absent(root, folder, name, boxes),
+        absent=absent,
         frame_count=len(boxes),
         frame_wh=(int(row["width"]), int(row["height"])) if "width" in row else None,
-        attributes=attributes_of(
-            root / "att" / f"{name}_attribute.txt", title=TITLE, codes=CODES, packaged=official_attributes(split, name)
-        ),
-        description=read_text_line(folder / "language.txt"),
+        description=files.first_line("language.txt"),
     )
 
 
@@ -95,13 +90,6 @@ def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
     """List one sequence's images, sorted as text as the authors' and all known readers do."""
     frames = open_folder(LAYOUTS[split.name].folder(root, name) / "imgs", title=TITLE, name=name)
     return ImageFrames(folder=frames.folder, names=tuple(sorted(frames.names)))
-
-
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images."""
-    annotation = read_annotation(root, split, name)
-    where = LAYOUTS[split.name].folder(root, name) / "groundtruth.txt"
-    return make_sequence(annotation, read_frames(root, split, name), title=TITLE, where=where)
 
 
 def absent_from_boxes(name: str, boxes: Boxes) -> Flags:
@@ -121,14 +109,7 @@ def absent_from_boxes(name: str, boxes: Boxes) -> Flags:
     return absent
 
 
-def _absent(root: Path, folder: Path, name: str, boxes: Boxes) -> Flags:
-    surplus = 1 if name == SURPLUS_FLAG else 0
-    for path in (root / "absent" / f"{name}.txt", folder.parent / "absent" / f"{name}.txt", folder / "absent.txt"):
-        if path.is_file():
-            return read_absent(path, title=TITLE, rows=len(boxes), polarity=Polarity.ONE_IS_ABSENT, surplus=surplus)
-    return np.asarray(absent_from_boxes(name, boxes))
-
-
+FULL = FullCopy(TITLE, box_file, annotate, read_frames, CODES)
 SPEC = BenchmarkSpec(
     name="tnl2k",
     title=TITLE,
@@ -152,7 +133,14 @@ SPEC = BenchmarkSpec(
     submission=None,
     attributes=CODES,
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
     read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(
+        files=("groundtruth.txt",),
+        folders=("gt_rect",),
+        lists=("testing_set.txt", "list.txt"),
+        tables=("absent.txt",),
+    ),
 )

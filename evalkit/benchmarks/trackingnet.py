@@ -7,7 +7,9 @@ is read as it is. The benchmark has no absent flags. A training copy may hold so
 
 from pathlib import Path
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder, refuse_gaps
+from evalkit.benchmarks.full import FullCopy
 from evalkit.benchmarks.names import (
     MissingSequenceError,
     nothing_found,
@@ -16,11 +18,10 @@ from evalkit.benchmarks.names import (
     require_root,
     text_files,
 )
-from evalkit.benchmarks.reading import check_first_box, make_sequence, nothing_absent, read_boxes
+from evalkit.benchmarks.reading import nothing_absent
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
 from evalkit.errors import DatasetLayoutError
-from evalkit.images import list_images
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "TrackingNet"
 CHUNKS = {"test": ("TEST",), "train": tuple(f"TRAIN_{number}" for number in range(12))}
@@ -44,16 +45,19 @@ def list_sequences(root: Path, split: Split) -> list[str]:
     return list(official) if any(name in official for name in present) else present
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's annotation; images may be missing."""
-    chunk = _chunk(root, split, name)
-    path = chunk / "anno" / f"{name}.txt"
-    boxes = read_boxes(path, title=TITLE)
-    check_first_box(boxes, where=str(path))
+def box_file(root: Path, split: Split, name: str) -> Path:
+    """File with a sequence's boxes in a full copy."""
+    return _chunk(root, split, name) / "anno" / f"{name}.txt"
+
+
+def annotate(files: Files, split: Split) -> Annotation:
+    """Read one sequence's annotation; where the first box alone is known, the images say how many frames there are."""
+    boxes = files.boxes()
     first_only = split.access is Access.FIRST_FRAME_ONLY and len(boxes) == 1
-    folder = chunk / "frames" / name
-    images = len(list_images(folder)) if first_only and folder.is_dir() else 0
-    return Annotation(name=name, ground_truth=boxes, absent=nothing_absent(boxes), frame_count=max(images, len(boxes)))
+    images = len(files.images(f"../frames/{files.name}")) if first_only else 0
+    return Annotation(
+        name=files.name, ground_truth=boxes, absent=nothing_absent(boxes), frame_count=max(images, len(boxes))
+    )
 
 
 def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
@@ -64,15 +68,6 @@ def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
     if not folder.is_dir() and packed.is_file():
         raise DatasetLayoutError(f"{TITLE}: sequence {name} is still packed; unpack {packed} into {folder}.")
     return refuse_gaps(open_folder(folder, title=TITLE, name=name), title=TITLE, name=name)
-
-
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images."""
-    annotation = read_annotation(root, split, name)
-    where = _chunk(root, split, name) / "anno" / f"{name}.txt"
-    first_only = (1,) if split.access is Access.FIRST_FRAME_ONLY else ()
-    frames = read_frames(root, split, name)
-    return make_sequence(annotation, frames, title=TITLE, where=where, accepted_rows=first_only)
 
 
 def _chunk(root: Path, split: Split, name: str) -> Path:
@@ -86,6 +81,7 @@ def _chunk(root: Path, split: Split, name: str) -> Path:
     )
 
 
+FULL = FullCopy(TITLE, box_file, annotate, read_frames)
 SPEC = BenchmarkSpec(
     name="trackingnet",
     title=TITLE,
@@ -109,7 +105,9 @@ SPEC = BenchmarkSpec(
     submission="trackingnet",
     attributes=(),
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
     read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(folders=("anno",)),
 )

@@ -12,21 +12,22 @@ import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder
+from evalkit.benchmarks.full import FullCopy
 from evalkit.benchmarks.names import (
     MissingSequenceError,
     nothing_found,
-    official_attributes,
     official_row,
     official_rows,
     require_root,
     text_files,
 )
-from evalkit.benchmarks.reading import attributes_of, check_first_box, make_sequence, nothing_absent, read_boxes
+from evalkit.benchmarks.reading import nothing_absent
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
 from evalkit.errors import DatasetLayoutError
 from evalkit.images import last_number
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "UAV123"
 NAMES = "uav123_test.csv"
@@ -87,25 +88,27 @@ def frame_range(root: Path, name: str) -> FrameRange | None:
     return None if row is None else FrameRange(row["folder"], int(row["start_frame"]), int(row["end_frame"]))
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's annotation; images may be missing."""
+def box_file(root: Path, split: Split, name: str) -> Path:  # noqa: ARG001 - signature of all readers
+    """File with a sequence's boxes in a full copy.
+
+    Raises:
+        MissingSequenceError: There is none.
+    """
     path = root / ANNOTATIONS / f"{name}.txt"
     if not path.is_file():
         raise MissingSequenceError(f"{TITLE}: sequence {name} is missing; no file {path}. Unpack the annotations.")
-    boxes = read_boxes(path, title=TITLE)
-    check_first_box(boxes, where=str(path))
+    return path
+
+
+def annotate(files: Files, split: Split) -> Annotation:
+    """Read one sequence's annotation."""
+    boxes = files.boxes()
     return Annotation(
-        name=name,
+        name=files.name,
         ground_truth=boxes,
         absent=nothing_absent(boxes),
         frame_count=len(boxes),
-        attributes=attributes_of(
-            root / ANNOTATIONS / "att" / f"{name}.txt",
-            title=TITLE,
-            codes=CODES,
-            packaged=official_attributes(split, name),
-        ),
-        object_class=official_row(split, name).get("object_class"),
+        object_class=official_row(split, files.name).get("object_class"),
     )
 
 
@@ -130,13 +133,7 @@ def read_frames(root: Path, split: Split, name: str) -> ImageFrames:  # noqa: AR
     return dataclasses.replace(frames, names=tuple(by_number[number] for number in wanted))
 
 
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images."""
-    annotation = read_annotation(root, split, name)
-    where = root / ANNOTATIONS / f"{name}.txt"
-    return make_sequence(annotation, read_frames(root, split, name), title=TITLE, where=where)
-
-
+FULL = FullCopy(TITLE, box_file, annotate, read_frames, CODES)
 SPEC = BenchmarkSpec(
     name="uav123",
     title=TITLE,
@@ -157,7 +154,9 @@ SPEC = BenchmarkSpec(
     submission=None,
     attributes=CODES,
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
     read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(folders=("UAV123", "anno")),
 )

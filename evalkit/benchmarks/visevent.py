@@ -12,26 +12,19 @@ project's validation list); results on them differ, so each is a split of its ow
 294 have images; these are the split ``train``.
 """
 
-import dataclasses
 import itertools
 from pathlib import Path
 
 import numpy as np
 
+from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
-from evalkit.benchmarks.names import FolderLayout, official_attributes
-from evalkit.benchmarks.reading import (
-    Polarity,
-    attributes_of,
-    check_first_box,
-    make_sequence,
-    read_absent,
-    read_boxes,
-)
+from evalkit.benchmarks.full import FullCopy
+from evalkit.benchmarks.names import FolderLayout
+from evalkit.benchmarks.reading import check_first_box
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
-from evalkit.boxes import Flags
 from evalkit.errors import AnnotationError, DatasetLayoutError
-from evalkit.sequences import Annotation, Modality, Sequence
+from evalkit.sequences import Annotation, Modality
 
 TITLE = "VisEvent"
 CODES = (
@@ -39,6 +32,7 @@ CODES = (
     *("NMO", "IV", "OE", "BOM"),
 )
 RAW_ONLY = "visevent_train_raw-only.csv"  # official training names without images
+PRESENT = "absent_label.txt"  # 1 = present
 FOLDERS = (("vis_imgs", "event_imgs"), ("img", "evimg"))
 
 
@@ -47,25 +41,34 @@ def list_sequences(root: Path, split: Split) -> list[str]:
     return _layout(split).names(root, split)
 
 
-def read_annotation(root: Path, split: Split, name: str) -> Annotation:
-    """Read one sequence's annotation without its leading absent frames; images may be missing."""
-    folder = _layout(split).folder(root, name)
-    path = folder / "groundtruth.txt"
-    boxes = read_boxes(path, title=TITLE)
-    absent = _absent(root, folder, name, len(boxes))
+def box_file(root: Path, split: Split, name: str) -> Path:
+    """File with a sequence's boxes in a full copy."""
+    return _layout(split).folder(root, name) / "groundtruth.txt"
+
+
+def annotate(files: Files, split: Split) -> Annotation:  # noqa: ARG001 - signature of all readers
+    """Read one sequence's annotation without its leading absent frames."""
+    boxes = files.boxes(check_first=False)
+    kit = files.by_kind("absent")
+    if kit is not None and files.beside(PRESENT) is None:
+        absent = files.flags(kit, len(boxes))
+    else:
+        (present,) = files.require(PRESENT, instead="absent/<sequence>.txt")
+        absent = ~files.flags(present, len(boxes))
+    files.compare(boxes, absent)
     if absent.all():
-        raise AnnotationError(f"{TITLE}: sequence {name}: the flags say that the target is absent in every frame.")
+        raise AnnotationError(
+            f"{TITLE}: sequence {files.name}: the flags say that the target is absent in every frame."
+        )
     dropped = int(np.argmin(absent))
     boxes, absent = boxes[dropped:], absent[dropped:]
-    check_first_box(boxes, where=str(path) if dropped == 0 else f"{path}, from row {dropped + 1}")
+    where = files.location(files.box_file)
+    check_first_box(boxes, where=where if dropped == 0 else f"{where}, from row {dropped + 1}")
     return Annotation(
-        name=name,
+        name=files.name,
         ground_truth=boxes,
         absent=absent,
         frame_count=len(boxes),
-        attributes=attributes_of(
-            root / "att" / f"{name}.txt", title=TITLE, codes=CODES, packaged=official_attributes(split, name)
-        ),
         dropped_leading=dropped,
     )
 
@@ -89,24 +92,6 @@ def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
     )
 
 
-def read_sequence(root: Path, split: Split, name: str) -> Sequence:
-    """Read one sequence, annotation checked against the images; it starts where the target is first present."""
-    annotation = read_annotation(root, split, name)
-    where = _layout(split).folder(root, name) / "groundtruth.txt"
-    frames = read_frames(root, split, name)
-    if len(frames) <= annotation.dropped_leading:  # let the check below compare whole numbers
-        annotation = dataclasses.replace(annotation, dropped_leading=0)
-    kept = frames.without_leading(annotation.dropped_leading)
-    return make_sequence(annotation, kept, title=TITLE, where=where)
-
-
-def _absent(root: Path, folder: Path, name: str, rows: int) -> Flags:
-    own, kit = folder / "absent_label.txt", root / "absent" / f"{name}.txt"
-    if not own.is_file() and kit.is_file():
-        return read_absent(kit, title=TITLE, rows=rows, polarity=Polarity.ONE_IS_ABSENT)
-    return read_absent(own, title=TITLE, rows=rows, polarity=Polarity.ONE_IS_PRESENT)
-
-
 def _layout(split: Split) -> FolderLayout:
     part = split.name.partition("-")[0]
     whole = part == split.name
@@ -115,12 +100,13 @@ def _layout(split: Split) -> FolderLayout:
         bases=(part, ""),
         lists=(f"{part}/{part}list.txt", f"{part}list.txt") if whole else (),
         marker="groundtruth.txt",
-        traces=("absent_label.txt", *itertools.chain(*FOLDERS)),
+        traces=(PRESENT, *itertools.chain(*FOLDERS)),
         foreign=("visevent_train.csv",) if part == "test" else ("visevent_test.csv", RAW_ONLY),
         official_only=not whole,
     )
 
 
+FULL = FullCopy(TITLE, box_file, annotate, read_frames, CODES)
 SPEC = BenchmarkSpec(
     name="visevent",
     title=TITLE,
@@ -146,7 +132,11 @@ SPEC = BenchmarkSpec(
     submission=None,
     attributes=CODES,
     list_sequences=list_sequences,
-    read_sequence=read_sequence,
-    read_annotation=read_annotation,
+    read_sequence=FULL.read_sequence,
+    read_annotation=FULL.read_annotation,
     read_frames=read_frames,
+    annotate=annotate,
+    copies=CopyLayout(
+        files=("groundtruth.txt",), folders=("gt_rect",), lists=("testlist.txt", "test_320.txt"), tables=(PRESENT,)
+    ),
 )

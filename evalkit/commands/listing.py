@@ -12,6 +12,7 @@ from evalkit.visible import visible
 if TYPE_CHECKING:
     from evalkit.benchmarks.spec import BenchmarkSpec
 
+_READING = {"list_sequences", "read_sequence", "read_annotation", "read_frames", "annotate", "copies"}
 NOT_YET = "This version has no {kind}."
 
 
@@ -48,7 +49,7 @@ def benchmark_documents() -> list[dict[str, Any]]:
 
 def _benchmark_document(spec: "BenchmarkSpec") -> dict[str, Any]:
     fields = (f.name for f in dataclasses.fields(spec))
-    return {name: plain(getattr(spec, name)) for name in fields if not name.startswith(("read_", "list_"))}
+    return {name: plain(getattr(spec, name)) for name in fields if name not in _READING}
 
 
 def benchmark_rows() -> list[list[str]]:
