@@ -1,7 +1,9 @@
 """Annotations-only copies: official trees, kit folders and zips give what the benchmark's reader gives."""
 
 import dataclasses
+import io
 import json
+import tarfile
 import zipfile
 
 import numpy as np
@@ -29,6 +31,15 @@ def pack(path, files):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
+    return path
+
+
+def pack_tar(path, files):
+    with tarfile.open(path, "w:gz") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
     return path
 
 
@@ -93,7 +104,7 @@ def assert_same(one, other):
         assert getattr(one, field) == getattr(other, field), field
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("packed", [None, pack, pack_tar], ids=["folder", "zip", "tar"])
 @pytest.mark.parametrize("benchmark", OFFICIAL)
 def test_official_tree_gives_what_the_reader_gives(tmp_path, benchmark, packed):
     spec = get_benchmark(benchmark)
@@ -101,7 +112,7 @@ def test_official_tree_gives_what_the_reader_gives(tmp_path, benchmark, packed):
     split = spec.splits[SPLITS.get(benchmark, "test")]
     expected = [spec.read_annotation(root, split, name) for name in spec.list_sequences(root, split)]
     prefixed = {f"deep/{spec.title}/{name}": data for name, data in OFFICIAL[benchmark].items()}
-    path = pack(tmp_path / "copy.zip", prefixed) if packed else root
+    path = packed(tmp_path / "copy", prefixed) if packed else root
     found_split, found = read_annotations(spec, split.name, path)
     assert found_split == split.name
     assert [annotation.name for annotation in found] == [annotation.name for annotation in expected]
@@ -201,6 +212,15 @@ def test_training_sequences_beside_are_left_out(tmp_path):
         assert [annotation.name for annotation in found] == [name]
 
 
+@pytest.mark.parametrize("flags", [b"0,1\n0\n", b"0 1\t0", b"0;1;0;", b"0.0\n1.0\n0.0\n", b"0\n1\n\n0"])
+def test_flags_in_any_arrangement_are_read_alike_with_and_without_images(tmp_path, flags):
+    spec = get_benchmark("lasot")
+    root = write(tmp_path, OFFICIAL["lasot"] | {"face/face-1/full_occlusion.txt": flags})
+    full = spec.read_annotation(root, spec.default_split, "face-1")
+    assert full.absent.tolist() == [False, True, True]
+    assert_same(full, read_annotations(spec, None, root)[1][0])
+
+
 FOUR = {f"gt/{name}.txt": BOXES for name in "abcd"}
 
 
@@ -247,6 +267,10 @@ class TestWrongContent:
     @pytest.mark.parametrize("flags", [b"0,1", b"0,1,0,0", b"0,1,2", b"0,1,0.5", b"0,1,nan"])
     def test_flags_must_fit_the_rows(self, tmp_path, flags):
         assert "out_of_view.txt" in self.refused(tmp_path, "lasot", {"face/face-1/out_of_view.txt": flags})
+
+    def test_infinite_boxes_are_refused(self, tmp_path):
+        message = self.refused(tmp_path, "trackingnet", {"TEST/anno/a_0.txt": BOXES + b"inf,1,2,3\n"})
+        assert "a_0.txt: row 4 is inf,1,2,3; expected finite numbers" in message
 
     def test_flags_must_exist(self, tmp_path):
         files = {"lasot/face-1/groundtruth.txt": BOXES}
