@@ -15,6 +15,7 @@ from evalkit.benchmarks.frames import ImageFrames
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.errors import DatasetLayoutError, EvalkitError, StoreError, unknown_name
 from evalkit.machine import usable_cores
+from evalkit.provenance import Origin, is_dry_run
 from evalkit.sequences import Sequence
 from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
@@ -38,7 +39,7 @@ class Target:
         spec: The benchmark.
         split: Its split.
         root: The folder of the copy.
-        data: Origin as in RunIdentity.data.
+        data: What the copy holds.
         names: Sequences, in the benchmark's order.
         frame_limit: Only the first frames of every sequence.
     """
@@ -46,7 +47,7 @@ class Target:
     spec: BenchmarkSpec
     split: Split
     root: Path
-    data: str
+    data: Origin
     names: tuple[str, ...]
     frame_limit: int | None = None
 
@@ -108,9 +109,9 @@ def run_notes(info: TrackerInfo, target: Target) -> tuple[str, ...]:
     check_modalities(info, spec.modalities, spec.title)
     ignored = spec.modalities - info.modalities if info.modalities else ()
     notes = [*info.notes, *(f"{info.name} ignores the {name} image" for name in sorted(ignored))]
-    if target.data != "official":
+    if not target.data.is_official:
         notes.append(f"data: {target.data}")
-    if info.weights_sha256 == "random":
+    if is_dry_run(info.weights_sha256):
         notes.append("random weights: a dry run, its scores mean nothing")
     return tuple(dict.fromkeys(notes))
 

@@ -21,6 +21,7 @@ from against import ROOT, VERSION_0_1, Compared, compare, spend, table
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.boxes import Boxes
 from evalkit.commands.truth import Truth, load_truth
+from evalkit.provenance import OFFICIAL
 from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.imported import ImportedResults
 from evalkit.store.importing import store_results
@@ -74,7 +75,7 @@ def fill(data: Path, results: Path, trackers: int) -> None:
                 ResultStore(results),
                 benchmark=name,
                 split=truth.split.name,
-                data=truth.origin or "official",
+                data=truth.origin or OFFICIAL,
                 names=truth.known,
             )
 

@@ -18,6 +18,7 @@ CORE = [
     "evalkit.flat",
     "evalkit.modality",
     "evalkit.visible",
+    "evalkit.provenance",
     "evalkit.zips",
 ]
 DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
@@ -34,6 +35,7 @@ RULES = {
     "evalkit.machine": [],
     "evalkit.errors": [],
     "evalkit.modality": [],
+    "evalkit.provenance": [],
     "evalkit.visible": [],
     "evalkit.zips": [],
     "evalkit.boxes": CORE,

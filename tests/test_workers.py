@@ -201,6 +201,7 @@ def make_orders(tracker, count):
 def make_tasks(videos, results, tracker):
     from evalkit import running
     from evalkit.benchmarks import get_benchmark, get_split
+    from evalkit.provenance import Origin
     from evalkit.store.runs import ResultStore
     from evalkit.tracking.catalog import load_tracker
     from evalkit.tracking.interface import TrackerOptions
@@ -208,7 +209,7 @@ def make_tasks(videos, results, tracker):
 
     spec = get_benchmark("custom")
     split = get_split(spec, None)
-    target = running.Target(spec, split, videos, "custom:x", tuple(spec.list_sequences(videos, split)))
+    target = running.Target(spec, split, videos, Origin("custom:x"), tuple(spec.list_sequences(videos, split)))
     info = load_tracker({}, tracker, TrackerOptions()).info
     run = running.open_run(ResultStore(results), target, info, precision="fp32", seed=0, repeat=0)
     jobs = running.make_plan(target, run, aux=False).jobs

@@ -224,7 +224,7 @@ def _of_runs(truth: Truth, results: Path, tracker: str, runs: "list[Run]") -> Ca
     if passed_over:
         others = ", ".join(f"{run.run_id} ({len(run.names)} sequences)" for run in passed_over)
         notes[f"run {first.run_id} is taken, whose sequences are those of the data; there are also: {others}"] = None
-    imported = first.identity.source == "imported"
+    imported = first.identity.is_imported
     return Candidate(
         tracker=tracker,
         run=f"imported:{first.run_id}" if imported else "+".join(run.run_id for run in runs),

@@ -9,6 +9,7 @@ from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
 from evalkit.commands.inputs import Candidate, Truth, compute_scores, from_files, from_store, load_truth, variants
 from evalkit.errors import AnnotationError, DatasetLayoutError, ResultFormatError, ScoringError, unknown_name
+from evalkit.provenance import is_dry_run
 from evalkit.report.compare import ComparedTable, Measured, compare, is_named
 from evalkit.report.origins import ground_truth_sha256, results_sha256
 from evalkit.report.paper import PaperCell, get_tables, paper_cells
@@ -157,7 +158,7 @@ def _is_asked(request: "Request", run: Run, cells: list[PaperCell]) -> bool:
 def _why_not(request: "Request", run: Run, split: Split) -> str:
     """Why a run cannot stand in a cell; empty if it may."""
     official = official_rows(split.names_file)
-    if run.identity.data.startswith("sample:"):
+    if run.identity.data.is_sample:
         return "not comparable because it ran on the rendered sample"
     if run.identity.split != split.name:
         return f"not comparable because of another sequence list (split {run.identity.split}, published {split.name})"
@@ -229,7 +230,7 @@ def why_not_comparable(
     """
     if truth.is_sample:
         return "the data are the rendered sample"
-    if any(run.identity.weights_sha256 == "random" for run in candidate.stored):
+    if any(is_dry_run(run.identity.weights_sha256) for run in candidate.stored):
         return "random weights"
     if missing is None:
         missing = [one.name for one in truth.annotations if one.name not in candidate.trajectories]

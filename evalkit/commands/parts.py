@@ -149,7 +149,7 @@ def _run_facts(run: Run) -> dict[str, str]:
     facts = {"Source": identity.source, "Data": identity.data}
     if identity.archive_sha256:
         facts["Imported file, SHA-256"] = identity.archive_sha256
-    if identity.source == "run":
+    if not identity.is_imported:
         facts["Weights, SHA-256"] = identity.weights_sha256 or "none"
         facts["Settings"] = ", ".join(f"{key} = {value}" for key, value in identity.config.items()) or "none"
         facts["Precision and seed"] = f"{identity.precision}, seed {identity.seed}"

@@ -26,6 +26,7 @@ from evalkit.commands.common import (
 from evalkit.commands.output import echo
 from evalkit.commands.roots import data_origin, find_root
 from evalkit.errors import ResultFormatError, StoreError, unknown_name
+from evalkit.provenance import OFFICIAL, Origin
 from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.exporters import EXPORT_FORMATS, Numbers, write_results
 from evalkit.store.formats import FORMATS, ImportedResults, read_results
@@ -51,7 +52,7 @@ class KnownSequences:
     names: tuple[str, ...]
     frame_counts: cabc.Mapping[str, int]
     initial_boxes: cabc.Mapping[str, Boxes] | None
-    data: str
+    data: Origin
 
 
 @click.command("import-results")
@@ -126,7 +127,7 @@ def _known(
 
         found_split, read = read_annotations(spec, split, annotations)
         origin = sample_origin(annotations) if annotations.is_dir() else None
-        return [_of_annotations(found_split, read, origin or "official")]
+        return [_of_annotations(found_split, read, origin or OFFICIAL)]
     if data_root is not None or spec.name == CUSTOM:
         return [_of_copy(spec, split, data_root)]
     splits = [get_split(spec, split)] if split is not None else list(spec.splits.values())
@@ -136,7 +137,7 @@ def _known(
             tuple(rows),
             {name: int(row["frames"]) for name, row in rows.items() if row.get("frames")},
             None,
-            "official",
+            OFFICIAL,
         )
         for part in splits
         if (rows := official_rows(part.names_file))
@@ -162,7 +163,7 @@ def _of_copy(spec: BenchmarkSpec, split: str | None, data_root: Path | None) -> 
     return dataclasses.replace(known, names=tuple(names), frame_counts={**packaged, **known.frame_counts})
 
 
-def _of_annotations(split: str, annotations: cabc.Sequence[Annotation], data: str) -> KnownSequences:
+def _of_annotations(split: str, annotations: cabc.Sequence[Annotation], data: Origin) -> KnownSequences:
     return KnownSequences(
         split,
         tuple(annotation.name for annotation in annotations),

@@ -6,6 +6,7 @@ from pathlib import Path
 from evalkit.benchmarks import CUSTOM
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import DatasetLayoutError
+from evalkit.provenance import OFFICIAL, Origin
 
 ENVIRONMENT_VARIABLE = "EVALKIT_DATA_ROOT"
 
@@ -35,11 +36,11 @@ def find_root(spec: BenchmarkSpec, data_root: Path | None) -> Path:
     )
 
 
-def data_origin(spec: BenchmarkSpec, root: Path) -> str:
-    """What a copy holds, as in ``RunIdentity.data``: the rendered sample, the user's own videos, or official data."""
+def data_origin(spec: BenchmarkSpec, root: Path) -> Origin:
+    """What a copy holds: the rendered sample, the user's own videos, or official data."""
     from evalkit.sample import sample_origin
 
-    return sample_origin(root) or (f"{CUSTOM}:{root.resolve().name}" if spec.name == CUSTOM else "official")
+    return sample_origin(root) or (Origin.of_custom(root.resolve().name) if spec.name == CUSTOM else OFFICIAL)
 
 
 def _existing(spec: BenchmarkSpec, folder: Path, origin: str) -> Path:

@@ -50,7 +50,7 @@ def make_sample(
     with _progress_bar(app) as advance:
         result = render.make_sample(folder, seed, tiny=tiny, size=size, progress=advance)
     if as_json:
-        identity = dataclasses.asdict(result.identity) | {"origin": str(result.identity)}
+        identity = dataclasses.asdict(result.identity) | {"origin": result.identity.origin}
         facts = {key: value for key, value in dataclasses.asdict(result).items() if key != "identity"}
         print_json({**facts, "folder": str(result.folder), "identity": identity})
         return

@@ -15,6 +15,7 @@ from evalkit.commands.listing import columns
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError, TrackerError
+from evalkit.provenance import Origin
 from evalkit.store.manifest import RunIdentity, current_environment
 from evalkit.store.runs import ResultStore
 from evalkit.tracking.catalog import check_name, load_tracker
@@ -167,7 +168,7 @@ def _jobs(folder: Path, size: str, images: Path | None, *, count: int) -> list[J
 
 def _sink(folder: Path, jobs: list[Job], tracker: str, app: App, device: str) -> StoreSink:
     names = [job.name for job in jobs]
-    identity = RunIdentity("speed", "test", "drawn", "", tracker, {}, None, "", 0, 0, None)
+    identity = RunIdentity("speed", "test", Origin("drawn"), "", tracker, {}, None, "", 0, 0, None)
     run = ResultStore(folder).open_or_create(identity, names)
     place = Place(device, 0, current_environment([*CODE, *app.code]).sha256)
     return StoreSink({id(job): run for job in jobs}, place, LoopTiming(), lambda _: None, _refuse)

@@ -10,6 +10,7 @@ from evalkit.benchmarks.names import MissingSequenceError
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
 from evalkit.commands.roots import data_origin, find_root
 from evalkit.errors import DatasetLayoutError, EvalkitError, ScoringError, listed, unknown_name
+from evalkit.provenance import Origin
 from evalkit.sample import sample_origin
 from evalkit.sequences import Annotation
 
@@ -25,7 +26,7 @@ class Truth:
         split: Its split.
         annotations: Sequences to be scored, in the benchmark's order.
         known: Names of all sequences of the split; more than ``annotations`` where a list was given.
-        origin: "official", "sample:...", "custom:..."; stored runs on other data are not taken. None = any.
+        origin: Stored runs on other data are not taken. None = any.
         notes: Facts for readers of the numbers.
         left_out: Sequences that were asked for but cannot be read; only where that was allowed.
     """
@@ -34,14 +35,14 @@ class Truth:
     split: Split
     annotations: tuple[Annotation, ...]
     known: tuple[str, ...]
-    origin: str | None
+    origin: Origin | None
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property
     def is_sample(self) -> bool:
         """The data are the rendered sample."""
-        return (self.origin or "").startswith("sample:")
+        return self.origin is not None and self.origin.is_sample
 
 
 def load_truth(
@@ -92,7 +93,7 @@ def _from_copy(
     spec: BenchmarkSpec,
     split: str | None,
     path: Path,
-    origin: str | None,
+    origin: Origin | None,
     sequences: cabc.Sequence[str] | None = None,
     *,
     allow_missing: bool = False,

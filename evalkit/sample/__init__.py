@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import SampleError
+from evalkit.provenance import Origin
 
 FORMAT = 1
 RECORD = "sample.json"
@@ -30,12 +31,18 @@ class SampleIdentity:
     tiny: bool
     format: int = FORMAT
 
-    def __str__(self) -> str:
+    @property
+    def origin(self) -> Origin:
+        """As runs on it store it."""
         width, height = self.size_wh
-        return f"sample:format={self.format}:seed={self.seed}:size={width}x{height}:tiny={str(self.tiny).lower()}"
+        settings = f"format={self.format}:seed={self.seed}:size={width}x{height}:tiny={str(self.tiny).lower()}"
+        return Origin.of_sample(settings)
+
+    def __str__(self) -> str:
+        return self.origin
 
 
-def sample_origin(root: Path) -> str | None:
+def sample_origin(root: Path) -> Origin | None:
     """Tell whether a benchmark's folder belongs to the rendered sample.
 
     Args:
@@ -51,7 +58,7 @@ def sample_origin(root: Path) -> str | None:
     for folder in (root, root.parent):
         path = folder / RECORD
         if path.is_file():
-            return str(read_identity(path))
+            return read_identity(path).origin
     return None
 
 

@@ -6,12 +6,11 @@ import datetime as dt
 import numpy as np
 
 from evalkit.boxes import Boxes
+from evalkit.provenance import IMPORTED, Origin
 from evalkit.sequences import Trajectory
 from evalkit.store.imported import ImportedResults
 from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, Run
-
-SOURCE = "imported"
 
 
 def store_results(
@@ -20,7 +19,7 @@ def store_results(
     *,
     benchmark: str,
     split: str,
-    data: str,
+    data: Origin,
     names: cabc.Sequence[str],
     initial_boxes: cabc.Mapping[str, Boxes] | None = None,
 ) -> list[Run]:
@@ -31,7 +30,7 @@ def store_results(
         store: Where to.
         benchmark: Benchmark name.
         split: Split name.
-        data: Origin of the data, as in RunIdentity.
+        data: What the results are on.
         names: Sequences of the split, those without a result included.
         initial_boxes: Sequence name -> (4,) first box of the annotation, for the records; else the result's own.
 
@@ -58,7 +57,7 @@ def store_results(
             seed=0,
             repeat=repeat,
             frame_limit=None,
-            source=SOURCE,
+            source=IMPORTED,
             archive_sha256=digest,
         )
         run = store.open_or_create(identity, names, notes)
@@ -81,7 +80,7 @@ def _record(name: str, trajectory: Trajectory, initial_boxes: cabc.Mapping[str, 
         predictions_sha256="",  # both hashes are filled in by the store
         file_sha256="",
         seconds=float(np.nansum(trajectory.seconds)),
-        device=SOURCE,
+        device=IMPORTED,
         capacity=1,
         rank=0,
         finished_utc=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

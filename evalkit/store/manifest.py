@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import evalkit
 from evalkit.errors import StoreError
+from evalkit.provenance import IMPORTED, Origin
 from evalkit.store.hardware import graphics
 from evalkit.store.sealed import Json
 
@@ -28,7 +29,7 @@ class RunIdentity:
     Attributes:
         benchmark: Benchmark name.
         split: Split name.
-        data: "official", "sample:...", "custom:<folder>"; runs on different data never mix.
+        data: What it ran on; runs on different data never mix.
         sequence_list_sha256: :func:`names_sha256` of the sequences asked for.
         tracker: Name of the tracker.
         config: Its settings, as in TrackerInfo.
@@ -44,7 +45,7 @@ class RunIdentity:
 
     benchmark: str
     split: str
-    data: str
+    data: Origin
     sequence_list_sha256: str
     tracker: str
     config: cabc.Mapping[str, Json]
@@ -61,6 +62,15 @@ class RunIdentity:
     def run_id(self) -> str:
         """First 12 hexadecimal digits of SHA-256 over the identity as canonical JSON."""
         return json_sha256(dataclasses.asdict(self))[:RUN_ID_DIGITS]
+
+    @property
+    def is_imported(self) -> bool:
+        """Raw results of another program, not tracked here."""
+        return self.source == IMPORTED
+
+    def __post_init__(self) -> None:
+        if isinstance(self.data, str):  # as stored; a damaged manifest may hold anything
+            object.__setattr__(self, "data", Origin(self.data))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,6 @@ from evalkit.boxes import Boxes
 from evalkit.errors import AnnotationError, DatasetLayoutError
 from evalkit.store.runs import Run
 
-OFFICIAL = "official"
-"""``RunIdentity.data`` of runs on real data."""
 SPLIT = "test"
 
 
@@ -120,7 +118,7 @@ def of_run(spec: BenchmarkSpec, run: Run) -> Expected:
     counts = {name: record.frames for name, record in records.items()}
     boxes = {name: np.array(record.initial_box) for name, record in records.items() if record.initial_box}
     facts = official(spec)
-    if run.identity.data != OFFICIAL:
+    if not run.identity.data.is_official:
         source = f"the {len(run.names)} sequences of the run ({run.identity.data})"
         return Expected(run.names, counts, boxes, source, {})
     return dataclasses.replace(

@@ -16,7 +16,7 @@ from evalkit.store.atomic import write_whole
 from evalkit.store.runs import ResultStore, Run
 from evalkit.submission.checking import SubmissionFormat, SubmissionReport, check_content
 from evalkit.submission.content import content_of_bytes
-from evalkit.submission.expected import OFFICIAL, SPLIT, Expected, of_run
+from evalkit.submission.expected import SPLIT, Expected, of_run
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first one that a zip can hold
 _MODE = 0o100644 << 16
@@ -109,7 +109,7 @@ def make_package(
     if report.errors:
         first_line = f"run {first.run_id} gives a submission with {len(report.errors)} errors; nothing was written:"
         raise SubmissionError(first_line, *map(str, report.errors))
-    sample = first.identity.data != OFFICIAL
+    sample = not first.identity.data.is_official
     return Package(data, hashlib.sha256(data).hexdigest(), tuple(runs), chosen, report, sample)
 
 
@@ -212,7 +212,7 @@ def _require_complete(run: Run) -> None:
     if missing:
         failures = run.failures()
         texts = [f"{name} ({failures[name]})" if name in failures else name for name in missing]
-        how = f"Finish it: {again}." if identity.source == "run" else "Import results of all sequences."
+        how = "Import results of all sequences." if identity.is_imported else f"Finish it: {again}."
         raise SubmissionError(
             f"run {run.run_id} is not complete: {len(missing)} of {len(run.names)} sequences are missing: "
             f"{listed(texts)}. {how}"
@@ -220,7 +220,7 @@ def _require_complete(run: Run) -> None:
 
 
 def _require_official_names(run: Run, expected: Expected) -> None:
-    if run.identity.data != OFFICIAL:
+    if not run.identity.data.is_official:
         return
     lacking = [name for name in expected.names if name not in set(run.names)]
     if lacking:

@@ -15,6 +15,7 @@ import numpy as np
 
 from evalkit.boxes import Boxes
 from evalkit.errors import TrackerError, text_of, unknown_name
+from evalkit.provenance import RANDOM_WEIGHTS
 from evalkit.sequences import Modality
 from evalkit.tracking.catalog import hash_files
 from evalkit.tracking.interface import Image, Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
@@ -274,7 +275,7 @@ def _weights_hash(kind: type, options: TrackerOptions, spec: str) -> str | None:
     if path.is_dir():
         return hash_files(file for file in sorted(path.rglob("*")) if file.is_file())
     if not path.is_file():
-        return options.weights if options.weights == "random" else _no_weights(path)
+        return options.weights if options.weights == RANDOM_WEIGHTS else _no_weights(path)
     return hash_files([path])
 
 

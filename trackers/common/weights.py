@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from evalkit.errors import listed, unknown_name
+from evalkit.provenance import RANDOM_WEIGHTS
 from evalkit.tracking.catalog import hash_files
 from evalkit.tracking.interface import TrackerOptions
 from trackers.common.checkpoint import SHOWN, WeightsError, read_checkpoint
@@ -25,7 +26,6 @@ from trackers.learned import LEARNED
 
 Shapes = cabc.Mapping[str, tuple[int, ...]]
 Skeleton = cabc.Callable[[Shapes | None], nn.Module]
-RANDOM = "random"
 METADATA = "evalkit."
 WRAPPED = "module."
 
@@ -67,8 +67,8 @@ def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: Tracker
             f"tracker {tracker} needs weights: {LEARNED[tracker].weights}. Pass the file with --weights FILE, or "
             "--weights random for a dry run (its boxes mean nothing, and every output says so)."
         )
-    if options.weights == RANDOM:
-        return Weights(random_state(skeleton(None), options.seed), RANDOM)
+    if options.weights == RANDOM_WEIGHTS:
+        return Weights(random_state(skeleton(None), options.seed), RANDOM_WEIGHTS)
     return read_weights(tracker, origin, skeleton, Path(options.weights))
 
 
