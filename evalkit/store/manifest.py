@@ -191,7 +191,7 @@ def current_environment(code: cabc.Iterable[Path]) -> RunEnvironment:
     """
     import cv2
 
-    libraries = {name: _version(name) for name in ("numpy", "opencv-python", "torch")}
+    libraries = {name: _version(name) for name in ("numpy", "opencv-python", "simplejpeg", "torch")}
     return RunEnvironment(
         evalkit_version=evalkit.__version__,
         code_sha256=sources_sha256(code),
