@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trees
 
-from evalkit.benchmarks import BENCHMARKS
+from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.checking import ProblemKind
 from evalkit.benchmarks.custom import ANNOTATIONS, AUX_FOLDERS, IMAGE_FOLDERS
 from evalkit.benchmarks.custom_layout import Layout, read_layout
@@ -24,9 +24,9 @@ def custom_page() -> str:
     return (DOCS / "custom.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", [*BENCHMARKS, *EXTRA_BENCHMARKS])
 def test_table_of_layouts_has_every_split_with_its_size(name: str, layouts_page: str) -> None:
-    spec = BENCHMARKS[name]
+    spec = get_benchmark(name)
     row = next(line for line in layouts_page.splitlines() if line.startswith(f"| {spec.title} |"))
     listed = [part.split() for part in row.split("|")[2].split(", ")]
     assert [part[0] for part in listed] == list(spec.splits)

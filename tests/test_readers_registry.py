@@ -1,9 +1,14 @@
 """One walk over the benchmarks: complete, unique, cited, counted; facts of the official lists; light to import."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import trees
 
 from evalkit.benchmarks import BENCHMARKS, got10k, lasher, tnl2k, uav123, visevent
 from evalkit.benchmarks.names import official_rows
@@ -12,6 +17,7 @@ from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.protocols import PROTOCOLS
 from evalkit.sequences import Modality
 
+ROOT = Path(__file__).resolve().parents[1]
 SPECS = pytest.mark.parametrize("spec", BENCHMARKS.values(), ids=BENCHMARKS)
 TITLES = ["UAV123", "GOT-10k", "LaSOT", "TNL2K", "TrackingNet", "VisEvent", "LasHeR", "DepthTrack"]
 
@@ -142,3 +148,43 @@ def test_importing_the_registry_loads_no_heavy_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+NEW_BENCHMARK = {"rgbt234": "harbor9", "RGBT234": "Harbor9", "rgbt-toolkit": "ostrack", "maximum_success": "success"}
+
+
+def test_a_new_benchmark_is_a_module_and_its_sequence_list(tmp_path: Path) -> None:
+    package = shutil.copytree(ROOT / "evalkit", tmp_path / "evalkit")
+    source = (package / "benchmarks/rgbt234.py").read_text(encoding="utf-8")
+    for old, new in NEW_BENCHMARK.items():
+        source = source.replace(old, new)
+    trees.text(package / "benchmarks/harbor9.py", source)
+    trees.text(package / "data/sequences/harbor9_test.csv", "name,frames,attributes\nboat,2,SC\n")
+    for kind in ("visible", "infrared"):
+        trees.text(tmp_path / f"truth/boat/{kind}.txt", "1,2,30,40\n3,4,30,40\n")
+    trees.text(tmp_path / "results/mine/harbor9/boat.txt", "1,2,30,40\n3,4,30,40\n")
+    call = [
+        "score",
+        "harbor9",
+        "--annotations",
+        "truth",
+        "--predictions",
+        "results",
+        "--protocol",
+        "all",
+        "--attributes",
+        "--json",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "from cli import main; main()", *call],
+        cwd=tmp_path,  # which comes first in the path
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert (document["benchmark"], document["tracker"]) == ("harbor9", "mine")
+    assert document["scores"]["success_auc"] == pytest.approx(20 / 21)
+    assert "SC" in document["attributes"]

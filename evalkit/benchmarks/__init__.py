@@ -1,10 +1,16 @@
-"""The benchmarks: facts, readers, checks."""
+"""The benchmarks: facts, readers, checks.
+
+A benchmark is a module ``evalkit/benchmarks/NAME.py`` with facts and reader, and its packaged sequence lists
+``evalkit/data/sequences/NAME_SPLIT.csv``; who adds these two has added it.
+"""
 
 import collections.abc as cabc
+import importlib
+import importlib.resources
 import types
 from pathlib import Path
 
-from evalkit.benchmarks import depthtrack, got10k, lasher, lasot, rgbt234, tnl2k, trackingnet, uav123, visevent
+from evalkit.benchmarks import depthtrack, got10k, lasher, lasot, tnl2k, trackingnet, uav123, visevent
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.errors import unknown_name
 
@@ -13,7 +19,15 @@ _MODULES = (uav123, got10k, lasot, tnl2k, trackingnet, visevent, lasher, depthtr
 BENCHMARKS: cabc.Mapping[str, BenchmarkSpec] = types.MappingProxyType({m.SPEC.name: m.SPEC for m in _MODULES})
 """Name -> specification of the eight benchmarks. Importing this loads neither OpenCV nor pydantic."""
 
-EXTRA_BENCHMARKS: cabc.Mapping[str, BenchmarkSpec] = types.MappingProxyType({m.SPEC.name: m.SPEC for m in (rgbt234,)})
+
+def _extras() -> dict[str, BenchmarkSpec]:
+    """The other modules that packaged sequence lists belong to."""
+    lists = importlib.resources.files("evalkit").joinpath("data", "sequences").iterdir()
+    names = {file.name.partition("_")[0] for file in lists if file.name.endswith(".csv")} - set(BENCHMARKS)
+    return {name: importlib.import_module(f"{__name__}.{name}").SPEC for name in sorted(names)}
+
+
+EXTRA_BENCHMARKS: cabc.Mapping[str, BenchmarkSpec] = types.MappingProxyType(_extras())
 """Extensions that :func:`get_benchmark` knows too; not part of the eight."""
 
 CUSTOM = "custom"

@@ -260,7 +260,7 @@ def protocols_of(spec: BenchmarkSpec, name: str) -> list[Protocol]:
         UnknownNameError: Neither a role nor an id.
     """
     if name == ALL:
-        return protocols_for(spec.name)
+        return protocols_for(spec.name, spec.protocols.values())
     return [get_protocol(spec.protocols[name] if name in ROLES else name, spec.name)]
 
 

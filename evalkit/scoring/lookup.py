@@ -74,14 +74,19 @@ def get_protocol(name: str, benchmark: str = "") -> Protocol:
     return VARIANTS.get((name, benchmark), PROTOCOLS[name])
 
 
-def protocols_for(benchmark: str) -> list[Protocol]:
+def protocols_for(benchmark: str, declared: cabc.Iterable[str] = ()) -> list[Protocol]:
     """All protocols that fit a benchmark, in the order of the table.
+
+    Args:
+        benchmark: Name.
+        declared: Ids that its specification names.
 
     Example:
         >>> [protocol.id for protocol in protocols_for("depthtrack")]
         ['vot-longterm-0.5', 'vot-longterm-0.9']
     """
-    return [get_protocol(name, benchmark) for name, protocol in PROTOCOLS.items() if benchmark in protocol.benchmarks]
+    ids = {*declared, *(name for name, protocol in PROTOCOLS.items() if benchmark in protocol.benchmarks)}
+    return [get_protocol(name, benchmark) for name in PROTOCOLS if name in ids]
 
 
 def flat_rules(protocol: Protocol) -> dict[str, object]:

@@ -26,7 +26,7 @@ _SUFFIXES = frozenset({"txt", "csv", "json", "npy"})
 
 _EXPERIMENTS = frozenset({"rgbd-unsupervised", "unsupervised", "longterm", "longterm-unsupervised"})
 _TIMES = frozenset({"time", "times"})
-_TITLES: cabc.Mapping[str, tuple[str, ...]] = {"uav123": ("uav",), "got10k": ("got",), "rgbt234": ("rgbt",)}
+_SHORT = re.compile(r"[a-z]+(?=\d)")  # UAV for UAV123, GOT for GOT-10k
 _COPY = re.compile(r"(?:\(\d+\)| - Copy| copy)(?:\s*\(\d+\))?")
 _REPETITION = re.compile(r"(.+)_(\d{3})")
 _VALUES = re.compile(r"(.+)_(\d{3})_(confidence|time)")
@@ -94,8 +94,7 @@ class Recognizer:
     _lowered: cabc.Mapping[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        titles = (self.benchmark, *_TITLES.get(self.benchmark, ()))
-        object.__setattr__(self, "_folders", frozenset(titles))
+        object.__setattr__(self, "_folders", frozenset({self.benchmark, *_SHORT.findall(self.benchmark)}))
         lowered: dict[str, list[str]] = {}
         for name in self.names:
             lowered.setdefault(name.lower(), []).append(name)
