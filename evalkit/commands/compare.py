@@ -11,6 +11,7 @@ from evalkit.commands.listing import columns
 from evalkit.commands.options import SEED, Asked, input_options
 from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError, ScoringError
+from evalkit.report.metrics import Metric, get_metric
 from evalkit.scoring.score import Evaluation, evaluate_results
 
 if TYPE_CHECKING:
@@ -155,8 +156,11 @@ def _document(
     }
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
-    return "too few sequences" if interval is None else f"[{100 * interval[0]:+.2f}, {100 * interval[1]:+.2f}]"
+def _interval(interval: tuple[float, float] | None, metric: Metric) -> str:
+    if interval is None:
+        return "too few sequences"
+    low, high = interval
+    return f"[{metric.detailed(low, '+')}, {metric.detailed(high, '+')}]"
 
 
 def _lines(truth: inputs.Truth, names: tuple[str, str], scored: Evaluation, found: "list[Comparison]") -> list[str]:
@@ -168,10 +172,10 @@ def _lines(truth: inputs.Truth, names: tuple[str, str], scored: Evaluation, foun
     rows += [
         [
             one.metric,
-            f"{100 * one.first:.2f}",
-            f"{100 * one.second:.2f}",
-            f"{100 * one.difference:+.2f}",
-            _interval(one.interval),
+            get_metric(one.metric).detailed(one.first),
+            get_metric(one.metric).detailed(one.second),
+            get_metric(one.metric).detailed(one.difference, "+"),
+            _interval(one.interval, get_metric(one.metric)),
             f"{one.p_value:.2g}",
             f"{one.wins}/{one.ties}/{one.losses}",
         ]
@@ -180,14 +184,15 @@ def _lines(truth: inputs.Truth, names: tuple[str, str], scored: Evaluation, foun
     lines += columns(rows)
     leading = found[0]
     if leading.most_different:
+        metric = get_metric(leading.metric)
         lines += ["", f"Sequences that differ most in {leading.metric}"]
         lines += columns(
             [
                 [
                     row.name,
-                    f"{100 * row.first:.1f}",
-                    f"{100 * row.second:.1f}",
-                    f"{100 * (row.first - row.second):+.1f}",
+                    metric.text(row.first),
+                    metric.text(row.second),
+                    metric.text(row.first - row.second, "+"),
                 ]
                 for row in leading.most_different
             ]

@@ -1,5 +1,6 @@
 """``evalkit explain``: the same boxes under every protocol, and the effect of each single rule in points."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from evalkit.commands.listing import columns
 from evalkit.commands.options import Asked, input_options
 from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError, unknown_name
+from evalkit.report.metrics import get_metric
 
 if TYPE_CHECKING:
     from evalkit.benchmarks.spec import BenchmarkSpec
@@ -182,7 +184,7 @@ def _protocol_table(found: "Explanation") -> list[str]:
     keys = list(dict.fromkeys(key for scores in found.protocols.values() for key in scores))
     rows = [["protocol", *keys]]
     for name, scores in found.protocols.items():
-        rows.append([name, *(f"{100 * scores[key]:.2f}" if key in scores else "-" for key in keys)])
+        rows.append([name, *(get_metric(key).detailed(scores.get(key, math.nan)) for key in keys)])
     return [line.rstrip() for line in columns(rows)]
 
 

@@ -14,6 +14,7 @@ from evalkit.commands.listing import columns
 from evalkit.commands.options import SEED, Asked, input_options
 from evalkit.commands.output import echo
 from evalkit.errors import ScoringError
+from evalkit.report.metrics import get_metric
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.score import TOO_FEW, UNSCORABLE
 from evalkit.scoring.scores import Scores
@@ -143,34 +144,30 @@ def _table(group: cabc.Sequence[Scores]) -> list[str]:
     few = "".join(f", {note}" for note in first.notes if note.startswith(TOO_FEW))
     head = f"{first.benchmark} {first.split}, {rules.id}/{rules.version}, {size}{sample}{few}"
     rows = [["tracker", *(reported.label for reported in rules.reported)]]
-    rows += [[one.tracker, *(_cell(one, kind.key, kind.decimals) for kind in rules.reported)] for one in group]
+    rows += [[one.tracker, *(_cell(one, kind.key) for kind in rules.reported)] for one in group]
     return [head, *(line.rstrip() for line in columns(rows))]
 
 
-def _cell(scores: Scores, key: str, decimals: int) -> str:
-    text = _percent(scores.summary[key], decimals)
+def _cell(scores: Scores, key: str) -> str:
+    metric = get_metric(key)
+    text = metric.detailed(scores.summary[key])
     if key in scores.intervals:
         low, high = scores.intervals[key]
-        text += f" [{_percent(low, decimals)}, {_percent(high, decimals)}]"
+        text += f" [{metric.detailed(low)}, {metric.detailed(high)}]"
     return text
-
-
-def _percent(value: float, decimals: int) -> str:
-    return f"{100 * value:.{decimals}f}" if value == value else "-"  # noqa: PLR0124 - NaN test
 
 
 def _print_details(scores: Scores, *, per_sequence: bool) -> None:
     reported = get_protocol(scores.protocol, scores.benchmark).reported
     labels = [one.label for one in reported]
+    metrics = [get_metric(one.key) for one in reported]
     if scores.attributes:
         rows = [[scores.tracker, "sequences", *labels]]
         for code, row in scores.attributes.items():
-            rows.append([code, str(int(row["sequences"])), *(_percent(row[one.key], one.decimals) for one in reported)])
+            rows.append([code, str(int(row["sequences"])), *(metric.detailed(row[metric.key]) for metric in metrics)])
         echo("", *(line.rstrip() for line in columns(rows)))
     if per_sequence:
         rows = [[scores.tracker, *labels]]
-        for index, name in enumerate(scores.sequence_names):
-            rows.append(
-                [name, *(_percent(float(scores.per_sequence[one.key][index]), one.decimals) for one in reported)]
-            )
+        for name, *values in zip(scores.sequence_names, *(scores.per_sequence[m.key] for m in metrics), strict=True):
+            rows.append([name, *(metric.detailed(value) for metric, value in zip(metrics, values, strict=True))])
         echo("", *(line.rstrip() for line in columns(rows)))

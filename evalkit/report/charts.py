@@ -49,7 +49,7 @@ def ranking_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Figur
     _whiskers(axes, [score.intervals.get(key) for _, score in named], values)
     ends = [max(value, *score.intervals.get(key, (0.0, 0.0))) for value, (_, score) in zip(values, named, strict=True)]
     for place, (value, end) in enumerate(zip(values, ends, strict=True)):
-        axes.annotate(f"{value:.3f}", (end, place), (5, 0), textcoords="offset points", va="center", size=9)
+        axes.annotate(metric.unscaled(value), (end, place), (5, 0), textcoords="offset points", va="center", size=9)
     axes.set_yticks(places, [label for label, _ in named], parse_math=False)
     axes.tick_params(axis="y", labelcolor=_EDGE)
     axes.set(xlim=(0, min(1.0, max(ends) * 1.16) or 1.0), xlabel=_spoken(key, metric.label))
@@ -65,7 +65,8 @@ def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Fig
     Raises:
         ScoringError: Fewer than three common attributes, or the scores cannot be drawn together.
     """
-    text = checked_title(scores, f"{_spoken(key, get_metric(key, scores[0].benchmark).label)} by attribute on {title}")
+    metric = get_metric(key, scores[0].benchmark if scores else "")
+    text = checked_title(scores, f"{_spoken(key, metric.label)} by attribute on {title}")
     codes = common_attributes(scores, key)
     if len(codes) < MIN_ATTRIBUTES:
         raise ScoringError(
@@ -91,7 +92,10 @@ def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Fig
             clip_on=False,
         )
     sizes = [int(scores[0].attributes[code]["sequences"]) for code in codes]
-    ticks = [f"{code} ({size})\n{best:.3f}" for code, size, best in zip(codes, sizes, values.max(axis=0), strict=True)]
+    ticks = [
+        f"{code} ({size})\n{metric.unscaled(best)}"
+        for code, size, best in zip(codes, sizes, values.max(axis=0), strict=True)
+    ]
     _shape_radar(axes, angles, ticks, float(np.nanmax(values)))
     order = np.argsort([-score.summary.get(key, math.nan) for score in scores])
     add_legend(axes, [handles[i] for i in order], loc="upper left", bbox_to_anchor=(1.12, 1.02))

@@ -85,7 +85,7 @@ def difference_text(metric: Metric, difference: float) -> str:
         >>> [difference_text(METRICS["success_auc"], value) for value in (0.012, -0.0004, -0.003)]
         ['+1.2', '0.0', '-0.3']
     """
-    text = f"{difference * metric.scale:+.{metric.decimals}f}"
+    text = metric.text(difference, "+")
     return text if float(text) else text[1:]
 
 

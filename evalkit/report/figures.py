@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from evalkit.boxes import FloatArray
 from evalkit.report.build import labels
+from evalkit.report.metrics import Metric, get_metric
 from evalkit.report.palette import styles_of
 from evalkit.report.styles import GREY, add_legend, checked_title, empty_figure, figure_width, line_look
 from evalkit.scoring.longterm import f_score
@@ -102,7 +103,7 @@ def curve_figure(plot: Plot, scores: cabc.Sequence[Scores], title: str) -> Figur
         _Line(label, s.summary.get(key, math.nan), s.thresholds[plot.curve], s.curves[plot.curve])
         for s, label in zip(scores, labels(scores), strict=True)
     ]
-    _draw(axes, lines)
+    _draw(axes, lines, get_metric(key))
     if key in plot.marked_at:
         axes.axvline(plot.marked_at[key], color="#9ca3af", linewidth=1, linestyle=(0, (2, 2)), zorder=2)
     axes.set(xlabel=plot.x_label, ylabel=plot.y_label, xlim=(lines[0].x[0], lines[0].x[-1]))
@@ -120,7 +121,7 @@ def precision_recall_figure(scores: cabc.Sequence[Scores], title: str) -> Figure
         _Line(label, _best_f(s), s.curves["longterm_recall"], s.curves["longterm_precision"])
         for s, label in zip(scores, labels(scores), strict=True)
     ]
-    _draw(axes, lines)
+    _draw(axes, lines, get_metric("longterm_f"))
     styles = styles_of(line.tracker for line in lines)
     for line in lines:
         best = int(np.argmax(f_score(line.y, line.x)))
@@ -139,7 +140,7 @@ def f_score_figure(scores: cabc.Sequence[Scores], title: str) -> Figure:
     for score, label in zip(scores, labels(scores), strict=True):
         f = f_score(score.curves["longterm_precision"], score.curves["longterm_recall"])
         lines.append(_Line(label, _best_f(score), np.linspace(0, 1, len(f)), f))
-    _draw(axes, lines)
+    _draw(axes, lines, get_metric("longterm_f"))
     axes.set(xlabel="Confidence threshold, from strict to loose (rank)", ylabel="F-score", xlim=(0, 1))
     return figure
 
@@ -154,7 +155,7 @@ def _curve_axes(scores: cabc.Sequence[Scores], title: str) -> tuple[Figure, Axes
     return figure, axes
 
 
-def _draw(axes: Axes, lines: cabc.Sequence[_Line]) -> None:
+def _draw(axes: Axes, lines: cabc.Sequence[_Line], metric: Metric) -> None:
     handles = []
     styles = styles_of(line.tracker for line in lines)
     for number, line in enumerate(lines):
@@ -167,7 +168,7 @@ def _draw(axes: Axes, lines: cabc.Sequence[_Line]) -> None:
             markeredgewidth=0.6,
             markevery=((number * 2) % step, step),  # markers of neighboring lines do not cover each other
             linewidth=2,
-            label=f"[{line.score:.3f}] {line.tracker}" if math.isfinite(line.score) else f"[  -  ] {line.tracker}",
+            label=f"[{metric.unscaled(line.score) if math.isfinite(line.score) else '  -  '}] {line.tracker}",
             clip_on=False,
             zorder=3,
         )

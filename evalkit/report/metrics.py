@@ -1,7 +1,11 @@
-"""Printed names of metric keys: label, scale, decimals, direction; papers of one benchmark may use their own labels."""
+"""How metrics are printed: label, scale, decimals, direction; papers of one benchmark may use their own labels.
+
+Decimals are decided here alone: tables print them, the commands that explain numbers one more.
+"""
 
 import collections.abc as cabc
 import dataclasses
+import math
 import re
 from dataclasses import dataclass
 
@@ -14,7 +18,7 @@ class Metric:
         key: Metric key, as in scores and in JSON.
         label: Heading of a column. One underscore starts a subscript.
         scale: Factor between the stored value and the printed one.
-        decimals: Printed digits after the point.
+        decimals: Digits after the point, as tables print it.
         higher_is_better: Direction.
         ranked: Whether the best two of a column are highlighted.
     """
@@ -26,14 +30,36 @@ class Metric:
     higher_is_better: bool = True
     ranked: bool = True
 
-    def text(self, value: float) -> str:
-        """Print a value; the one place where scores are rounded.
+    def text(self, value: float, sign: str = "") -> str:
+        """Print a value as papers do; ``sign`` "+" writes the sign of positive values, too.
 
         Example:
             >>> METRICS["success_auc"].text(0.49563)
             '49.6'
         """
-        return f"{value * self.scale:.{self.decimals}f}"
+        return f"{value * self.scale:{sign}.{self.decimals}f}"
+
+    def detailed(self, value: float, sign: str = "") -> str:
+        """With one digit more than papers print, as `score`, `compare` and `explain` do; "-" for NaN.
+
+        Args:
+            value: Stored value, or a difference of two.
+            sign: "+" writes the sign of positive values, too.
+
+        Example:
+            >>> METRICS["success_auc"].detailed(0.49563), METRICS["success_auc"].detailed(0.001, "+")
+            ('49.56', '+0.10')
+        """
+        return "-" if math.isnan(value) else f"{value * self.scale:{sign}.{self.decimals + 1}f}"
+
+    def unscaled(self, value: float) -> str:
+        """The stored value with the digits of :meth:`text`, as in the legends of plots.
+
+        Example:
+            >>> METRICS["success_auc"].unscaled(0.49563)
+            '0.496'
+        """
+        return f"{value:.{self.decimals + round(math.log10(self.scale))}f}"
 
 
 METRICS = {

@@ -171,7 +171,7 @@ def read_off(curves: FloatArray, thresholds: FloatArray, reported: Reported) -> 
         (S,).
 
     Example:
-        >>> auc = Reported("precision_auc", "P", "precision", Readout.TRAPEZOID, -1, 2)
+        >>> auc = Reported("precision_auc", "P", "precision", Readout.TRAPEZOID, -1)
         >>> read_off(np.array([[0.0, 1.0, 1.0]]), np.array([0.0, 25.0, 50.0]), auc)
         array([0.75])
     """

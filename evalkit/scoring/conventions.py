@@ -257,7 +257,6 @@ class Reported:
         curve: "success", "precision" or "normalized_precision"; "" where no curve is involved.
         readout: How the number is read off.
         position: Index of the threshold for AT_THRESHOLD, else -1.
-        decimals: Of the printed percentage.
     """
 
     key: str
@@ -265,7 +264,6 @@ class Reported:
     curve: str
     readout: Readout
     position: int
-    decimals: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,19 +50,19 @@ from evalkit.scoring.conventions import (
 _NONE: frozenset[str] = frozenset()
 _ONE_PASS = frozenset({"uav123", "got10k", "lasot", "tnl2k", "trackingnet", "visevent", "lasher", "custom"})
 
-_AUC = Reported("success_auc", "AUC", "success", Readout.MEAN, -1, 2)
-_SR = Reported("success_auc", "SR", "success", Readout.MEAN, -1, 1)
-_OP50 = Reported("success_rate_50", "OP50", "success", Readout.AT_THRESHOLD, 10, 2)
-_OP75 = Reported("success_rate_75", "OP75", "success", Readout.AT_THRESHOLD, 15, 2)
-_P20 = Reported("precision_20", "P", "precision", Readout.AT_THRESHOLD, 20, 2)
-_PR = Reported("precision_20", "PR", "precision", Readout.AT_THRESHOLD, 20, 1)
-_P_AUC = Reported("precision_auc", "P (mean 0-50 px)", "precision", Readout.MEAN, -1, 2)
-_NP20 = Reported("normalized_precision_20", "P_Norm", "normalized_precision", Readout.AT_THRESHOLD, 20, 2)
-_NPR = Reported("normalized_precision_20", "NPR", "normalized_precision", Readout.AT_THRESHOLD, 20, 1)
-_NP_AUC = Reported("normalized_precision_auc", "P_Norm (mean)", "normalized_precision", Readout.MEAN, -1, 2)
+_AUC = Reported("success_auc", "AUC", "success", Readout.MEAN, -1)
+_SR = Reported("success_auc", "SR", "success", Readout.MEAN, -1)
+_OP50 = Reported("success_rate_50", "OP50", "success", Readout.AT_THRESHOLD, 10)
+_OP75 = Reported("success_rate_75", "OP75", "success", Readout.AT_THRESHOLD, 15)
+_P20 = Reported("precision_20", "P", "precision", Readout.AT_THRESHOLD, 20)
+_PR = Reported("precision_20", "PR", "precision", Readout.AT_THRESHOLD, 20)
+_P_AUC = Reported("precision_auc", "P (mean 0-50 px)", "precision", Readout.MEAN, -1)
+_NP20 = Reported("normalized_precision_20", "P_Norm", "normalized_precision", Readout.AT_THRESHOLD, 20)
+_NPR = Reported("normalized_precision_20", "NPR", "normalized_precision", Readout.AT_THRESHOLD, 20)
+_NP_AUC = Reported("normalized_precision_auc", "P_Norm (mean)", "normalized_precision", Readout.MEAN, -1)
 _CUT_LONG_REFUSE_SHORT = LengthRules(LongResult.CUT, _NONE, ShortResult.REFUSE, MissingResult.LEFT_OUT)
 _INCLUSIVE = OverlapRule(OverlapArithmetic.INCLUSIVE, 0.0, OverlapRange.PLAIN, ZeroOverlap.COUNTED)
-_MEAN_OVERLAP = Reported("average_overlap", "AO", "", Readout.MEAN_OVERLAP, -1, 2)
+_MEAN_OVERLAP = Reported("average_overlap", "AO", "", Readout.MEAN_OVERLAP, -1)
 
 PYTRACKING = OpeProtocol(
     id="pytracking",
@@ -378,9 +378,9 @@ GOT10K_TOOLKIT_ON_GOT10K = replace(
     normalized_precision=None,
     aggregate=Aggregate.POOLED_FRAMES,
     reported=(
-        Reported("average_overlap", "AO", "", Readout.MEAN_OVERLAP, -1, 1),
-        Reported("success_rate_50", "SR_0.50", "success", Readout.AT_THRESHOLD, 50, 1),
-        Reported("success_rate_75", "SR_0.75", "success", Readout.AT_THRESHOLD, 75, 1),
+        Reported("average_overlap", "AO", "", Readout.MEAN_OVERLAP, -1),
+        Reported("success_rate_50", "SR_0.50", "success", Readout.AT_THRESHOLD, 50),
+        Reported("success_rate_75", "SR_0.75", "success", Readout.AT_THRESHOLD, 75),
     ),
 )
 
@@ -412,10 +412,10 @@ TRACKINGNET_DEVKIT = OpeProtocol(
     empty_curve=EmptyCurve.KEPT,
     attribute_minimum=1,
     reported=(
-        Reported("success_auc", "Success", "success", Readout.TRAPEZOID, -1, 2),
-        Reported("precision_auc", "Precision", "precision", Readout.TRAPEZOID, -1, 2),
-        Reported("normalized_precision_auc", "Norm. Precision", "normalized_precision", Readout.TRAPEZOID, -1, 2),
-        Reported("coverage", "Coverage", "", Readout.COVERAGE, -1, 2),
+        Reported("success_auc", "Success", "success", Readout.TRAPEZOID, -1),
+        Reported("precision_auc", "Precision", "precision", Readout.TRAPEZOID, -1),
+        Reported("normalized_precision_auc", "Norm. Precision", "normalized_precision", Readout.TRAPEZOID, -1),
+        Reported("coverage", "Coverage", "", Readout.COVERAGE, -1),
     ),
 )
 
@@ -482,15 +482,15 @@ RGBT_TOOLKIT = OpeProtocol(
     empty_curve=EmptyCurve.KEPT,
     attribute_minimum=1,
     reported=(
-        Reported("maximum_precision_20", "MPR", "precision", Readout.AT_THRESHOLD, 20, 1),
-        Reported("maximum_success_auc", "MSR", "success", Readout.MEAN, -1, 1),
+        Reported("maximum_precision_20", "MPR", "precision", Readout.AT_THRESHOLD, 20),
+        Reported("maximum_success_auc", "MSR", "success", Readout.MEAN, -1),
     ),
 )
 
 _LONG_TERM = (
-    Reported("longterm_precision", "Pr", "longterm_precision", Readout.AT_THRESHOLD, -1, 1),
-    Reported("longterm_recall", "Re", "longterm_recall", Readout.AT_THRESHOLD, -1, 1),
-    Reported("longterm_f", "F-score", "longterm_f", Readout.AT_THRESHOLD, -1, 1),
+    Reported("longterm_precision", "Pr", "longterm_precision", Readout.AT_THRESHOLD, -1),
+    Reported("longterm_recall", "Re", "longterm_recall", Readout.AT_THRESHOLD, -1),
+    Reported("longterm_f", "F-score", "longterm_f", Readout.AT_THRESHOLD, -1),
 )
 
 VOT_LONGTERM_05 = LongTermProtocol(

@@ -251,7 +251,7 @@
       .sort((a, b) => b[1] - a[1]);
     const side = sign => ({
       type: "bar", x: rows.map((_, place) => place + 1), y: rows.map(([, gap]) => (gap * sign > 0 ? gap : null)),
-      text: rows.map(([name]) => plain(name)), textposition: "none", hovertemplate: "%{text}<br>%{y:+.1f}<extra></extra>",
+      text: rows.map(([name]) => plain(name)), textposition: "none", hovertemplate: `%{text}<br>%{y:+.${metric.decimals}f}<extra></extra>`,
       marker: { color: part.trackers[sign > 0 ? first : second].color, pattern: sign > 0 || rows.length > 80 ? {} : { shape: "/", fillmode: "overlay", size: 6, solidity: 0.25, fgcolor: "#ffffff" } },
     });
     const count = test => rows.filter(([, gap]) => test(gap)).length;
@@ -277,7 +277,7 @@
         traces.push({
           type: "scatter", mode: "markers", name: plain(tracker.name), x: [value === null ? null : value * metric.scale], y: [height + index],
           error_x: ends && ends[0] !== null ? { type: "data", symmetric: false, array: [(ends[1] - value) * metric.scale], arrayminus: [(value - ends[0]) * metric.scale], color: tracker.color, thickness: 1.3, width: 0 } : undefined,
-          marker: { size: 9, color: tracker.color, line: { color: "#ffffff", width: 1 } }, hovertemplate: "%{x:.1f}", cliponaxis: false,
+          marker: { size: 9, color: tracker.color, line: { color: "#ffffff", width: 1 } }, hovertemplate: `%{x:.${metric.decimals}f}`, cliponaxis: false,
         });
       });
       height += part.trackers.length + OVERVIEW_GAP;
@@ -304,7 +304,7 @@
       .filter(([, fps, value]) => fps !== null && value !== null)
       .map(([tracker, fps, value]) => ({
         type: "scatter", mode: "markers+text", name: plain(tracker.name), text: [plain(tracker.name)], textposition: "top center", x: [fps], y: [value * metric.scale],
-        marker: { size: 14, color: tracker.color, line: { color: "#ffffff", width: 1 } }, hovertemplate: "%{x:.1f} frames/s, %{y:.1f}", cliponaxis: false,
+        marker: { size: 14, color: tracker.color, line: { color: "#ffffff", width: 1 } }, hovertemplate: `%{x:.1f} frames/s, %{y:.${metric.decimals}f}`, cliponaxis: false,
       }));
     return [traces, layout({ xaxis: { title: title("Frames per second (log scale)"), type: "log", tickvals: [1, 10, 100, 1000].flatMap(unit => [unit, 2 * unit, 5 * unit]) }, yaxis: { title: title(`${metric.label} on ${part.title}`), rangemode: "tozero" } })];
   }
