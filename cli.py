@@ -1,4 +1,4 @@
-"""The command line: a table of contents. Bodies are in ``evalkit/commands``; they get the tracker catalogue here."""
+"""The command line: a table of contents. Bodies are in ``evalkit/commands``; they get the tracker catalog here."""
 
 import sys
 from pathlib import Path
@@ -38,7 +38,7 @@ First steps:
 
 
 def make_app(*, owns_process: bool = False) -> LazyGroup:
-    """Build the click program with the repository's tracker catalogue; ``owns_process`` as in :class:`App`."""
+    """Build the click program with the repository's tracker catalog; ``owns_process`` as in :class:`App`."""
     return LazyGroup(
         name="evalkit",
         table=COMMANDS,

@@ -2,7 +2,7 @@
 
 Every function may be called from several threads; images are decoded without Python's global lock.
 
-What happens with uncommon images (the same as ``cv2.imread`` does, stated here because it changes pixels): grey images
+What happens with uncommon images (the same as ``cv2.imread`` does, stated here because it changes pixels): gray images
 become three equal channels, 16-bit color loses its lower 8 bits, CMYK is converted to RGB by the decoder, an alpha
 channel is dropped, and an orientation in the EXIF data is applied, so width and height are those of the turned image.
 """
@@ -108,7 +108,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
 def damage(data: bytes) -> str | None:
     r"""Say why the bytes of a JPEG, PNG or BMP are incomplete; None if nothing is wrong with them.
 
-    Decoders fill the lost part of a truncated JPEG with grey and say nothing, so the end mark is looked for here: it
+    Decoders fill the lost part of a truncated JPEG with gray and say nothing, so the end mark is looked for here: it
     must come after the last start of a scan (an embedded thumbnail has an end mark too).
 
     Example:

@@ -1,6 +1,6 @@
 """Tables of numbers in text files, parsed exactly and fast: comma, tab, blank or semicolon; CRLF; exponents; NaN.
 
-The rules are those of :func:`_parse_lines`, a plain loop over lines. Regular files take a vectorised path over many
+The rules are those of :func:`_parse_lines`, a plain loop over lines. Regular files take a vectorized path over many
 files at once that gives the same doubles bit for bit; whatever it cannot prove regular goes through the loop.
 """
 
@@ -157,7 +157,7 @@ def _chunks(sizes: cabc.Sequence[int]) -> cabc.Iterator[tuple[int, int]]:
 
 
 def _parse_lines(text: bytes) -> FloatArray:
-    """Parse a normalised file line by line: the definition of what is accepted, and the source of all error texts."""
+    """Parse a normalized file line by line: the definition of what is accepted, and the source of all error texts."""
     if b"\0" in text:
         raise _WrongLineError(f"line {text[: text.index(0)].count(10) + 1}: a NUL byte; this is no text file.")
     rows: list[list[float]] = []
@@ -218,7 +218,7 @@ class _Rows(NamedTuple):
 
 
 def _parse_regular(texts: cabc.Sequence[bytes]) -> list[FloatArray] | None:
-    """Parse normalised files in one pass; None where something is irregular, which the plain loop then judges."""
+    """Parse normalized files in one pass; None where something is irregular, which the plain loop then judges."""
     joined = b"".join(texts)
     if not joined:
         return [np.zeros((0, 0)) for _ in texts]

@@ -18,7 +18,7 @@ class Frame:
 
     Attributes:
         rgb: (height, width, 3) uint8, RGB order.
-        aux: The second modality as stored, unconverted: depth (height, width) uint16 in millimetres, 0 = not
+        aux: The second modality as stored, unconverted: depth (height, width) uint16 in millimeters, 0 = not
             measured; thermal and event images (height, width, 3) uint8 in RGB order. None if there is none.
     """
 
@@ -97,7 +97,7 @@ class Sequence:
 
     @property
     def initial_box(self) -> Boxes:
-        """The box that initialises a tracker in frame 0, shape (4,)."""
+        """The box that initializes a tracker in frame 0, shape (4,)."""
         box: Boxes = self.annotation.ground_truth[0]
         return box
 

@@ -29,7 +29,7 @@ SECOND = {"srft-mini-rgbe": "visevent", "srft-mini-rgbt": "lasher", "srft-mini-r
 
 
 def enlist(name: str) -> None:
-    """Put a mini into the catalogue of this process."""
+    """Put a mini into the catalog of this process."""
     second = DEFINITIONS[name].second
     modalities = frozenset({Modality.RGB}) | ({second} if second else frozenset())
     entry = TrackerEntry(name, name, f"trackers.minis:{name.replace('-', '_')}", modalities, "ours", "ours")

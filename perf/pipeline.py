@@ -7,7 +7,7 @@ JPEG sequences are written with LaSOT's real lengths, scaled down, and 1280 x 72
 * ``ours``    the slot loop at several capacities.
 
 Trackers: ``stub`` with a given cost of the device (``--cost a+bn`` milliseconds for a step of n streams, during which
-the processor is free) and of the crop, or one of the catalogue (``--tracker ostrack-256 --weights random --device
+the processor is free) and of the crop, or one of the catalog (``--tracker ostrack-256 --weights random --device
 cuda``). With ``--cost 0+0`` the pipeline's own overhead is visible. Rounds alternate between the loops, so that a
 machine's drift cancels out in their ratios; processor seconds are counted too, which other programs do not disturb.
 With ``--at-least`` the program fails unless each of ours reaches this share of the pure decode rate, in wall or in

@@ -18,7 +18,7 @@ def make_spec(name: str, title: str, headline: tuple[str, ...]) -> BenchmarkSpec
         year=2019,
         citation=Citation("A. Author", "A benchmark", "CVPR", 2019),
         homepage="https://example.org",
-        licence=None,
+        license=None,
         modalities=frozenset({Modality.RGB}),
         splits={"test": Split("test", 2, 30, Access.FULL, None)},
         coordinate_origin=1,

@@ -51,7 +51,7 @@ def test_the_conformance_suite_passes_bit_for_bit(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_catalogue_and_the_tracker_say_the_same(name):
+def test_the_catalog_and_the_tracker_say_the_same(name):
     entry, info = trackers.CATALOG[name], load(name).info
     assert entry.name == info.name
     assert entry.modalities == info.modalities

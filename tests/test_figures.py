@@ -1,4 +1,4 @@
-"""Plots: valid files, ranked legends, the same look every time, readable in grey, honest about the sample."""
+"""Plots: valid files, ranked legends, the same look every time, readable in gray, honest about the sample."""
 
 import itertools
 import re
@@ -83,7 +83,7 @@ def test_ring_marks_the_best_f() -> None:
     assert [(ring.get_xdata()[0], ring.get_ydata()[0]) for ring in rings] == [(recall[best], precision[best])]
 
 
-def test_styles_can_be_told_apart_in_grey() -> None:
+def test_styles_can_be_told_apart_in_gray() -> None:
     looks = list(styles_of(f"t{number:02}" for number in range(35)).values())
     assert len({(look.dashes, look.marker) for look in looks}) == 35
     assert all(a.dashes != b.dashes and a.marker != b.marker for a, b in itertools.pairwise(looks))

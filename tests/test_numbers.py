@@ -169,7 +169,7 @@ def test_regular_files_equal_float_bit_for_bit(blobs):
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**53), st.integers(0, 3), st.integers(0, 18))
 def test_numbers_next_to_the_middle_of_two_doubles_round_correctly(integer, wiggle, places):
-    # the exact middle of two doubles needs 54 bits; its decimal neighbours are the hard cases of correct rounding
+    # the exact middle of two doubles needs 54 bits; its decimal neighbors are the hard cases of correct rounding
     text = str((2 * integer + 1) * 2**wiggle + draw_sign(integer)).rjust(19, "0")[-18:].rjust(places + 1, "0")
     spelled = (text[: len(text) - places] + "." + text[len(text) - places :]).encode()
     assert bits(parse_numbers(spelled + b",1", where="f")) == bits([float(spelled), 1.0])

@@ -206,7 +206,7 @@ def test_an_opencv_without_the_class_is_named(monkeypatch):
         adapters.build_tracker(missing, TrackerOptions())
 
 
-def test_the_catalogue_lists_all_adapters():
+def test_the_catalog_lists_all_adapters():
     names = {name for name in trackers.CATALOG if name.startswith("opencv-")}
     assert names == {model.name for model in (MIL, *MODELS)}
     assert all((trackers.CATALOG[model.name].weights is None) == (not model.parts) for model in (MIL, *MODELS))

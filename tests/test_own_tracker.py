@@ -188,15 +188,15 @@ def test_a_class_that_takes_options_gets_them_and_its_weights_are_hashed(write, 
         load(f"{path}:WithWeights", weights="nowhere.pt")
 
 
-def test_a_file_may_import_its_neighbours_and_define_dataclasses(write):
-    write("STEP = 2\n", "evalkit_test_neighbour.py")
+def test_a_file_may_import_its_neighbors_and_define_dataclasses(write):
+    write("STEP = 2\n", "evalkit_test_neighbor.py")
     path = write("""
         from __future__ import annotations
         from dataclasses import dataclass, field
-        from evalkit_test_neighbour import STEP
+        from evalkit_test_neighbor import STEP
 
         @dataclass
-        class Neighbour:
+        class Neighbor:
             step: int = STEP
             def initialize(self, image, box):
                 self.box = box
@@ -204,7 +204,7 @@ def test_a_file_may_import_its_neighbours_and_define_dataclasses(write):
                 self.box[1] += self.step
                 return self.box
         """)
-    assert last_box(load(f"{path}:Neighbour")).tolist() == [0, 6, 0, 0]
+    assert last_box(load(f"{path}:Neighbor")).tolist() == [0, 6, 0, 0]
 
 
 # ---- what can be wrong
@@ -239,7 +239,7 @@ def test_a_file_may_import_its_neighbours_and_define_dataclasses(write):
         ),
         (SHIFT.replace("class Shift:", "class Shift:\n    config = {'a': {1, 2}}"), "Shift", "dict of JSON values"),
         (SHIFT.replace("class Shift:", "class Shift:\n    config = {'a': float('nan')}"), "Shift", "JSON values"),
-        (SHIFT.replace("Shift", "kcf"), "kcf", "belongs to a tracker of the catalogue"),
+        (SHIFT.replace("Shift", "kcf"), "kcf", "belongs to a tracker of the catalog"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(write, text, class_name, words):

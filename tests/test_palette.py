@@ -21,7 +21,7 @@ BOX = np.array([100.0, 100, 300, 200])
 
 
 class Frames:
-    """One grey frame."""
+    """One gray frame."""
 
     def __len__(self) -> int:
         return 1

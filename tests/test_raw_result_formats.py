@@ -1,4 +1,4 @@
-"""Raw results of other programs: every published layout is recognised, everything wrong is listed at once."""
+"""Raw results of other programs: every published layout is recognized, everything wrong is listed at once."""
 
 import io
 import zipfile
@@ -262,7 +262,7 @@ CONFIDENCES = {f"T/{name}_001_confidence.value": b"\n" + b"0.5\n" * (len(boxes) 
 
 class TestRegions:
     @pytest.mark.parametrize("pattern", ["T/{}/{}_001.txt", "T/{}_001.txt", "T/{}.txt", "{}/{}_001.txt"])
-    def test_codes_are_recognised_by_content_in_any_folder(self, tmp_path, pattern):
+    def test_codes_are_recognized_by_content_in_any_folder(self, tmp_path, pattern):
         (results,) = read(write(tmp_path, each(pattern, regions)))
         assert results.format == "vot"
         boxes = results.sequences["car-1"][0].boxes

@@ -35,9 +35,9 @@ def test_color_comes_in_rgb_order(tmp_path: Path, suffix: str) -> None:
     assert image[20, -2, 2] > 200
 
 
-def test_grey_becomes_three_equal_channels(tmp_path: Path) -> None:
-    grey = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
-    assert np.array_equal(read_rgb(save(tmp_path / "a.png", grey)), np.repeat(grey[..., None], 3, axis=2))
+def test_gray_becomes_three_equal_channels(tmp_path: Path) -> None:
+    gray = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
+    assert np.array_equal(read_rgb(save(tmp_path / "a.png", gray)), np.repeat(gray[..., None], 3, axis=2))
 
 
 def test_sixteen_bit_color_loses_its_lower_bits(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def names(benchmark: str, root: Path, split: str | None = None) -> list[str]:
     return spec.list_sequences(root, get_split(spec, split))
 
 
-def grey_level(sequence: Sequence, index: int) -> int:
+def gray_level(sequence: Sequence, index: int) -> int:
     return round(int(sequence.frames.read(index).rgb[24, 32, 1]) / 10)
 
 
@@ -38,7 +38,7 @@ def test_every_frame_of_every_sequence_is_read_in_order(benchmark: str, tmp_path
         assert sequence.name == name
         assert sequence.annotation.frame_wh == WH
         assert sequence.annotation.frame_count == len(sequence)
-        levels = [grey_level(sequence, index) for index in range(len(sequence))]
+        levels = [gray_level(sequence, index) for index in range(len(sequence))]
         assert levels == list(range(levels[0], levels[0] + len(sequence)))
         assert not sequence.annotation.ground_truth.flags.writeable
 
@@ -60,7 +60,7 @@ def test_annotation_is_read_without_images(benchmark: str, tmp_path: Path) -> No
 def test_uav123_cuts_sequences_out_of_a_folder(tmp_path: Path) -> None:
     root = trees.uav123(tmp_path)
     second = read("uav123", root, "street_2")
-    assert [grey_level(second, 0), grey_level(second, 4)] == [4, 8]  # images 5 and 9
+    assert [gray_level(second, 0), gray_level(second, 4)] == [4, 8]  # images 5 and 9
     assert np.isnan(second.annotation.ground_truth[2]).all()
     assert not second.annotation.absent.any()  # the benchmark has no flags
     assert second.annotation.attributes == {"SV", "POC"}
@@ -168,9 +168,9 @@ def test_tnl2k_sorts_as_text_and_derives_absent_flags(base: str, tmp_path: Path)
 
 
 def test_tnl2k_text_order_differs_from_numbers(tmp_path: Path) -> None:
-    trees.images(tmp_path / "test/a/imgs", ["1.jpg", "10.jpg", "2.jpg"])  # grey levels in text order
+    trees.images(tmp_path / "test/a/imgs", ["1.jpg", "10.jpg", "2.jpg"])  # gray levels in text order
     trees.text(tmp_path / "test/a/groundtruth.txt", trees.rows(boxes(3)))
-    assert [grey_level(read("tnl2k", tmp_path, "a"), k) for k in range(3)] == [0, 1, 2]
+    assert [gray_level(read("tnl2k", tmp_path, "a"), k) for k in range(3)] == [0, 1, 2]
 
 
 def test_tnl2k_flags_of_the_kit_win_and_its_one_surplus_flag_is_ignored(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_trackingnet_frames_are_sorted_by_number(tmp_path: Path) -> None:
     sequence = read("trackingnet", root, "-a_b_0")
     assert len(sequence) == 12
     assert sequence.annotation.ground_truth.shape == (1, 4)
-    assert grey_level(sequence, 2) == 2  # 2.jpg, not 10.jpg
+    assert gray_level(sequence, 2) == 2  # 2.jpg, not 10.jpg
 
 
 def test_trackingnet_training_chunks_are_joined(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_visevent_starts_where_the_target_is_first_present(tmp_path: Path) -> No
     late, early = read("visevent", root, "late"), read("visevent", root, "early")
     assert late.annotation.dropped_leading == 2
     assert len(late) == 3
-    assert grey_level(late, 0) == 2
+    assert gray_level(late, 0) == 2
     assert late.annotation.absent.tolist() == [False, True, False]
     assert np.array_equal(late.initial_box, boxes(3)[2])
     assert early.annotation.absent.tolist() == [False, False, False, True, False]
@@ -283,7 +283,7 @@ def test_lasher_sorts_irregular_names_by_number(base: str, tmp_path: Path) -> No
     root = trees.lasher(tmp_path, base=base)
     assert names("lasher", root) == ["boy`s'hat", "car+2"]
     sequence = read("lasher", root, "boy`s'hat")
-    assert grey_level(sequence, 2) == 2  # v2.jpg, not v10.jpg
+    assert gray_level(sequence, 2) == 2  # v2.jpg, not v10.jpg
     thermal = sequence.frames.read(2).aux
     assert thermal is not None
     assert thermal.shape == (WH[1], WH[0], 3)
@@ -296,7 +296,7 @@ def test_lasher_prefix_may_change_within_a_video(tmp_path: Path) -> None:
     for folder, letter in (("visible", "v"), ("infrared", "i")):
         place = root / "testingset/boy`s'hat" / folder
         (place / f"{letter}0.jpg").rename(place / f"z{letter}0.jpg")
-    assert grey_level(read("lasher", root, "boy`s'hat"), 0) == 0
+    assert gray_level(read("lasher", root, "boy`s'hat"), 0) == 0
 
 
 def test_lasher_renamed_copy_and_training_set_are_read(tmp_path: Path) -> None:

@@ -374,7 +374,7 @@ def save(path: Path, image: np.ndarray) -> None:
     assert cv2.imwrite(str(path), image)
 
 
-def test_grey_and_16_bit_images_run(tmp_path):
+def test_gray_and_16_bit_images_run(tmp_path):
     folder = tmp_path / "videos" / "odd"
     draw_video(folder, 6)
     images = sorted((folder / "img").iterdir())

@@ -233,7 +233,7 @@ def naive_ostrack(annotations, results):
     return {key: sum(values) / len(values) for key, values in rates.items()}
 
 
-def test_the_vectorised_arithmetic_equals_a_loop_over_frames():
+def test_the_vectorized_arithmetic_equals_a_loop_over_frames():
     rng = np.random.default_rng(7)
     annotations, results = [], {}
     for number, length in enumerate((1, 5, 80, 33)):

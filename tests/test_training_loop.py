@@ -79,7 +79,7 @@ def test_a_mirrored_pair_carries_its_box_along(pool):
         pool.pairs(
             4,
             pool.tracks((0.0, 99.0)),
-            Sampling(mirror=mirror, grey=0),
+            Sampling(mirror=mirror, gray=0),
             rules,
             torch.Generator().manual_seed(1),
         )

@@ -1,4 +1,4 @@
-"""Weights of the learned trackers: strict, explained, converted, random on demand; and the catalogue's figures."""
+"""Weights of the learned trackers: strict, explained, converted, random on demand; and the catalog's figures."""
 
 import hashlib
 import re
@@ -40,7 +40,7 @@ SMALL = {
 
 
 def small(name):
-    """A tracker of the catalogue with a network that fits in a test."""
+    """A tracker of the catalog with a network that fits in a test."""
     return replace(definition(name), config=SMALL[name])
 
 
@@ -158,7 +158,7 @@ def test_missing_and_extra_entries_are_listed(tmp_path):
     text = str(caught.value)
     assert "1 missing: backbone.norm.bias." in text
     assert "1 unexpected: surprise." in text
-    assert "It fits no tracker of the catalogue." in text
+    assert "It fits no tracker of the catalog." in text
 
 
 def test_a_file_fits_every_tracker_with_its_entries():
@@ -369,7 +369,7 @@ def multiply_adds(name):
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_the_catalogue_states_the_true_size_of_a_network(name):
+def test_the_catalog_states_the_true_size_of_a_network(name):
     entry, made = CATALOG[name], definition(name)
     assert entry.parameters == sum(parameter.numel() for parameter in made.skeleton().parameters())
     assert entry.multiply_adds == pytest.approx(multiply_adds(name), rel=1e-3)
@@ -378,7 +378,7 @@ def test_the_catalogue_states_the_true_size_of_a_network(name):
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_every_entry_of_the_catalogue_can_be_built_by_its_text(name):
+def test_every_entry_of_the_catalog_can_be_built_by_its_text(name):
     import importlib
 
     entry = LEARNED[name]
@@ -394,9 +394,9 @@ def test_every_entry_of_the_catalogue_can_be_built_by_its_text(name):
     assert entry.reference
 
 
-def test_the_page_on_trackers_shows_the_catalogue():
+def test_the_page_on_trackers_shows_the_catalog():
     page = (Path(__file__).resolve().parents[1] / "docs" / "trackers.md").read_text(encoding="utf-8")
-    table = page.split("<!-- table: catalogue -->\n")[1].split("<!-- end -->")[0].splitlines()[2:]
+    table = page.split("<!-- table: catalog -->\n")[1].split("<!-- end -->")[0].splitlines()[2:]
     assert table == [
         f"| `{entry.name}` | {entry.parameters:,} | {entry.multiply_adds / 1e9:.2f} G | "
         f"{entry.input_sizes[0]} / {entry.input_sizes[1]} | {', '.join(sorted(entry.modalities))} | {entry.weights} |"

@@ -12,7 +12,7 @@ from evalkit.report.worst import ABSENT, SIDE, draw_thumbnails, hardest, overlap
 from evalkit.sequences import Annotation, Frame, Trajectory
 
 
-class Grey:
+class Gray:
     """Frames without content."""
 
     def __init__(self, count: int, aux: np.ndarray | None = None) -> None:
@@ -76,7 +76,7 @@ def test_frames_without_the_target_are_not_shown() -> None:
 
 
 def test_thumbnails_are_small_pictures_of_the_frames_asked_for() -> None:
-    frames = Grey(10)
+    frames = Gray(10)
     found = draw_thumbnails(annotation(), frames, {"a": trajectory(*[30.0] * 10)}, [0, 7], styles_of(["a"]))
     assert ([one.frame for one in found], frames.asked) == ([0, 7], [0, 7])
     assert (found[0].width, found[0].height) == (SIDE, SIDE // 2)
@@ -86,13 +86,13 @@ def test_thumbnails_are_small_pictures_of_the_frames_asked_for() -> None:
 
 
 def test_thumbnails_have_the_second_modality_beside_the_first() -> None:
-    found = draw_thumbnails(annotation(), Grey(10, np.zeros((120, 240), np.uint16)), {}, [0], {})
+    found = draw_thumbnails(annotation(), Gray(10, np.zeros((120, 240), np.uint16)), {}, [0], {})
     assert Image.open(io.BytesIO(found[0].jpeg)).size == (2 * SIDE, SIDE // 2)
 
 
 def test_thumbnails_carry_their_mark() -> None:
     plain, marked = (
-        np.asarray(Image.open(io.BytesIO(draw_thumbnails(annotation(), Grey(10), {}, [5], {}, mark=mark)[0].jpeg)))
+        np.asarray(Image.open(io.BytesIO(draw_thumbnails(annotation(), Gray(10), {}, [5], {}, mark=mark)[0].jpeg)))
         for mark in ("", "sample")
     )
     corner = np.abs(plain.astype(int) - marked)[:20, :60]

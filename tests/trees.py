@@ -1,7 +1,7 @@
 """Tiny copies of the benchmarks in their official layouts, for tests: small drawn images, known boxes and flags.
 
 Every builder takes the benchmark's root folder and returns it. Boxes are those of ``boxes(frames)`` unless said
-otherwise; frame k of every image folder has the grey level ``10 * k`` in its middle, so that tests can tell frames apart.
+otherwise; frame k of every image folder has the gray level ``10 * k`` in its middle, so that tests can tell frames apart.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ WH = (64, 48)
 
 
 def picture(k: int = 0, wh: tuple[int, int] = WH) -> np.ndarray:
-    """RGB image whose middle has the grey level 10 * k; the left edge is red, the right edge blue."""
+    """RGB image whose middle has the gray level 10 * k; the left edge is red, the right edge blue."""
     image = np.full((wh[1], wh[0], 3), 10 * k % 250, np.uint8)
     image[:, :8] = (255, 0, 0)
     image[:, -8:] = (0, 0, 255)

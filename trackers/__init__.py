@@ -1,4 +1,4 @@
-"""The tracker catalogue, as text: listing it imports no tracker, no torch, no numpy.
+"""The tracker catalog, as text: listing it imports no tracker, no torch, no numpy.
 
 One tuple of entries per family; a new family adds its tuple to ``CATALOG``.
 """
@@ -29,7 +29,7 @@ CLASSIC = (
     ),
     TrackerEntry(
         name="mosse",
-        summary="Adaptive correlation filter on grey values, fixed size.",
+        summary="Adaptive correlation filter on gray values, fixed size.",
         factory="trackers.mosse:build",
         modalities=_ALL,
         weights=None,

@@ -1,4 +1,4 @@
-"""KCF: kernelized correlation filter with a Gaussian kernel on grey values and three scales.
+"""KCF: kernelized correlation filter with a Gaussian kernel on gray values and three scales.
 
 Source: Henriques, Caseiro, Martins, Batista, High-Speed Tracking with Kernelized Correlation Filters, TPAMI 2015.
 """

@@ -1,4 +1,4 @@
-"""Catalogue entries of the learned trackers, as text: importing this loads neither torch nor numpy.
+"""Catalog entries of the learned trackers, as text: importing this loads neither torch nor numpy.
 
 Parameters and multiply-adds are those of the networks (a test builds each and counts). Multiply-adds follow the papers:
 linear layers and convolutions of one search frame, attention products left out.

@@ -1,4 +1,4 @@
-"""MOSSE: adaptive correlation filter on log grey values.
+"""MOSSE: adaptive correlation filter on log gray values.
 
 Source: Bolme, Beveridge, Draper, Lui, Visual Object Tracking using Adaptive Correlation Filters, CVPR 2010.
 """

@@ -40,7 +40,7 @@ class OpenCVModel:
     """One class of OpenCV.
 
     Attributes:
-        name: In the catalogue.
+        name: In the catalog.
         kind: Name of the class in ``cv2``.
         parts: Its files; empty if it needs none.
         source: Who publishes the files.

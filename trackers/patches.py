@@ -1,4 +1,4 @@
-"""Image patches for trackers without a network: crops with subpixel geometry, grey values, the depth gate."""
+"""Image patches for trackers without a network: crops with subpixel geometry, gray values, the depth gate."""
 
 import collections.abc as cabc
 from typing import Any, NamedTuple
@@ -109,7 +109,7 @@ def read_patches(frame: Frame, target: Target, spans_wh: cabc.Sequence[FloatArra
         out_wh: Width and height of the patches.
 
     Returns:
-        (scales, sensors, out height, out width), 0 to 255: grey values of RGB, thermal and event images; of a depth
+        (scales, sensors, out height, out width), 0 to 255: gray values of RGB, thermal and event images; of a depth
         image the likeness to the target's depth.
     """
     images: list[AnyImage] = [frame.rgb] if frame.aux is None else [frame.rgb, frame.aux]
@@ -127,7 +127,7 @@ def read_patches(frame: Frame, target: Target, spans_wh: cabc.Sequence[FloatArra
 def depth_gate(patch: AnyImage, depth: float) -> Maps:
     """Likeness of depths to the target's: 255 at its depth, 0 far from it, in between where not measured.
 
-    A depth image as grey values says little, since its contrast is that of the scene's layout; the sample benchmark's
+    A depth image as gray values says little, since its contrast is that of the scene's layout; the sample benchmark's
     prototype lost by it (0.50 against 0.94 of a color image alone).
 
     Example:

@@ -9,7 +9,7 @@ Response = npt.NDArray[np.float32] | FloatArray
 
 
 def subpixel(response: Response, row: int, column: int) -> tuple[float, float]:
-    """Refine a maximum with a parabola through its neighbours, in each direction.
+    """Refine a maximum with a parabola through its neighbors, in each direction.
 
     Args:
         response: (height, width); the map is taken as periodic.

@@ -45,7 +45,7 @@ def custom_benchmark(layout: Path | None = None, *, root: Path | None = None) ->
         year=0,
         citation=Citation(authors="", title="The user's own videos", venue="", year=0),
         homepage="",
-        licence=None,
+        license=None,
         modalities=frozenset({Modality.RGB}) | reader.modalities(root),
         splits={"all": Split("all", 0, None, Access.FULL, None)},
         coordinate_origin=0,

@@ -119,7 +119,7 @@ SPEC = BenchmarkSpec(
         year=2021,
     ),
     homepage="https://github.com/xiaozai/DeT",
-    licence=None,
+    license=None,
     modalities=frozenset({Modality.RGB, Modality.DEPTH}),
     splits={
         "test": Split("test", 50, 76_373, Access.FULL, "depthtrack_test.csv"),

@@ -100,7 +100,7 @@ SPEC = BenchmarkSpec(
         year=2019,
     ),
     homepage="http://got-10k.aitestunion.com/",
-    licence="CC BY-NC-SA 4.0",
+    license="CC BY-NC-SA 4.0",
     modalities=frozenset({Modality.RGB}),
     splits={
         "test": Split("test", 180, 22_834, Access.FIRST_FRAME_ONLY, "got10k_test.csv"),

@@ -101,7 +101,7 @@ SPEC = BenchmarkSpec(
         year=2022,
     ),
     homepage="https://github.com/BUGPLEASEOUT/LasHeR",
-    licence=None,
+    license=None,
     modalities=frozenset({Modality.RGB, Modality.THERMAL}),
     splits={
         "test": Split("test", 245, 220_703, Access.FULL, "lasher_test.csv"),

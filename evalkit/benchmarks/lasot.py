@@ -113,7 +113,7 @@ SPEC = BenchmarkSpec(
         year=2019,
     ),
     homepage="http://vision.cs.stonybrook.edu/~lasot/",
-    licence=None,
+    license=None,
     modalities=frozenset({Modality.RGB}),
     splits={
         "test": Split("test", 280, 685_360, Access.FULL, TEST_NAMES),

@@ -69,7 +69,7 @@ SPEC = BenchmarkSpec(
         year=2019,
     ),
     homepage="https://sites.google.com/view/ahutracking001/",
-    licence=None,
+    license=None,
     modalities=frozenset({Modality.RGB, Modality.THERMAL}),
     splits={"test": Split("test", 234, 116_650, Access.FULL, "rgbt234_test.csv")},
     coordinate_origin=0,

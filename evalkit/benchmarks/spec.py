@@ -55,7 +55,7 @@ class BenchmarkSpec:
         year: Of publication.
         citation: The paper.
         homepage: Where to get it.
-        licence: Of the data, None where the authors state none.
+        license: Of the data, None where the authors state none.
         modalities: Sensors.
         splits: Name -> split; the first one is the default.
         coordinate_origin: 0 or 1, as stored; a fact, not a shift that we apply.
@@ -77,7 +77,7 @@ class BenchmarkSpec:
     year: int
     citation: Citation
     homepage: str
-    licence: str | None
+    license: str | None
     modalities: frozenset[Modality]
     splits: cabc.Mapping[str, Split]
     coordinate_origin: int

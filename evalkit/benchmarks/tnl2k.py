@@ -121,7 +121,7 @@ SPEC = BenchmarkSpec(
         year=2021,
     ),
     homepage="https://sites.google.com/view/langtrackbenchmark/",
-    licence=None,
+    license=None,
     modalities=frozenset({Modality.RGB}),
     splits={
         "test": Split("test", 700, 516_038, Access.FULL, "tnl2k_test.csv"),

@@ -93,7 +93,7 @@ SPEC = BenchmarkSpec(
         year=2018,
     ),
     homepage="https://tracking-net.org/",
-    licence=None,
+    license=None,
     modalities=frozenset({Modality.RGB}),
     splits={
         "test": Split("test", 511, None, Access.FIRST_FRAME_ONLY, "trackingnet_test.csv"),

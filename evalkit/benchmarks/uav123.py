@@ -145,7 +145,7 @@ SPEC = BenchmarkSpec(
         year=2016,
     ),
     homepage="https://cemse.kaust.edu.sa/ivul/uav123",
-    licence=None,
+    license=None,
     modalities=frozenset({Modality.RGB}),
     splits={"test": Split("test", 123, 112_578, Access.FULL, NAMES)},
     coordinate_origin=1,

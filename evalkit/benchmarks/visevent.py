@@ -118,7 +118,7 @@ SPEC = BenchmarkSpec(
         year=2023,
     ),
     homepage="https://sites.google.com/view/viseventtrack/",
-    licence=None,
+    license=None,
     modalities=frozenset({Modality.RGB, Modality.EVENT}),
     splits={
         "test": Split("test", 320, 157_395, Access.FULL, "visevent_test.csv"),

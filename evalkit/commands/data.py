@@ -88,7 +88,7 @@ def check_data(
     \b
     Checked: missing sequences, images against annotation rows, flag files, first boxes, image sizes, empty and
     unreadable images, and (for sequences of the official list) the official number of frames.
-    How unusual images are read: grey as three equal channels, 16-bit color without its lower 8 bits, CMYK converted,
+    How unusual images are read: gray as three equal channels, 16-bit color without its lower 8 bits, CMYK converted,
     EXIF orientation applied. docs/data-layouts.md describes the expected layouts.
 
     \b

@@ -64,7 +64,7 @@ class ExecutorOptions:
 
 
 def is_network(app: App, tracker: str) -> bool:
-    """Whether a tracker of the catalogue computes on a device."""
+    """Whether a tracker of the catalog computes on a device."""
     entry = app.catalog.get(tracker)
     return entry is not None and entry.parameters is not None
 

@@ -95,7 +95,7 @@ def from_files(
         truth: The sequences.
         path: Folder or zip.
         trackers: Only these; empty = all. One name where there is one tracker only renames it.
-        format: Layout of the files; None recognises it.
+        format: Layout of the files; None recognizes it.
 
     Raises:
         ResultFormatError: Nothing fits, or the layout is ambiguous.

@@ -33,7 +33,7 @@ from evalkit.store.formats import FORMATS, ImportedResults, read_results
 from evalkit.store.importing import store_results
 from evalkit.store.runs import ResultStore, Run
 
-FORMAT_HELP = "Layout of the files; recognised if not given. One of: " + ", ".join(FORMATS) + "."
+FORMAT_HELP = "Layout of the files; recognized if not given. One of: " + ", ".join(FORMATS) + "."
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def make_sample(
 ) -> None:
     r"""Render the sample benchmark into DIR: all eight official layouts, no download.
 
-    Colour, thermal, depth and event images of small drawn scenes; the same seed gives the same files. Scores on it
+    Color, thermal, depth and event images of small drawn scenes; the same seed gives the same files. Scores on it
     say that everything works, and must never stand beside published numbers. A second call with the same options
     finds the folder and returns at once; no existing file is ever changed.
 

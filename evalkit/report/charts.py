@@ -15,7 +15,7 @@ from evalkit.errors import ScoringError
 from evalkit.report.build import Key, labels, result_key
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import styles_of
-from evalkit.report.styles import GREY, add_legend, checked_title, empty_figure, line_look
+from evalkit.report.styles import GRAY, add_legend, checked_title, empty_figure, line_look
 from evalkit.scoring.scores import Scores
 
 MIN_ATTRIBUTES = 3  # fewer make no radar
@@ -125,7 +125,7 @@ def speed_figure(scores: cabc.Sequence[Scores], title: str, key: str, speeds: ca
         )
     axes.axvline(REAL_TIME, color="#9ca3af", linewidth=1, linestyle=(0, (2, 2)), zorder=2)
     note = f" {REAL_TIME:.0f} frames/s"
-    axes.annotate(note, (REAL_TIME, 0.0), (0, 4), xycoords=("data", "axes fraction"), size=8, color=GREY,
+    axes.annotate(note, (REAL_TIME, 0.0), (0, 4), xycoords=("data", "axes fraction"), size=8, color=GRAY,
                   textcoords="offset points")  # fmt: skip
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -230,7 +230,7 @@ def _shape_radar(axes: PolarAxes, angles: FloatArray, ticks: list[str], top: flo
     axes.set_theta_direction(-1)
     axes.set_xticks(angles, ticks, parse_math=False)
     axes.tick_params(axis="x", labelsize=8, pad=9, labelcolor=_EDGE)
-    axes.tick_params(axis="y", labelsize=7, labelcolor=GREY)
+    axes.tick_params(axis="y", labelsize=7, labelcolor=GRAY)
     step = 0.1 if top < 0.55 else 0.2
     axes.set_ylim(0, max(step, math.ceil(top / step) * step))
     axes.set_yticks(np.arange(step, max(step, math.ceil(top / step) * step) + step / 2, step))

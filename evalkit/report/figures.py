@@ -12,7 +12,7 @@ from evalkit.boxes import FloatArray
 from evalkit.report.build import labels
 from evalkit.report.metrics import Metric, get_metric
 from evalkit.report.palette import styles_of
-from evalkit.report.styles import GREY, add_legend, checked_title, empty_figure, figure_width, line_look
+from evalkit.report.styles import GRAY, add_legend, checked_title, empty_figure, figure_width, line_look
 from evalkit.scoring.longterm import f_score
 from evalkit.scoring.scores import Scores
 
@@ -180,7 +180,7 @@ def _draw_equal_f(axes: Axes) -> None:
     for f in (0.2, 0.4, 0.6, 0.8):
         recall = np.geomspace(f / (2 - f), 1, 200)
         axes.plot(recall, f * recall / (2 * recall - f), color="#cbd5e1", linewidth=0.8, zorder=1)
-        axes.annotate(f"F = {f}", (1, f / (2 - f)), (-3, 4), textcoords="offset points", ha="right", color=GREY, size=7)
+        axes.annotate(f"F = {f}", (1, f / (2 - f)), (-3, 4), textcoords="offset points", ha="right", color=GRAY, size=7)
 
 
 def _best_f(score: Scores) -> float:

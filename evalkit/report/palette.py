@@ -7,7 +7,7 @@ from dataclasses import dataclass
 RGB = tuple[int, int, int]
 
 TRUTH = "#46eb5a"
-# dark and light take turns, so that neighbors can be told apart in a grey print; all stay visible on white, and none is
+# dark and light take turns, so that neighbors can be told apart in a gray print; all stay visible on white, and none is
 # near the green of the truth
 COLORS = (
     "#1d4ed8", "#f28e1c", "#86103f", "#38b6e8", "#171723", "#e84fc0", "#0f766e", "#d9b310", "#dc2626", "#8f7bf0",

@@ -18,7 +18,7 @@ from evalkit.scoring.scores import Scores
 FORMATS = ("pdf", "png", "svg")
 
 LEGEND_INSIDE = 8  # more trackers than these have their legend beside the plot
-GREY, PALE = "#6b7280", "#e5e7eb"
+GRAY, PALE = "#6b7280", "#e5e7eb"
 
 
 def line_look(style: Style) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def empty_figure(
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=10, parse_math=False)
     axes.grid(visible=True, color=PALE, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=9, labelcolor=GREY)
+    axes.tick_params(length=0, labelsize=9, labelcolor=GRAY)
     for side, spine in axes.spines.items():
         spine.set_visible(side in {"left", "bottom"})
         spine.set_color("#9ca3af")

@@ -36,8 +36,8 @@ def random_texture(rng: np.random.Generator, height: int, width: int) -> FloatIm
     picture = _colored(rng, np.clip(pattern, 0, 1))
     if rng.random() < 0.6:
         picture *= (0.75 + 0.5 * octaves(rng, height, width, first=3, persistence=0.8))[..., None]
-    grey = picture.mean(axis=2, keepdims=True)
-    picture = grey + np.float32(rng.choice([0.15, 0.4, 0.7, 1.0])) * (picture - grey)
+    gray = picture.mean(axis=2, keepdims=True)
+    picture = gray + np.float32(rng.choice([0.15, 0.4, 0.7, 1.0])) * (picture - gray)
     return np.asarray(np.clip(picture, 0, 255), dtype=np.float32)
 
 

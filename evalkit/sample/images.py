@@ -40,13 +40,13 @@ def write_image(path: Path, picture: Picture) -> None:
 
 
 def palette_bmp(picture: ByteImage, colors: tuple[tuple[int, int, int], ...]) -> bytes:
-    """A bitmap of few colours: 8 bit with a palette, run-length coded, as the BMP format provides.
+    """A bitmap of few colors: 8 bit with a palette, run-length coded, as the BMP format provides.
 
     Readers return the same three channels as from a plain bitmap, which would be twenty times larger.
 
     Args:
         picture: (height, width, 3) BGR.
-        colors: All colours that occur, BGR, at most 256.
+        colors: All colors that occur, BGR, at most 256.
 
     Returns:
         Content of the file.

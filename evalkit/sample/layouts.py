@@ -52,7 +52,7 @@ class Layout:
     """How a benchmark lays out its data.
 
     Attributes:
-        images: (scenario, position in the image folder from 0) -> path of the colour image and, where there is a
+        images: (scenario, position in the image folder from 0) -> path of the color image and, where there is a
             second sensor, of its image; relative to the benchmark's folder.
         annotate: Writes the files of a sequence: (benchmark's folder, folder of the hidden truth, clip).
         finish: Writes the files of the whole benchmark: (benchmark's folder, hidden truth, clips).

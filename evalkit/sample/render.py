@@ -296,8 +296,8 @@ def _second_sensor(scenario: Scenario, scene: Scene) -> cabc.Callable[[Path, int
     return None
 
 
-def _three_channels(grey: ByteImage) -> ByteImage:
-    return np.repeat(grey[..., None], 3, axis=2)
+def _three_channels(gray: ByteImage) -> ByteImage:
+    return np.repeat(gray[..., None], 3, axis=2)
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

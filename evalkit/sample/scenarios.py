@@ -20,14 +20,14 @@ class Scenario:
         scene: Name of the scene in the sample's documentation.
         frames: N.
         staging: What happens.
-        camera: How the colour images are taken.
+        camera: How the color images are taken.
         challenges: Attribute codes of the benchmark.
         object_class: In words.
         description: One sentence.
         folder: Of the images, where it is longer than the sequence and has another name (UAV123).
         lead: Frames of that folder before the first annotated one, and as many after the last.
         infrared_shift: Pixels by which thermal image and infrared boxes lie further right.
-        image_suffix: Of the colour images.
+        image_suffix: Of the color images.
         first_number: Of the image names.
         in_tiny: Part of the tiny variant.
     """
@@ -394,10 +394,10 @@ SCENARIOS: tuple[Scenario, ...] = (
         "las-walk",
         50,
         Staging(
-            target=Mover("walker-grey", 0.45, line((70, 0), (245, 0)), temperature=35, steps=3.0),
+            target=Mover("walker-gray", 0.45, line((70, 0), (245, 0)), temperature=35, steps=3.0),
             others=(
                 Mover(
-                    "walker-grey", 0.45, line((258, 0), (60, 0)), distance=1.15, temperature=20, steps=3.0, facing=-1
+                    "walker-gray", 0.45, line((258, 0), (60, 0)), distance=1.15, temperature=20, steps=3.0, facing=-1
                 ),
             ),
         ),

@@ -14,7 +14,7 @@ from evalkit.sample.textures import FloatImage
 from evalkit.sample.world import WALL_DEPTH, World, build_world
 
 REFERENCE_WH = (320, 240)  # positions of the scenario table are pixels of such a frame
-TARGET_DEPTH = 3000.0  # millimetres, at relative scale 1
+TARGET_DEPTH = 3000.0  # millimeters, at relative scale 1
 _STRIDE = 0.2  # walkers start with open legs
 PHOTOS = {"cat": "chelsea", "cup": "coffee", "portrait": "astronaut"}
 
@@ -66,7 +66,7 @@ class Mover:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A vertical bar across the whole frame: left edge x and width in pixels, depth in millimetres."""
+    """A vertical bar across the whole frame: left edge x and width in pixels, depth in millimeters."""
 
     x: float
     width: float
@@ -104,7 +104,7 @@ class Layer:
         y: Upper edge.
         color: (h, w, 3) premultiplied BGR, 0..255.
         alpha: (h, w), 0..1.
-        depth: Millimetres; 0 for a shadow, which neither depth nor thermal sensors see.
+        depth: Millimeters; 0 for a shadow, which neither depth nor thermal sensors see.
         temperature: (h, w) degrees Celsius, or one value.
         is_target: The tracked object.
         is_mover: Target or distractor.
@@ -310,7 +310,7 @@ def _clip(
 def _warped(
     sprite: Sprite, matrix: FloatArray, size: float, frame_wh: tuple[int, int], outline: FloatArray
 ) -> tuple[int, int, FloatImage, FloatImage, FloatImage] | None:
-    """Colour, alpha and heat of a placed sprite inside the frame, with the patch's x and y."""
+    """Color, alpha and heat of a placed sprite inside the frame, with the patch's x and y."""
     low, high = outline.min(axis=0) - 1.5, outline.max(axis=0) + 1.5
     box = _clip((low[0], low[1]), (high[0], high[1]), frame_wh)
     if box is None:

@@ -1,4 +1,4 @@
-"""Four sensors that look at the same instant of a scene: colour, thermal, depth and event camera."""
+"""Four sensors that look at the same instant of a scene: color, thermal, depth and event camera."""
 
 import functools
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ LOG_OFFSET = 12.0
 POSITIVE_BGR, NEGATIVE_BGR = (30, 30, 220), (200, 30, 30)
 _SOLID = 0.5  # alpha from which the depth sensor sees a surface
 _COLOR, _THERMAL, _DEPTH, _EVENT = 1, 2, 3, 4  # streams of random numbers
-_DEPTH_NOISE = 1.5  # millimetres x (z / 1 m)^2
+_DEPTH_NOISE = 1.5  # millimeters x (z / 1 m)^2
 _DEPTH_STEP = 4.0  # in the same unit: a depth sensor's disparity has steps, which also keeps the files small
 
 
 @dataclass(frozen=True, slots=True)
 class ColorCamera:
-    """How the colour images are taken.
+    """How the color images are taken.
 
     Attributes:
         light: u -> gain.
         shutter: Open for this part of a frame interval.
         subrenders: Instants averaged over the shutter time; 1 = sharp.
-        noise: Standard deviation in grey levels.
+        noise: Standard deviation in gray levels.
     """
 
     light: Curve = UNCHANGED
@@ -39,7 +39,7 @@ class ColorCamera:
 
 
 def color_image(scene: Scene, camera: ColorCamera, frame: int) -> ByteImage:
-    """What the colour camera records, (height, width, 3) BGR."""
+    """What the color camera records, (height, width, 3) BGR."""
     offsets = [camera.shutter * ((k + 0.5) / camera.subrenders - 0.5) for k in range(camera.subrenders)]
     total = radiance(scene, scene.at(frame + offsets[0]))
     for offset in offsets[1:]:
@@ -53,7 +53,7 @@ def color_image(scene: Scene, camera: ColorCamera, frame: int) -> ByteImage:
 
 
 def thermal_image(scene: Scene, frame: int, *, shift: int = 0) -> ByteImage:
-    """What the thermal camera records, (height, width) grey; independent of the light.
+    """What the thermal camera records, (height, width) gray; independent of the light.
 
     Args:
         scene: The scene.
@@ -69,7 +69,7 @@ def thermal_image(scene: Scene, frame: int, *, shift: int = 0) -> ByteImage:
 
 
 def depth_image(scene: Scene, frame: int) -> npt.NDArray[np.uint16]:
-    """What the depth camera records, (height, width) millimetres, 0 = not measured."""
+    """What the depth camera records, (height, width) millimeters, 0 = not measured."""
     depth = depth_map(scene, scene.at(frame))
     rng = _random(scene, frame, _DEPTH)
     square = (depth / 1000) ** 2
@@ -90,7 +90,7 @@ def depth_image(scene: Scene, frame: int) -> npt.NDArray[np.uint16]:
 class EventCamera:
     """An event camera that watches a scene frame by frame, from one interval before the first frame on.
 
-    It does not saturate with the colour camera: it sees the radiance before clipping. Each pixel keeps the level of
+    It does not saturate with the color camera: it sees the radiance before clipping. Each pixel keeps the level of
     its last event and fires again when the log intensity has moved by the threshold.
     """
 
@@ -125,7 +125,7 @@ class EventCamera:
 
 
 def radiance(scene: Scene, instant: Instant) -> FloatImage:
-    """Colour of the scene at light 1, (height, width, 3) BGR in 0..255, without vignette and noise."""
+    """Color of the scene at light 1, (height, width, 3) BGR in 0..255, without vignette and noise."""
     window = cv2.warpAffine(
         scene.world.color,
         scene.background_matrix(instant),
@@ -141,7 +141,7 @@ def radiance(scene: Scene, instant: Instant) -> FloatImage:
 
 
 def depth_map(scene: Scene, instant: Instant) -> FloatImage:
-    """Distance of the nearest solid surface, (height, width) millimetres."""
+    """Distance of the nearest solid surface, (height, width) millimeters."""
     depth = _window(scene, instant, scene.world.depth, cv2.INTER_NEAREST)
     for layer in instant.layers:
         if layer.depth > 0:
@@ -181,9 +181,9 @@ def _window(scene: Scene, instant: Instant, canvas: FloatImage, interpolation: i
 
 
 def _log_intensity(scene: Scene, camera: ColorCamera, t: float) -> FloatImage:
-    grey = np.asarray(cv2.cvtColor(radiance(scene, scene.at(t)), cv2.COLOR_BGR2GRAY), dtype=np.float32)
-    grey *= np.float32(camera.light(t / (scene.frames - 1))) * vignette(scene.frame_wh)
-    return np.asarray(np.log(grey + np.float32(LOG_OFFSET)), dtype=np.float32)
+    gray = np.asarray(cv2.cvtColor(radiance(scene, scene.at(t)), cv2.COLOR_BGR2GRAY), dtype=np.float32)
+    gray *= np.float32(camera.light(t / (scene.frames - 1))) * vignette(scene.frame_wh)
+    return np.asarray(np.log(gray + np.float32(LOG_OFFSET)), dtype=np.float32)
 
 
 def _random(scene: Scene, frame: int, stream: int) -> np.random.Generator:
@@ -192,7 +192,7 @@ def _random(scene: Scene, frame: int, stream: int) -> np.random.Generator:
 
 
 def _three(plane: FloatImage) -> FloatImage:
-    """The same plane for each colour; much quicker in arithmetic than a broadcast over three channels."""
+    """The same plane for each color; much quicker in arithmetic than a broadcast over three channels."""
     return np.asarray(cv2.merge([plane, plane, plane]), dtype=np.float32)
 
 

@@ -46,7 +46,7 @@ def make_sprite(kind: str, phase: float = 0.0) -> Sprite:
     """The sprite of a kind.
 
     Args:
-        kind: "cat", "cup", "portrait", "car", "car-blue", "car-maroon", "walker", "walker-grey".
+        kind: "cat", "cup", "portrait", "car", "car-blue", "car-maroon", "walker", "walker-gray".
         phase: Of the walker's step, in cycles; others ignore it.
     """
     name, _, variant = kind.partition("-")
@@ -78,7 +78,7 @@ def _photo(name: str) -> Sprite:
         )
     depth_inside = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), dtype=np.float32)
     rim = np.clip(depth_inside / (0.30 * max(1.0, float(depth_inside.max()))), 0, 1)
-    shaded = photo * (0.62 + 0.38 * np.sin(rim * (math.pi / 2)))[..., None]  # darker towards the rim: looks round
+    shaded = photo * (0.62 + 0.38 * np.sin(rim * (math.pi / 2)))[..., None]  # darker toward the rim: looks round
     x, y, w, h = cv2.boundingRect(mask)
     picture = np.dstack([shaded, mask])[y : y + h, x : x + w].astype(np.float32)
     width = round(w * _PHOTO_HEIGHT / h)
@@ -124,7 +124,7 @@ def _car(variant: str) -> Sprite:
 
 _WALKER_COLORS: dict[str, tuple[Color, Color]] = {  # shirt, trousers
     "orange": ((40, 110, 225), (95, 60, 45)),
-    "grey": ((78, 86, 84), (66, 76, 74)),
+    "gray": ((78, 86, 84), (66, 76, 74)),
 }
 _WALKER_WH = (68, 112)
 _SKIN, _HAIR, _SHOE = (140, 170, 215), (30, 40, 60), (35, 35, 40)

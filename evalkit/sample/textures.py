@@ -17,7 +17,7 @@ PHOTOGRAPHS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 
 @functools.cache
 def texture(name: str) -> ByteImage:
-    """A photograph in BGR order; colourful noise of the same character if the file is not there.
+    """A photograph in BGR order; colorful noise of the same character if the file is not there.
 
     Args:
         name: File name without suffix, for example "brick".

@@ -1,4 +1,4 @@
-"""The still part of a scene: wall with posters, ground with boxes; colour, distance and temperature of every point."""
+"""The still part of a scene: wall with posters, ground with boxes; color, distance and temperature of every point."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from evalkit.sample.textures import PHOTOGRAPHS, ByteImage, FloatImage, mirrored_tiles, texture
 
-WALL_DEPTH = 9000.0  # millimetres
+WALL_DEPTH = 9000.0  # millimeters
 WALL_TEMPERATURE = 22.0  # degrees Celsius
 GROUND_TEMPERATURE = 18.0
 HORIZON = 0.45  # of the frame's height, from above
@@ -29,7 +29,7 @@ class World:
 
     Attributes:
         color: (height, width, 3) BGR.
-        depth: (height, width) millimetres.
+        depth: (height, width) millimeters.
         temperature: (height, width) degrees Celsius.
         origin: x, y of the first frame's upper left corner on the canvas.
         horizon: y of the line where the wall meets the ground, in world coordinates (pixels of the first frame).
@@ -44,7 +44,7 @@ class World:
     ground_height: float
 
     def ground_line(self, depth: float) -> float:
-        """World y where something of that depth (millimetres) touches the ground."""
+        """World y where something of that depth (millimeters) touches the ground."""
         return self.horizon + self.ground_height * (WALL_DEPTH / depth - 1) / 6
 
 

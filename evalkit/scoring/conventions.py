@@ -53,7 +53,7 @@ class PartlyNan(enum.Enum):
 
 
 class FirstFrame(enum.Enum):
-    """Frame 0, which initialises the tracker."""
+    """Frame 0, which initializes the tracker."""
 
     REPLACED = "replaced by the ground truth"
     AS_PREDICTED = "scored as submitted"

@@ -14,7 +14,7 @@ class LongTermInput(NamedTuple):
     """All sequences end to end.
 
     Attributes:
-        predictions: (F, 4) pixels; a row with NaN is a special region ("lost" or initialisation).
+        predictions: (F, 4) pixels; a row with NaN is a special region ("lost" or initialization).
         ground_truth: (F, 4) pixels; a row with NaN means that the target is absent.
         confidence: (F,), NaN where the tracker gives none.
         frame_wh: (F, 2) frame size of every row.

@@ -1,4 +1,4 @@
-"""Raw results of other programs: a folder or zip of any known layout, recognised by content, as trajectories."""
+"""Raw results of other programs: a folder or zip of any known layout, recognized by content, as trajectories."""
 
 import collections.abc as cabc
 import json
@@ -39,7 +39,7 @@ def read_results(
         names: Official sequence names.
         benchmark: Name of the benchmark.
         tracker: Which tracker of several; where there is one only, the name to give it.
-        format: Key of :data:`FORMATS`; None recognises it.
+        format: Key of :data:`FORMATS`; None recognizes it.
         frame_counts: Sequence name -> frames, to report short and long files.
         initial_boxes: Sequence name -> (4,) first box of the annotation; tells corners from width and height.
         with_times: Read times per frame too.

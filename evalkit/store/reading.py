@@ -94,7 +94,7 @@ def read_boxes(
     Args:
         tree: Where they are.
         files: As :func:`box_files` returns them.
-        wanted: The format that the user names, None to recognise it.
+        wanted: The format that the user names, None to recognize it.
         initial_boxes: Sequence name -> first box of the annotation, to tell corners from sizes.
         findings: Files that cannot be read are added.
         who: Tree and tracker, for error texts.

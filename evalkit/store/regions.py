@@ -6,7 +6,7 @@ from evalkit.boxes import Boxes, FloatArray, enclosing_boxes
 from evalkit.errors import ResultFormatError
 from evalkit.numbers import parse_numbers, parse_tables
 
-_SPECIAL = frozenset({b"0", b"1", b"2"})  # lost or unknown, initialisation, failure
+_SPECIAL = frozenset({b"0", b"1", b"2"})  # lost or unknown, initialization, failure
 
 
 def parse_regions(data: bytes, *, where: str) -> Boxes:
@@ -17,7 +17,7 @@ def parse_regions(data: bytes, *, where: str) -> Boxes:
         where: Name of the file for error texts.
 
     Returns:
-        (F, 4). NaN for codes (1 = initialisation, 0 = lost); the enclosing box for a polygon.
+        (F, 4). NaN for codes (1 = initialization, 0 = lost); the enclosing box for a polygon.
 
     Raises:
         ResultFormatError: A mask or anything else; names the line.
@@ -47,7 +47,7 @@ def parse_regions(data: bytes, *, where: str) -> Boxes:
 
 
 def starts_with_code(data: bytes) -> bool:
-    r"""Whether the first line is the code of an initialisation and a region follows, as the VOT toolkit writes it.
+    r"""Whether the first line is the code of an initialization and a region follows, as the VOT toolkit writes it.
 
     Example:
         >>> starts_with_code(b"1\n2,3,4,5\n"), starts_with_code(b"1\n1\n"), starts_with_code(b"1,2,3,4\n")

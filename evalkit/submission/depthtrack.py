@@ -1,7 +1,7 @@
 """DepthTrack in the VOT toolkit's layout: ``TRACKER/rgbd-unsupervised/SEQUENCE/SEQUENCE_001.txt`` with confidences.
 
 Beside the regions lie ``SEQUENCE_001_confidence.value`` and ``SEQUENCE_001_time.value``, one value per line. The first
-region is the code 1 (initialisation), the first confidence an empty line, as the toolkit writes them. The folder goes
+region is the code 1 (initialization), the first confidence an empty line, as the toolkit writes them. The folder goes
 into the ``results`` folder of a VOT workspace; the annotation is public, so there is no server.
 """
 
@@ -115,7 +115,7 @@ def _check_regions(
         lines = _Lines(lines.text, lines.codes[: len(boxes)], lines.polygons[: len(boxes)], lines.masks[: len(boxes)])
     again = tuple(index + 1 for index, code in enumerate(lines.codes) if index and code in {b"1", b"2"})
     if again:
-        what = "a code of initialisation or failure"
+        what = "a code of initialization or failure"
         advice = "The tracker is never started again in this protocol."
         findings.append(error(Kind.REGION_CODE, place.name, what, "boxes", lines=again, advice=advice))
     if lines.codes[0] in {b"0", b"2"}:

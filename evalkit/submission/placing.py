@@ -22,7 +22,7 @@ Key = tuple[str, Purpose, int]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A file that was recognised.
+    """A file that was recognized.
 
     Attributes:
         name: As it is in the submission.
@@ -59,7 +59,7 @@ class Placed:
     _misplaced: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
 
     def add(self, place: Place) -> None:
-        """Take a file that was recognised."""
+        """Take a file that was recognized."""
         self._all.append(place)
 
     def misname(self, name: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Catalogue of trackers: what can be said of one without importing it, and how a name becomes a tracker."""
+"""Catalog of trackers: what can be said of one without importing it, and how a name becomes a tracker."""
 
 import collections.abc as cabc
 import hashlib
@@ -19,7 +19,7 @@ STEP_TIMEOUT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class TrackerEntry:
-    """One tracker of the catalogue.
+    """One tracker of the catalog.
 
     Attributes:
         name: Name on the command line.
@@ -60,7 +60,7 @@ def load_tracker(
 
     Args:
         catalog: Trackers known by name.
-        name: A name of the catalogue, ``FILE.py:CLASS`` or ``module:Class``.
+        name: A name of the catalog, ``FILE.py:CLASS`` or ``module:Class``.
         options: Weights, device, precision, seed.
         timeout: Seconds that an own tracker may take for one frame; None = no limit.
 
@@ -79,14 +79,14 @@ def load_tracker(
     tracker = load_own(name, options, timeout=timeout)
     if tracker.info.name in catalog:
         raise TrackerError(
-            f"own tracker {name}: the name {tracker.info.name!r} belongs to a tracker of the catalogue, and their "
+            f"own tracker {name}: the name {tracker.info.name!r} belongs to a tracker of the catalog, and their "
             f"results would be mixed up. Rename the class."
         )
     return tracker
 
 
 def check_name(catalog: cabc.Mapping[str, TrackerEntry], name: str) -> None:
-    """Refuse what is neither a name of the catalogue nor of the form of an own tracker.
+    """Refuse what is neither a name of the catalog nor of the form of an own tracker.
 
     Raises:
         UnknownNameError: The text offers the nearest name.

@@ -21,7 +21,7 @@ class TrackerInfo:
     """What identifies a tracker in a run's manifest.
 
     Attributes:
-        name: Name in the catalogue, or the class name of an own tracker.
+        name: Name in the catalog, or the class name of an own tracker.
         modalities: Sensors that it reads. A second modality that a benchmark has and that is not in this set is
             ignored; the manifest says so.
         config: Every setting that changes its boxes; JSON values only.

@@ -1,4 +1,4 @@
-"""From a name of the catalogue and the user's options to a tracker: definition, network, weights, manifest entry."""
+"""From a name of the catalog and the user's options to a tracker: definition, network, weights, manifest entry."""
 
 import collections.abc as cabc
 import dataclasses
@@ -28,7 +28,7 @@ class Definition:
     """What makes one learned tracker; frozen values, no code of its own.
 
     Attributes:
-        name: In the catalogue.
+        name: In the catalog.
         origin: Whose checkpoint layout it reads, a key of :data:`trackers.common.weights.ORIGINS`.
         config: Settings of the network.
         loop: Settings of crops and loop.
@@ -79,7 +79,7 @@ def definition(name: str) -> Definition:
 
 
 def make_factory(made: Definition) -> cabc.Callable[[TrackerOptions], Tracker[Any, Any]]:
-    """The catalogue's factory of a definition."""
+    """The catalog's factory of a definition."""
     return functools.partial(build, made)
 
 

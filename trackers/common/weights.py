@@ -54,7 +54,7 @@ def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: Tracker
     """Weights for a tracker, from what the user passed.
 
     Args:
-        tracker: Name in the catalogue, for messages.
+        tracker: Name in the catalog, for messages.
         origin: Key of :data:`ORIGINS`.
         skeleton: Builds the network without memory, given the shapes in the file.
         options: Of these, ``weights`` and ``seed``.
@@ -76,7 +76,7 @@ def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path, *, e
     """Read a file, convert it by its origin, and match it with the network.
 
     Args:
-        tracker: Name in the catalogue, for messages.
+        tracker: Name in the catalog, for messages.
         origin: Key of :data:`ORIGINS`.
         skeleton: Builds the network without memory, given the shapes in the file.
         path: The file.
@@ -153,7 +153,7 @@ def _check_network_type(origin: str, path: Path, network_type: str | None, shape
 
 
 def fitting_trackers(shapes: Shapes) -> list[str]:
-    """Names of the catalogue's trackers whose network has exactly these entries."""
+    """Names of the catalog's trackers whose network has exactly these entries."""
     from trackers.common.build import definition
 
     return [name for name in LEARNED if definition(name).entry_shapes(shapes) == dict(shapes)]
@@ -187,7 +187,7 @@ def convert(tracker: str, source: Path, destination: Path, entry: str | None = N
     """Rewrite the authors' checkpoint as safetensors.
 
     Args:
-        tracker: Name in the catalogue; decides origin and network.
+        tracker: Name in the catalog; decides origin and network.
         source: The authors' file.
         destination: New file, ``*.safetensors``.
         entry: Which of the source's networks, where it holds several.
@@ -355,7 +355,7 @@ def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _fits_text(shapes: Shapes) -> str:
     fitting = fitting_trackers(shapes)
-    return f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalogue."
+    return f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalog."
 
 
 def _read_safetensors(path: Path) -> Converted:

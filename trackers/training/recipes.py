@@ -66,7 +66,7 @@ _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
         "elimination": "OSTrack: epochs 20 and 100 of 300",
         "head_statistics": "OSTrack and UPVPT: learned; SRTrack: frozen",
         "damping": "SRTrack's program",
-        "sampling": "scale and center jitter, grey, mirror, brightness: OSTrack; template jitter, negatives, recolor, "
+        "sampling": "scale and center jitter, gray, mirror, brightness: OSTrack; template jitter, negatives, recolor, "
         "light: our default",
     }
 )

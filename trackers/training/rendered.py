@@ -19,7 +19,7 @@ from trackers.common.multimodal import stretched_depth
 from trackers.common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD
 from trackers.training.crops import Views, cut, jittered
 
-GREY = (0.299, 0.587, 0.114)  # of R, G, B (OpenCV)
+GRAY = (0.299, 0.587, 0.114)  # of R, G, B (OpenCV)
 _TEMPLATE_SEEN, _SEARCH_SEEN = 0.7, 0.25  # share of the object that must be visible
 _SMALLEST = 6.0  # pixels a side
 
@@ -36,7 +36,7 @@ class Sampling:
         template_scale_jitter: As ``scale_jitter``, of the template.
         template_center_jitter: As ``center_jitter``, of the template.
         negatives: Share of search crops that are cut around another object or where the target is hidden.
-        grey: Chance that a pair loses its color.
+        gray: Chance that a pair loses its color.
         mirror: Chance that a pair is mirrored.
         brightness: Each crop's gain is drawn from 1 +- this.
         recolor: Chance that a pair's colors are mixed by a random matrix.
@@ -48,7 +48,7 @@ class Sampling:
     template_scale_jitter: float = 0.0
     template_center_jitter: float = 0.0
     negatives: float = 0.0
-    grey: float = 0.05
+    gray: float = 0.05
     mirror: float = 0.5
     brightness: float = 0.2
     recolor: float = 0.0
@@ -227,8 +227,8 @@ class Pool:
         mixed = identity + 0.35 * normal(batch, 3, 3)
         mixed = mixed / mixed.sum(dim=2, keepdim=True).abs().clamp(min=0.5)
         matrix = torch.where((uniform(batch) < sampling.recolor)[:, None, None], mixed, identity)
-        grey = torch.tensor(GREY, device=self.device).expand(3, 3)
-        matrix = torch.where((uniform(batch) < sampling.grey)[:, None, None], grey, matrix)
+        gray = torch.tensor(GRAY, device=self.device).expand(3, 3)
+        matrix = torch.where((uniform(batch) < sampling.gray)[:, None, None], gray, matrix)
         mean = torch.tensor(IMAGENET_MEAN * (channels // 3), device=self.device)[:, None, None]
         std = torch.tensor(IMAGENET_STD * (channels // 3), device=self.device)[:, None, None]
         changed = []

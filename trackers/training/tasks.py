@@ -76,7 +76,7 @@ class CellTask(Task):
 
 
 def make_task(definition: Definition) -> Task:
-    """The task of a catalogue entry."""
+    """The task of a catalog entry."""
     loop = definition.loop
     sizes = (loop.template_size, loop.search_size)
     if isinstance(loop, CenterLoop):
