@@ -1,60 +1,12 @@
-"""The command line: a table of contents. Bodies are in ``evalkit/commands``; they get the tracker catalog here."""
+"""The command line of a checkout: ``python cli.py``. The installed command ``evalkit`` is the same program.
 
-import sys
-from pathlib import Path
-
-import trackers
-from evalkit.commands.common import App, LazyGroup, run
-
-COMMANDS = {
-    "demo": ("demo:demo", "The whole way once, on rendered data."),
-    "list": ("data:list_names", "Names of benchmarks, trackers, protocols, tables, recipes."),
-    "make-sample": ("sample:make_sample", "Render the sample benchmark in all eight official layouts."),
-    "check-data": ("data:check_data", "Is my copy of a benchmark complete and readable?"),
-    "run-benchmark": ("run:run_benchmark", "Run a tracker over benchmarks; resumes by itself."),
-    "import-results": ("results:import_results", "Bring raw results of any known layout into the store."),
-    "export-results": ("results:export_results", "Write a run in another toolkit's text format."),
-    "score": ("score:score", "Score a run or raw result files under a protocol."),
-    "explain": ("score:explain", "The same boxes under every protocol; which rule moves the number."),
-    "compare": ("score:compare", "Two trackers: paired test, interval, win/tie/loss."),
-    "make-table": ("tables:make_table", "A table of scores: markdown, CSV, LaTeX, JSON."),
-    "make-plots": ("plots:make_plots", "Curves, rankings, attributes, speed: PDF, PNG, SVG."),
-    "make-report": ("report:make_report", "One HTML file that works offline: scores, verdicts, charts, provenance."),
-    "render": ("render:render", "Truth and predictions drawn on the frames of a sequence."),
-    "package-submission": ("submission:package_submission", "A run as the zip that a server wants."),
-    "check-submission": ("submission:check", "Every defect of anyone's submission, before the upload."),
-    "measure-speed": ("speed:measure_speed", "Latency and throughput of a tracker, and the five numbers called FPS."),
-    "check-tracker": ("trackers:check_tracker", "The conformance suite for a tracker."),
-    "convert-weights": ("weights:convert_weights", "The authors' checkpoint as safetensors, safely loaded."),
-    "config": ("config:config", "Show or change the user's settings."),
-}
-
-EPILOG = """\b
-First steps:
-  evalkit make-sample sample
-  evalkit run-benchmark uav123,lasot --tracker kcf --data-root sample
-  evalkit make-table --benchmark uav123 --tracker kcf --data-root sample
+The commands are listed in ``evalkit/commands/program.py``. The wheel has ``trackers/`` as ``evalkit.trackers`` and
+lacks this file: the names ``cli`` and ``trackers`` may belong to other distributions.
 """
 
+from trackers.__main__ import main, make_app
 
-def make_app(*, owns_process: bool = False) -> LazyGroup:
-    """Build the click program with the repository's tracker catalog; ``owns_process`` as in :class:`App`."""
-    return LazyGroup(
-        name="evalkit",
-        table=COMMANDS,
-        help="Evaluate and reproduce visual single-object trackers: exact, batched, resumable.",
-        epilog=EPILOG,
-        context_settings={
-            "obj": App(catalog=trackers.CATALOG, code=(Path(trackers.__file__).parent,), owns_process=owns_process),
-            "help_option_names": ["-h", "--help"],
-        },
-    )
-
-
-def main() -> None:
-    """Entry point of the installed command ``evalkit``."""
-    sys.exit(run(make_app(owns_process=True)))
-
+__all__ = ["main", "make_app"]
 
 if __name__ == "__main__":
     main()

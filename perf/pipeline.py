@@ -36,6 +36,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import evalkit
 import trackers
 from evalkit.commands.clips import write_clip

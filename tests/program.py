@@ -18,6 +18,7 @@ import numpy as np
 from click.testing import CliRunner
 
 import cli
+from evalkit.commands.common import run
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 300.0
@@ -40,7 +41,7 @@ class Done:
 def call(*arguments: object, cwd: Path | None = None) -> Done:
     """Run a command in this process, which saves the start of another one."""
     with contextlib.chdir(cwd or Path.cwd()), CliRunner().isolation() as (out, err, _):
-        code = cli.run(cli.make_app(), [*map(str, arguments)])
+        code = run(cli.make_app(), [*map(str, arguments)])
         return Done(code, out.getvalue().decode(), err.getvalue().decode())
 
 

@@ -8,7 +8,6 @@ import torch
 from safetensors import safe_open
 from test_weights import small, state_of
 
-import cli
 from evalkit.commands.common import App, run
 from evalkit.commands.weights import convert_weights
 from trackers import CATALOG
@@ -63,4 +62,4 @@ def test_errors_are_explained_without_a_traceback(program, source, tmp_path, cap
 
 
 def test_the_program_knows_the_learned_trackers():
-    assert {"ostrack-256", "swintrack-base-384", "srft-rgbt-256", "vipt-rgbd"} <= set(cli.trackers.CATALOG)
+    assert {"ostrack-256", "swintrack-base-384", "srft-rgbt-256", "vipt-rgbd"} <= set(CATALOG)

@@ -5,7 +5,8 @@ One tuple of entries per family; a new family adds its tuple to ``CATALOG``.
 
 from evalkit.modality import Modality
 from evalkit.tracking.catalog import TrackerEntry
-from trackers.learned import LEARNED
+
+from .learned import LEARNED
 
 _RGB = frozenset({Modality.RGB})
 _ALL = frozenset(Modality)
@@ -14,7 +15,7 @@ CLASSIC = (
     TrackerEntry(
         name="still",
         summary="The first box for ever; the floor of every table.",
-        factory="trackers.still:build",
+        factory=f"{__package__}.still:build",
         modalities=frozenset(),
         weights=None,
         reference="none",
@@ -22,7 +23,7 @@ CLASSIC = (
     TrackerEntry(
         name="ncc",
         summary="Normalized cross-correlation with the first frame's template.",
-        factory="trackers.ncc:build",
+        factory=f"{__package__}.ncc:build",
         modalities=_ALL,
         weights=None,
         reference="Lewis, Fast Normalized Cross-Correlation, Vision Interface 1995",
@@ -30,7 +31,7 @@ CLASSIC = (
     TrackerEntry(
         name="mosse",
         summary="Adaptive correlation filter on gray values, fixed size.",
-        factory="trackers.mosse:build",
+        factory=f"{__package__}.mosse:build",
         modalities=_ALL,
         weights=None,
         reference="Bolme et al., Visual Object Tracking using Adaptive Correlation Filters, CVPR 2010",
@@ -38,7 +39,7 @@ CLASSIC = (
     TrackerEntry(
         name="kcf",
         summary="Kernelized correlation filter with three scales.",
-        factory="trackers.kcf:build",
+        factory=f"{__package__}.kcf:build",
         modalities=_ALL,
         weights=None,
         reference="Henriques et al., High-Speed Tracking with Kernelized Correlation Filters, TPAMI 2015",
@@ -49,7 +50,7 @@ OPENCV = (
     TrackerEntry(
         name="opencv-mil",
         summary="OpenCV's multiple instance learning; not deterministic.",
-        factory="trackers.opencv:build_mil",
+        factory=f"{__package__}.opencv:build_mil",
         modalities=_RGB,
         weights=None,
         reference="Babenko, Yang, Belongie, Visual Tracking with Online Multiple Instance Learning, CVPR 2009",
@@ -57,7 +58,7 @@ OPENCV = (
     TrackerEntry(
         name="opencv-nano",
         summary="OpenCV's NanoTrack.",
-        factory="trackers.opencv:build_nano",
+        factory=f"{__package__}.opencv:build_nano",
         modalities=_RGB,
         weights="folder with one *backbone*.onnx and one *head*.onnx (SiamTrackers, NanoTrack)",
         reference="HonglinChu, NanoTrack, SiamTrackers repository 2022",
@@ -65,7 +66,7 @@ OPENCV = (
     TrackerEntry(
         name="opencv-vit",
         summary="OpenCV's VitTrack.",
-        factory="trackers.opencv:build_vit",
+        factory=f"{__package__}.opencv:build_vit",
         modalities=_RGB,
         weights="one ONNX file (opencv_zoo, object_tracking_vittrack)",
         reference="OpenCV, VitTrack, opencv_zoo repository 2023",
@@ -73,7 +74,7 @@ OPENCV = (
     TrackerEntry(
         name="opencv-dasiamrpn",
         summary="OpenCV's DaSiamRPN.",
-        factory="trackers.opencv:build_dasiamrpn",
+        factory=f"{__package__}.opencv:build_dasiamrpn",
         modalities=_RGB,
         weights="folder with the ONNX files model, kernel_cls1, kernel_r1 (OpenCV's dasiamrpn sample)",
         reference="Zhu et al., Distractor-aware Siamese Networks for Visual Object Tracking, ECCV 2018",

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from evalkit.boxes import Boxes, FloatArray
 from evalkit.sequences import Frame
-from trackers.patches import (
+
+from .patches import (
     LEAST_SHARE,
     Maps,
     Size,
@@ -22,8 +23,8 @@ from trackers.patches import (
     share_at_depth,
     target_of,
 )
-from trackers.peaks import peak_to_sidelobe, subpixel
-from trackers.stepping import Step, SteppingTracker
+from .peaks import peak_to_sidelobe, subpixel
+from .stepping import Step, SteppingTracker
 
 Spectra = npt.NDArray[np.complex64]
 Model = tuple[Spectra, Spectra]

@@ -8,8 +8,9 @@ import dataclasses
 import numpy as np
 
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
-from trackers.correlation import CorrelationFilterTracker, Model, Settings, Spectra, backward, forward, unit_variance
-from trackers.patches import DEPTH_SETTINGS, SENSORS, Maps
+
+from .correlation import CorrelationFilterTracker, Model, Settings, Spectra, backward, forward, unit_variance
+from .patches import DEPTH_SETTINGS, SENSORS, Maps
 
 SETTINGS = Settings(
     padding=2.5,

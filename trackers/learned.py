@@ -7,7 +7,7 @@ linear layers and convolutions of one search frame, attention products left out.
 from evalkit.modality import Modality
 from evalkit.tracking.catalog import TrackerEntry
 
-_CONVERTER = "trackers.common.weights:convert"
+_CONVERTER = f"{__package__}.common.weights:convert"
 _RGB = frozenset({Modality.RGB})
 _PAIRS = {
     "rgbe": (Modality.EVENT, "visevent"),
@@ -55,7 +55,7 @@ def _ostrack(size: int, variant: str) -> TrackerEntry:
     return TrackerEntry(
         name=name,
         summary=f"OSTrack, ViT-B, {size} px, {remarks[variant]}.",
-        factory=f"trackers.ostrack:{name.replace('-', '_')}",
+        factory=f"{__package__}.ostrack:{name.replace('-', '_')}",
         modalities=_RGB,
         weights=_ostrack_file(configurations[variant]),
         reference=_OSTRACK,
@@ -71,7 +71,7 @@ def _swintrack(name: str, folder: str, parameters: int, multiply_adds: float, si
     return TrackerEntry(
         name=name,
         summary=f"SwinTrack {folder}, {sizes[1]} px, the preprint's network (no motion token).",
-        factory=f"trackers.swintrack:{name.replace('-', '_')}",
+        factory=f"{__package__}.swintrack:{name.replace('-', '_')}",
         modalities=_RGB,
         weights=(
             f"checkpoint.pth of SwinTrack/{folder}, preprint weights, from the page that "
@@ -90,7 +90,7 @@ def _upvpt(name: str, summary: str, parameters: int, multiply_adds: float, sizes
     return TrackerEntry(
         name=name,
         summary=summary,
-        factory=f"trackers.upvpt:{name.replace('-', '_')}",
+        factory=f"{__package__}.upvpt:{name.replace('-', '_')}",
         modalities=_RGB,
         weights=_UNPUBLISHED.format(net=base) + (_EITHER if base == "OSTrack" else ""),
         reference=_UPVPT,
@@ -113,7 +113,7 @@ def _srft(pair: str, variant: str) -> TrackerEntry:
     return TrackerEntry(
         name=name,
         summary=f"SRFT on color and {second}, {size} px, structure {structure}.",
-        factory=f"trackers.srft:{name.replace('-', '_')}",
+        factory=f"{__package__}.srft:{name.replace('-', '_')}",
         modalities=frozenset({Modality.RGB, second}),
         weights=_UNPUBLISHED.format(net="SRTrack"),
         reference=_SRFT,
@@ -130,7 +130,7 @@ def _vipt(pair: str) -> TrackerEntry:
     return TrackerEntry(
         name=f"vipt-{pair}",
         summary=f"ViPT, deep prompts on OSTrack-256, color and {second}.",
-        factory=f"trackers.vipt:vipt_{pair}",
+        factory=f"{__package__}.vipt:vipt_{pair}",
         modalities=frozenset({Modality.RGB, second}),
         weights=(
             f"ViPTrack_ep0060.pth.tar of configuration deep_{pair}, or the authors' release of it, from the page that "

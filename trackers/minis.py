@@ -6,14 +6,15 @@ Their sizes are ours: they fit into the repository and keep up with a camera on 
 from dataclasses import replace
 
 from evalkit.sequences import Modality
-from trackers.common.build import Definition, make_factory
-from trackers.common.center_tracker import CenterLoop, CenterTracker
-from trackers.layers.swin import SwinConfig
-from trackers.layers.vit import StemVitConfig
-from trackers.ostrack import OSTrackConfig, center_definition
-from trackers.srft import SRTrack, SRTrackConfig
-from trackers.swintrack import SwinTrackConfig, swintrack_definition
-from trackers.upvpt import PROMPTS, ostrack_prompts, swintrack_prompts
+
+from .common.build import Definition, make_factory
+from .common.center_tracker import CenterLoop, CenterTracker
+from .layers.swin import SwinConfig
+from .layers.vit import StemVitConfig
+from .ostrack import OSTrackConfig, center_definition
+from .srft import SRTrack, SRTrackConfig
+from .swintrack import SwinTrackConfig, swintrack_definition
+from .upvpt import PROMPTS, ostrack_prompts, swintrack_prompts
 
 TEMPLATE, SEARCH = 64, 128
 _VIT = StemVitConfig(patch=8, width=128, depth=4, heads=4)

@@ -8,7 +8,8 @@ import numpy as np
 from evalkit.boxes import Boxes
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
-from trackers.patches import (
+
+from .patches import (
     DEPTH_SETTINGS,
     LEAST_SHARE,
     SENSORS,
@@ -22,8 +23,8 @@ from trackers.patches import (
     share_at_depth,
     target_of,
 )
-from trackers.peaks import subpixel
-from trackers.stepping import Step, SteppingTracker
+from .peaks import subpixel
+from .stepping import Step, SteppingTracker
 
 WINDOW = 3
 """Side of the search window over that of the target."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from trackers.common.build import Definition, Resize, keep_config, make_factory
-from trackers.common.center_tracker import CenterLoop, CenterTracker
-from trackers.layers.candidate_elimination import (
+from .common.build import Definition, Resize, keep_config, make_factory
+from .common.center_tracker import CenterLoop, CenterTracker
+from .layers.candidate_elimination import (
     DEFAULT_KEEP_RATIO,
     DEFAULT_LAYERS,
     TemplateRows,
@@ -15,8 +15,8 @@ from trackers.layers.candidate_elimination import (
     restore,
     template_rows,
 )
-from trackers.layers.heads import CenterHead, CenterMaps
-from trackers.layers.vit import LAYER_NORM_EPS, Block, PatchEmbed, VitConfig
+from .layers.heads import CenterHead, CenterMaps
+from .layers.vit import LAYER_NORM_EPS, Block, PatchEmbed, VitConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from evalkit.sequences import Modality
-from trackers.common.build import Definition, make_factory
-from trackers.common.center_tracker import CenterLoop, CenterTracker
-from trackers.layers.heads import CenterHead, CenterMaps
-from trackers.layers.vit import LAYER_NORM_EPS, Block, PatchEmbed, VitConfig
+
+from .common.build import Definition, make_factory
+from .common.center_tracker import CenterLoop, CenterTracker
+from .layers.heads import CenterHead, CenterMaps
+from .layers.vit import LAYER_NORM_EPS, Block, PatchEmbed, VitConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ import numpy as np
 from evalkit.boxes import Boxes
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
-from trackers.stepping import Step, SteppingTracker
+
+from .stepping import Step, SteppingTracker
 
 
 class StillTracker(SteppingTracker[Boxes]):

@@ -12,16 +12,17 @@ from torch import Tensor, nn
 from evalkit.boxes import Boxes, FloatArray, from_corners, to_corners
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import Predictions, TrackerInfo
-from trackers.common.build import Definition, Resize, keep_config, make_factory
-from trackers.common.center_tracker import failures
-from trackers.common.crops import Window, window_around
-from trackers.common.postprocess import symmetric_hann
-from trackers.common.slots import Bytes, Slots
-from trackers.common.taps import blend_taps, gather_taps, tap_bytes
-from trackers.common.torch_tracker import Engine, Float32Array, Runner, TorchTracker
-from trackers.layers.fusion import Decoder, Encoder, Grids
-from trackers.layers.heads import MlpHead
-from trackers.layers.swin import SwinBackbone, SwinBlock, SwinConfig
+
+from .common.build import Definition, Resize, keep_config, make_factory
+from .common.center_tracker import failures
+from .common.crops import Window, window_around
+from .common.postprocess import symmetric_hann
+from .common.slots import Bytes, Slots
+from .common.taps import blend_taps, gather_taps, tap_bytes
+from .common.torch_tracker import Engine, Float32Array, Runner, TorchTracker
+from .layers.fusion import Decoder, Encoder, Grids
+from .layers.heads import MlpHead
+from .layers.swin import SwinBackbone, SwinBlock, SwinConfig
 
 START_BOX_NOTE = (
     "start boxes are x, y, x + w, y + h; SwinTrack's own program shrinks those of integer data sets (LaSOT) by half a "

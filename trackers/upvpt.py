@@ -6,10 +6,10 @@ neither program nor weights; what the paper leaves open is decided in ``docs/tra
 
 from dataclasses import replace
 
-from trackers.common.build import make_factory
-from trackers.common.weights import Shapes
-from trackers.ostrack import OSTrackConfig, center_definition
-from trackers.swintrack import START_BOX_NOTE, TINY, SwinTrackConfig, swintrack_definition
+from .common.build import make_factory
+from .common.weights import Shapes
+from .ostrack import OSTrackConfig, center_definition
+from .swintrack import START_BOX_NOTE, TINY, SwinTrackConfig, swintrack_definition
 
 PROMPTS = 10
 RECONSTRUCTION = "a reconstruction from the paper: neither program nor weights of UPVPT are published"

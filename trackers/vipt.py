@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from evalkit.sequences import Modality
-from trackers.common.build import Definition, make_factory
-from trackers.common.center_tracker import CenterLoop, CenterTracker
-from trackers.common.multimodal import ChannelOrder
-from trackers.layers.candidate_elimination import eliminate, restore
-from trackers.layers.heads import CenterHead, CenterMaps
-from trackers.layers.prompts import PromptBlock
-from trackers.layers.vit import LAYER_NORM_EPS, Block, PatchEmbed
-from trackers.ostrack import OSTrackBackbone, OSTrackConfig
+
+from .common.build import Definition, make_factory
+from .common.center_tracker import CenterLoop, CenterTracker
+from .common.multimodal import ChannelOrder
+from .layers.candidate_elimination import eliminate, restore
+from .layers.heads import CenterHead, CenterMaps
+from .layers.prompts import PromptBlock
+from .layers.vit import LAYER_NORM_EPS, Block, PatchEmbed
+from .ostrack import OSTrackBackbone, OSTrackConfig
 
 
 @dataclass(frozen=True, slots=True)

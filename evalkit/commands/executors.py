@@ -225,6 +225,8 @@ def _device(app: App, asked: ExecutorOptions) -> str:
         from evalkit.tracking.ray_workers import cluster_nodes
 
         return "cuda" if any(node.gpus for node in cluster_nodes(asked.ray_address)) else "cpu"
-    import torch
-
+    try:
+        import torch
+    except ImportError:
+        return "cpu"  # where building the tracker says what is missing
     return "cuda" if torch.cuda.is_available() else "cpu"

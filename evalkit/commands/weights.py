@@ -1,6 +1,5 @@
 """``evalkit convert-weights``: from the authors' checkpoint to safetensors."""
 
-import importlib
 from pathlib import Path
 
 import click
@@ -35,12 +34,11 @@ def convert_weights(  # noqa: PLR0917 - one parameter per option
     """
     if tracker not in app.catalog:
         raise unknown_name("tracker", tracker, app.catalog)
-    converter = app.catalog[tracker].converter
-    if converter is None:
+    known = app.catalog[tracker]
+    if known.converter is None:
         able = ", ".join(name for name, entry in app.catalog.items() if entry.converter)
         raise TrackerError(f"tracker {tracker} has no checkpoint to convert; those that have: {able}.")
-    module, _, function = converter.partition(":")
-    metadata = getattr(importlib.import_module(module), function)(tracker, source, destination, entry)
+    metadata = known.load(known.converter)(tracker, source, destination, entry)
     if as_json:
         print_json({"file": str(destination), "tracker": tracker, "metadata": metadata})
     else:

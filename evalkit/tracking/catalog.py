@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.errors import TrackerError, unknown_name
+from evalkit.errors import TrackerError, text_of, unknown_name
 from evalkit.modality import Modality
 
 if TYPE_CHECKING:
@@ -47,6 +47,24 @@ class TrackerEntry:
     input_sizes: tuple[int, ...] = ()
     benchmark: str | None = None
     converter: str | None = None
+
+    def load(self, function: str) -> cabc.Callable[..., Any]:
+        """Import ``factory`` or ``converter``.
+
+        Raises:
+            TrackerError: A network's library cannot be imported; the text says how to install it.
+        """
+        module, _, name = function.partition(":")
+        try:
+            loaded: cabc.Callable[..., Any] = getattr(importlib.import_module(module), name)
+        except ImportError as problem:
+            if self.parameters is None:
+                raise
+            raise TrackerError(
+                f"tracker {self.name} is a network and needs PyTorch, which cannot be imported ({text_of(problem)}). "
+                "Install it: pip install 'evalkit[networks]'"
+            ) from problem
+        return loaded
 
 
 def load_tracker(
@@ -138,7 +156,5 @@ def hash_files(paths: cabc.Iterable[Path]) -> str:
 def _build(entry: TrackerEntry, options: "TrackerOptions") -> "Tracker[Any, Any]":
     if entry.weights is None and options.weights is not None:
         raise TrackerError(f"tracker {entry.name} takes no weights; leave out --weights {options.weights}.")
-    module, _, function = entry.factory.partition(":")
-    factory = getattr(importlib.import_module(module), function)
-    tracker: Tracker[Any, Any] = factory(options)
+    tracker: Tracker[Any, Any] = entry.load(entry.factory)(options)
     return tracker

@@ -11,9 +11,10 @@ from torch import nn
 
 from evalkit.sequences import Modality
 from evalkit.tracking.interface import Json, Tracker, TrackerInfo, TrackerOptions
-from trackers.common.torch_tracker import Engine
-from trackers.common.weights import Shapes, Weights, assign, load_weights
-from trackers.learned import LEARNED
+
+from ..learned import LEARNED
+from .torch_tracker import Engine
+from .weights import Shapes, Weights, assign, load_weights
 
 Resize = cabc.Callable[[Any, Shapes], Any]
 

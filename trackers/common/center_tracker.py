@@ -12,12 +12,13 @@ from evalkit.boxes import Boxes, FloatArray
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame, Modality
 from evalkit.tracking.interface import Predictions, TrackerInfo
-from trackers.common.crops import Square, clip_boxes, crop_square, square_around
-from trackers.common.multimodal import ChannelOrder, network_images
-from trackers.common.postprocess import inner_hann, square_to_image
-from trackers.common.slots import Bytes, Slots
-from trackers.common.torch_tracker import Engine, Float32Array, Runner, TorchTracker
-from trackers.layers.heads import decode_center
+
+from ..layers.heads import decode_center
+from .crops import Square, clip_boxes, crop_square, square_around
+from .multimodal import ChannelOrder, network_images
+from .postprocess import inner_hann, square_to_image
+from .slots import Bytes, Slots
+from .torch_tracker import Engine, Float32Array, Runner, TorchTracker
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from evalkit.errors import TrackerError
 from evalkit.zips import member_count
-from trackers.common.inert_pickle import InertPickleError, Name, Placeholder, load_inert, set_items
+
+from .inert_pickle import InertPickleError, Name, Placeholder, load_inert, set_items
 
 __all__ = ["Placeholder", "WeightsError", "read_checkpoint"]
 

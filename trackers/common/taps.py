@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trackers.common.crops import Window, window_pixels
-from trackers.common.slots import Bytes
+from .crops import Window, window_pixels
+from .slots import Bytes
 
 Float32Array = npt.NDArray[np.float32]
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from evalkit.errors import TrackerError
 from evalkit.tracking.interface import DeviceMemory, Predictions, TrackerInfo, TrackerOptions
-from trackers.common.slots import Bytes
+
+from .slots import Bytes
 
 Forward = cabc.Callable[[Tensor, Tensor], Tensor]
 Float32Array = npt.NDArray[np.float32]

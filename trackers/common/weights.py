@@ -5,7 +5,6 @@ One named converter per origin; loading is strict, and every entry of file and n
 
 import collections
 import collections.abc as cabc
-import importlib.metadata
 import math
 import re
 from dataclasses import dataclass, field
@@ -17,12 +16,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from evalkit import __version__
 from evalkit.errors import listed, unknown_name
 from evalkit.provenance import RANDOM_WEIGHTS
 from evalkit.tracking.catalog import hash_files
 from evalkit.tracking.interface import TrackerOptions
-from trackers.common.checkpoint import SHOWN, WeightsError, read_checkpoint
-from trackers.learned import LEARNED
+
+from ..learned import LEARNED
+from .checkpoint import SHOWN, WeightsError, read_checkpoint
 
 Shapes = cabc.Mapping[str, tuple[int, ...]]
 Skeleton = cabc.Callable[[Shapes | None], nn.Module]
@@ -54,7 +55,7 @@ def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: Tracker
     """Weights for a tracker, from what the user passed.
 
     Args:
-        tracker: Name in the catalog, for messages.
+        tracker: Name in the catalogue, for messages.
         origin: Key of :data:`ORIGINS`.
         skeleton: Builds the network without memory, given the shapes in the file.
         options: Of these, ``weights`` and ``seed``.
@@ -76,7 +77,7 @@ def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path, *, e
     """Read a file, convert it by its origin, and match it with the network.
 
     Args:
-        tracker: Name in the catalog, for messages.
+        tracker: Name in the catalogue, for messages.
         origin: Key of :data:`ORIGINS`.
         skeleton: Builds the network without memory, given the shapes in the file.
         path: The file.
@@ -154,7 +155,7 @@ def _check_network_type(origin: str, path: Path, network_type: str | None, shape
 
 def fitting_trackers(shapes: Shapes) -> list[str]:
     """Names of the catalog's trackers whose network has exactly these entries."""
-    from trackers.common.build import definition
+    from .build import definition
 
     return [name for name in LEARNED if definition(name).entry_shapes(shapes) == dict(shapes)]
 
@@ -187,7 +188,7 @@ def convert(tracker: str, source: Path, destination: Path, entry: str | None = N
     """Rewrite the authors' checkpoint as safetensors.
 
     Args:
-        tracker: Name in the catalog; decides origin and network.
+        tracker: Name in the catalogue; decides origin and network.
         source: The authors' file.
         destination: New file, ``*.safetensors``.
         entry: Which of the source's networks, where it holds several.
@@ -198,7 +199,7 @@ def convert(tracker: str, source: Path, destination: Path, entry: str | None = N
     Raises:
         WeightsError: The source does not fit, or the destination exists or has another suffix.
     """
-    from trackers.common.build import definition
+    from .build import definition
 
     if tracker not in LEARNED:
         raise unknown_name("learned tracker", tracker, LEARNED)
@@ -214,7 +215,7 @@ def convert(tracker: str, source: Path, destination: Path, entry: str | None = N
         f"{METADATA}origin": made.origin,
         f"{METADATA}source_name": source.name,
         f"{METADATA}source_sha256": weights.sha256,
-        f"{METADATA}version": importlib.metadata.version("evalkit"),
+        f"{METADATA}version": __version__,
     } | {f"{METADATA}{key}": value for key, value in weights.facts.items()}
     partial = destination.with_name(f".{destination.name}.partial")
     try:
@@ -355,7 +356,7 @@ def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _fits_text(shapes: Shapes) -> str:
     fitting = fitting_trackers(shapes)
-    return f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalog."
+    return f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalogue."
 
 
 def _read_safetensors(path: Path) -> Converted:

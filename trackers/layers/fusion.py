@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trackers.layers.vit import Attention, Mlp
+from .vit import Attention, Mlp
 
 MLP_RATIO = 4
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trackers.layers.vit import Mlp
+from .vit import Mlp
 
 SHIFT_PENALTY = -100.0
 MLP_RATIO = 4

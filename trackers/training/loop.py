@@ -13,12 +13,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from evalkit.errors import TrackerError
-from trackers.common.build import Definition
-from trackers.training.damping import DampedUpdate
-from trackers.training.recipes import Recipe
-from trackers.training.rendered import Pool
-from trackers.training.start import load_parent, new_network, trained_groups
-from trackers.training.tasks import make_task, pair_overlaps
+
+from ..common.build import Definition
+from .damping import DampedUpdate
+from .recipes import Recipe
+from .rendered import Pool
+from .start import load_parent, new_network, trained_groups
+from .tasks import make_task, pair_overlaps
 
 CHECKPOINT = "resume.pt"
 LOG = "log.jsonl"

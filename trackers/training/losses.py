@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trackers.layers.heads import CenterMaps, decode_center
+from ..layers.heads import CenterMaps, decode_center
 
 _OVERLAP = 0.7  # of boxes whose corners lie inside the heat map's radius
 

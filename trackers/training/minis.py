@@ -72,10 +72,10 @@ def main(
 
     import torch
 
-    from trackers.minis import DEFINITIONS
-    from trackers.training.loop import Settings, Training, weights_path
-    from trackers.training.recipes import RECIPES
-    from trackers.training.rendered import Pool
+    from ..minis import DEFINITIONS
+    from .loop import Settings, Training, weights_path
+    from .recipes import RECIPES
+    from .rendered import Pool
 
     output.mkdir(parents=True, exist_ok=True)
     stages = {name: own for name, own in wanted.items() if not weights_path(output, name).is_file()}

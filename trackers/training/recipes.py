@@ -4,8 +4,8 @@ import collections.abc as cabc
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from trackers.training.damping import Damping
-from trackers.training.rendered import Sampling
+from .damping import Damping
+from .rendered import Sampling
 
 OURS = "our default"
 

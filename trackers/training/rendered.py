@@ -15,9 +15,10 @@ from evalkit.errors import SampleError
 from evalkit.sample.pool import NEGATIVE, POSITIVE, PoolScene, read_scene
 from evalkit.sample.sensors import NEGATIVE_BGR, POSITIVE_BGR
 from evalkit.sequences import Modality
-from trackers.common.multimodal import stretched_depth
-from trackers.common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD
-from trackers.training.crops import Views, cut, jittered
+
+from ..common.multimodal import stretched_depth
+from ..common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD
+from .crops import Views, cut, jittered
 
 GRAY = (0.299, 0.587, 0.114)  # of R, G, B (OpenCV)
 _TEMPLATE_SEEN, _SEARCH_SEEN = 0.7, 0.25  # share of the object that must be visible

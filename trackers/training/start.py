@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from trackers.common.build import Definition
-from trackers.common.checkpoint import WeightsError
-from trackers.srft import SRTrackConfig, initial_entries
-from trackers.training.recipes import Recipe
+from ..common.build import Definition
+from ..common.checkpoint import WeightsError
+from ..srft import SRTrackConfig, initial_entries
+from .recipes import Recipe
 
 _RARE = -math.log((1 - 0.01) / 0.01)  # so that a fresh head expects a target in 1 % of the cells (RetinaNet)
 

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trackers.common.build import Definition
-from trackers.common.center_tracker import CenterLoop
-from trackers.layers.heads import CenterMaps, decode_center
-from trackers.ostrack import OSTrack
-from trackers.swintrack import SwinTrackLoop
-from trackers.training.crops import square_views, window_views
-from trackers.training.losses import cell_loss, center_loss, corners, overlaps
-from trackers.training.rendered import CropRules, Pairs
+from ..common.build import Definition
+from ..common.center_tracker import CenterLoop
+from ..layers.heads import CenterMaps, decode_center
+from ..ostrack import OSTrack
+from ..swintrack import SwinTrackLoop
+from .crops import square_views, window_views
+from .losses import cell_loss, center_loss, corners, overlaps
+from .rendered import CropRules, Pairs
 
 
 class Learned(NamedTuple):
