@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from program import draw_videos
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -146,3 +147,32 @@ def test_light_commands_load_no_heavy_library(program, forbidden):
     check = f"{program}\nimport sys; print('LOADED', *sorted(set(sys.modules) & {forbidden!r}))"
     done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "LOADED"
+
+
+def test_a_tracker_without_a_network_runs_where_torch_is_forbidden(tmp_path):
+    draw_videos(tmp_path / "videos", [4])
+    program = (
+        "import sys\n"
+        "class Forbidden:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in {'torch', 'safetensors', 'got10k', 'six'}:\n"
+        "            raise ImportError(name + ' is forbidden')\n"
+        "sys.meta_path.insert(0, Forbidden())\n"
+        "import cli; from evalkit.commands.common import run; sys.exit(run(cli.make_app()))"
+    )
+    for tracker, code in {"kcf": 0, "ostrack-256": 1}.items():
+        words = [
+            "run-benchmark",
+            "custom",
+            "--data-root",
+            tmp_path / "videos",
+            "--results",
+            tmp_path / "r",
+            "--tracker",
+            tracker,
+        ]
+        weights = ["--weights", "random"] if code else []
+        line = [sys.executable, "-c", program, *map(str, words), *weights]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert ("pip install 'evalkit[networks]'" in done.stderr) == bool(code)

@@ -69,7 +69,10 @@ def _cuda() -> tuple[str, str]:
     if torch is not None:
         cuda, number = torch.version.cuda, torch.backends.cudnn.version()
         return cuda or NONE, _cudnn_text(number) if number else NONE
-    found = importlib.util.find_spec("torch")
+    try:
+        found = importlib.util.find_spec("torch")
+    except ImportError:  # something forbids it
+        return NONE, NONE
     cuda = (
         None if found is None or found.origin is None else _CUDA.search(_read(Path(found.origin).parent / "version.py"))
     )

@@ -55,7 +55,7 @@ def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: Tracker
     """Weights for a tracker, from what the user passed.
 
     Args:
-        tracker: Name in the catalogue, for messages.
+        tracker: Name in the catalog, for messages.
         origin: Key of :data:`ORIGINS`.
         skeleton: Builds the network without memory, given the shapes in the file.
         options: Of these, ``weights`` and ``seed``.
@@ -77,7 +77,7 @@ def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path, *, e
     """Read a file, convert it by its origin, and match it with the network.
 
     Args:
-        tracker: Name in the catalogue, for messages.
+        tracker: Name in the catalog, for messages.
         origin: Key of :data:`ORIGINS`.
         skeleton: Builds the network without memory, given the shapes in the file.
         path: The file.
@@ -188,7 +188,7 @@ def convert(tracker: str, source: Path, destination: Path, entry: str | None = N
     """Rewrite the authors' checkpoint as safetensors.
 
     Args:
-        tracker: Name in the catalogue; decides origin and network.
+        tracker: Name in the catalog; decides origin and network.
         source: The authors' file.
         destination: New file, ``*.safetensors``.
         entry: Which of the source's networks, where it holds several.
@@ -356,7 +356,7 @@ def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _fits_text(shapes: Shapes) -> str:
     fitting = fitting_trackers(shapes)
-    return f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalogue."
+    return f"The file fits: {', '.join(fitting)}." if fitting else "It fits no tracker of the catalog."
 
 
 def _read_safetensors(path: Path) -> Converted:
