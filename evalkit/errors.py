@@ -61,10 +61,6 @@ class SubmissionError(EvalkitError):
     """A submission cannot be packaged, or the one to check is not there."""
 
 
-class InterruptedRunError(EvalkitError):
-    """The user or the batch system asked the run to stop; finished sequences are stored."""
-
-
 def listed(names: Iterable[str]) -> str:
     """The first dozen names for a message, and how many more there are.
 

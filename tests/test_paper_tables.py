@@ -21,7 +21,7 @@ from evalkit.errors import ScoringError, UnknownNameError
 from evalkit.published import Printed, PublishedDataError, load_published
 from evalkit.report.compare import Measured, compare, difference_text, is_named
 from evalkit.report.metrics import METRICS, Metric
-from evalkit.report.paper import PaperTable, get_table, get_tables, load_tables, paper_cells, published_table
+from evalkit.report.paper import PaperTable, get_tables, load_tables, paper_cells, published_table
 from evalkit.report.paper_files import paper_csv, paper_json, write_paper_tables
 from evalkit.report.table import Place, Ranking
 from evalkit.report.writers import TableFormat
@@ -32,6 +32,12 @@ from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, Run
 
 AUC = METRICS["success_auc"]
+
+
+def get_table(paper: str, table: str) -> PaperTable:
+    return next(one for one in get_tables(paper, table) if one.table == table)
+
+
 TABLE_2 = get_table("upvpt", "2")
 
 

@@ -143,19 +143,6 @@ def load_tables() -> list[PaperTable]:
     return [_paper_table(entry) for entry in _document()["tables"]]
 
 
-def get_table(paper: str, table: str) -> PaperTable:
-    """The shape of one table.
-
-    Raises:
-        UnknownNameError: No such paper, or no such table in it.
-
-    Example:
-        >>> get_table("upvpt", "2").benchmarks
-        ('got10k', 'lasot', 'trackingnet')
-    """
-    return next(one for one in get_tables(paper, table) if one.table == table)
-
-
 def get_tables(paper: str, table: str | None = None) -> list[PaperTable]:
     """One table of a paper, or all of them.
 

@@ -153,13 +153,3 @@ def file_name(name: str) -> str:
     """
     encoded = urllib.parse.quote(name, safe="").replace("~", "%7E")
     return "%2E" + encoded[1:] if encoded.startswith(".") else encoded
-
-
-def name_of_file(encoded: str) -> str:
-    """Inverse of :func:`file_name`.
-
-    Example:
-        >>> name_of_file("boy%60head")
-        'boy`head'
-    """
-    return urllib.parse.unquote(encoded)

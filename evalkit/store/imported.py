@@ -3,7 +3,7 @@
 import collections.abc as cabc
 from dataclasses import dataclass, field
 
-from evalkit.errors import ResultFormatError, listed
+from evalkit.errors import listed
 from evalkit.sequences import Trajectory
 
 
@@ -62,15 +62,6 @@ class ImportedResults:
         if self.foreign:
             texts.append(f"{len(self.foreign)} files of other sequences ignored: {listed(self.foreign)}.")
         return texts
-
-    def require_complete(self) -> None:
-        """Raise one error that lists every problem.
-
-        Raises:
-            ResultFormatError: A sequence is missing, unreadable or short.
-        """
-        if problems := self.problems():
-            raise ResultFormatError(f"results of {self.tracker} in {self.where} are incomplete.", *problems)
 
 
 def _counts(lengths: cabc.Mapping[str, tuple[int, int]]) -> str:

@@ -90,21 +90,6 @@ def crop_square(image: Pixels, square: Square, size: int, out: Pixels | None = N
     return SquareCrop(pixels.astype(np.uint8, copy=False), size / side)
 
 
-def padding_mask(image_wh: tuple[int, int], square: Square, size: int) -> npt.NDArray[np.bool_]:
-    """Pixels of a resized square crop that lie, at least in part, in the padding, shape (size, size).
-
-    Networks with published weights do not use it; training redraws samples that are all padding.
-    """
-    width, height = image_wh
-    left, top, side = square
-    mask = np.ones((side, side))
-    rows = slice(max(0, -top), side - max(top + side - height + 1, 0))
-    columns = slice(max(0, -left), side - max(left + side - width + 1, 0))
-    mask[rows, columns] = 0.0
-    resized: npt.NDArray[np.bool_] = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR).astype(bool)
-    return resized
-
-
 def clip_boxes(boxes: Boxes, image_wh: FloatArray, margin: float = 10.0) -> Boxes:
     """Push boxes into their images so that at least ``margin`` pixels stay visible and wide.
 
