@@ -35,12 +35,12 @@ def read_annotations(
         names: Sequences to read, None for all.
 
     Returns:
-        Name of the split; annotations in the benchmark's order, equal to those of the benchmark's reader.
+        Name of the split; annotations in the benchmark's order, equal to those of a full copy.
 
     Raises:
         UnknownNameError: No such split.
-        DatasetLayoutError: Nothing fits, or sequences or flag files are missing; lists them.
-        AnnotationError: Wrong content; lists what is wrong with every sequence.
+        DatasetLayoutError: Nothing fits, or sequences are missing; lists them.
+        AnnotationError: Wrong content, or a sequence lacks flag files; lists what is wrong with each sequence.
     """
     if split_name is not None and split_name not in spec.splits:
         raise unknown_name(f"split of {spec.name}", split_name, spec.splits)

@@ -103,18 +103,18 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
         stem, suffix = posixpath.splitext(filename)
         if suffix == ".txt":
             collected.setdefault(posixpath.basename(folder), {}).setdefault(stem, []).append(path)
-    found = _in_folders(layout, beside) or _by_kind(tree, spec, layout, collected)
-    if not found:
+    box_files = _in_folders(layout, beside) or _by_kind(tree, spec, layout, collected)
+    if not box_files:
         raise DatasetLayoutError(_nothing_text(tree, spec, layout))
-    split = _split(spec, split_name, found)
-    found = {name: paths for name, paths in _of_split(found, spec, split).items() if paths}
-    if not found:
+    split = _split(spec, split_name, box_files)
+    box_files = {name: paths for name, paths in _of_split(box_files, spec, split).items() if paths}
+    if not box_files:
         raise DatasetLayoutError(
             f"{spec.title}: {tree.where} has annotations, but none of split {split.name}. Splits: "
             f"{', '.join(spec.splits)}."
         )
-    names = _names(tree, split, layout, found, wanted)
-    missing = [name for name in names if name not in found]
+    names = _names(tree, split, layout, box_files, wanted)
+    missing = [name for name in names if name not in box_files]
     if missing:
         raise IncompleteCopyError(
             f"{spec.title}: {tree.where} has no annotation of {len(missing)} of {len(names)} sequences (split "
@@ -123,26 +123,26 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
             names,
             missing,
         )
-    doubled = [f"{name} ({' and '.join(found[name][:2])})" for name in names if len(found[name]) > 1]
+    doubled = [f"{name} ({' and '.join(box_files[name][:2])})" for name in names if len(box_files[name]) > 1]
     if doubled:
         raise DatasetLayoutError(
             f"{spec.title}: {tree.where} has two annotations of {len(doubled)} sequences: {listed(doubled)}. "
             "Pass the folder that is meant."
         )
-    return Copy(tree, split, layout, {name: found[name][0] for name in names}, beside, collected)
+    return Copy(tree, split, layout, {name: box_files[name][0] for name in names}, beside, collected)
 
 
 def _in_folders(layout: CopyLayout, beside: cabc.Mapping[str, cabc.Mapping[str, str]]) -> dict[str, list[str]]:
     """Sequence name -> box files, for copies with one folder per sequence."""
-    found: dict[str, list[str]] = {}
+    box_files: dict[str, list[str]] = {}
     for filename in layout.files:
         places = beside.get(filename, {})
-        names = {posixpath.basename(folder) for folder in places} - set(found)
+        names = {posixpath.basename(folder) for folder in places} - set(box_files)
         for folder, path in places.items():
             if posixpath.basename(folder) in names:
-                found.setdefault(posixpath.basename(folder), []).append(path)
-    found.pop("", None)
-    return found
+                box_files.setdefault(posixpath.basename(folder), []).append(path)
+    box_files.pop("", None)
+    return box_files
 
 
 def _by_kind(
@@ -170,18 +170,18 @@ def _without_lists(stems: cabc.Mapping[str, list[str]], layout: CopyLayout) -> d
     return {stem: paths for stem, paths in stems.items() if stem not in lists}
 
 
-def _split(spec: BenchmarkSpec, name: str | None, found: cabc.Container[str]) -> Split:
+def _split(spec: BenchmarkSpec, name: str | None, box_files: cabc.Container[str]) -> Split:
     """The split asked for, or the first one of which the copy holds most sequences."""
     if name is not None:
         return spec.splits[name]
     held = {
-        split.name: sum(official in found for official in official_rows(split.names_file))
+        split.name: sum(official in box_files for official in official_rows(split.names_file))
         for split in spec.splits.values()
     }
     return spec.splits[max(held, key=lambda key: held[key])]  # the first of equals: the default split
 
 
-def _of_split(found: cabc.Mapping[str, list[str]], spec: BenchmarkSpec, split: Split) -> dict[str, list[str]]:
+def _of_split(box_files: cabc.Mapping[str, list[str]], spec: BenchmarkSpec, split: Split) -> dict[str, list[str]]:
     """Without sequences of other splits and files in a folder of another part (``train/`` for a test split)."""
     training = split.name.startswith("train")
 
@@ -195,7 +195,7 @@ def _of_split(found: cabc.Mapping[str, list[str]], spec: BenchmarkSpec, split: S
     foreign = {name for other in spec.splits.values() for name in official_rows(other.names_file)} - set(official)
     return {
         name: [path for path in paths if name in official or fits(path)]
-        for name, paths in found.items()
+        for name, paths in box_files.items()
         if name not in foreign
     }
 
@@ -204,13 +204,13 @@ def _names(
     tree: Tree,
     split: Split,
     layout: CopyLayout,
-    found: cabc.Mapping[str, list[str]],
+    box_files: cabc.Mapping[str, list[str]],
     wanted: cabc.Sequence[str] | None,
 ) -> list[str]:
     """Names to read, in order: the copy's list, else the official list, else what is there."""
     official = official_rows(split.names_file)
     names = _listed_names(tree, split, layout) or (
-        list(official) if any(name in official for name in found) else sorted(found)
+        list(official) if any(name in official for name in box_files) else sorted(box_files)
     )
     if wanted is None:
         return names

@@ -1,4 +1,4 @@
-"""What evalkit knows of a benchmark: a frozen value with facts, and the two functions that read a copy of it."""
+"""What evalkit knows of a benchmark: a frozen value with facts, and the functions that read copies of it."""
 
 import collections.abc as cabc
 import enum
