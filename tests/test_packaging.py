@@ -23,7 +23,7 @@ from program import evalkit as from_checkout
 
 import evalkit
 
-TOP = ("evalkit", "trackers", "cli.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
+TOP = ("evalkit", "trackers", "cli.py", "pyproject.toml", "setup.cfg", "README.md", "LICENSE", "NOTICE")
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 
 
@@ -42,6 +42,8 @@ def copy_sources(folder: Path) -> Path:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     sources = copy_sources(folder / "sources")
+    (sources / "build" / "lib").mkdir(parents=True)
+    (sources / "build" / "lib" / "cli.py").touch()  # as a build of version 0.1 leaves it
     subprocess.run([*PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, sources], check=True)
     (made,) = folder.glob("evalkit-*.whl")
     return made
