@@ -16,7 +16,6 @@ import collections
 import dataclasses
 import gc
 import json
-import os
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ from pipeline import slot_loop, write_sequences
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import trackers
+from evalkit.machine import usable_cores
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.hardware import describe, energy_joules
 from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--capacities", default="1,4,16,64,128,256" if card else "1,2")
     parser.add_argument("--sequences", type=int, default=256 if card else 4)
     parser.add_argument("--frames", type=int, default=24 if card else 6, help="of each sequence")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="that decode, and as many that crop")
+    parser.add_argument("--threads", type=int, default=usable_cores(), help="that decode, and as many that crop")
     parser.add_argument("--operations", action="store_true")
     arguments = parser.parse_args()
     if arguments.operations:
