@@ -6,6 +6,7 @@ import os
 import pytest
 
 import cli
+from evalkit.commands import settings
 from evalkit.commands.common import run
 from evalkit.store import atomic
 
@@ -24,6 +25,15 @@ def test_what_is_set_is_shown(capsys, tmp_path):
     assert call(capsys, "set", "data-root.lasot", str(tmp_path / 'with "quotes" é'))[0] == 0
     code, out, _ = call(capsys, "show")
     assert (code, out) == (0, f'data-root.lasot = {tmp_path}/with "quotes" é\n')
+
+
+def test_any_folder_name_can_be_set(capsys, tmp_path):
+    folder = tmp_path / 'tab\tquote"\\bell\x07del\x7f\u2028😀'
+    assert call(capsys, "set", "data-root.lasot", str(folder))[0] == 0
+    assert settings.load_settings().data_root == {"lasot": folder}
+    code, _, err = call(capsys, "set", "data-root.uav123", str(tmp_path / "\udcff"))
+    assert (code, "the name of a folder is not" in err) == (1, True)
+    assert settings.load_settings().data_root == {"lasot": folder}
 
 
 def test_a_full_disk_keeps_the_old_settings(capsys, tmp_path, monkeypatch):

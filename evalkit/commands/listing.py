@@ -16,6 +16,7 @@ _READING = {"list_sequences", "read_sequence", "read_annotation", "read_frames",
 NOT_YET = "This version has no {kind}."
 
 
+# pydantic's to_jsonable_python leaves sets unsorted: the same document would differ from call to call
 def plain(value: object) -> Any:  # noqa: PLR0911 - one line per kind of value
     """JSON values of a declaration: dataclasses become dicts, enums their value, sets sorted lists.
 
@@ -133,6 +134,7 @@ def table_rows() -> list[list[str]]:
     ]
 
 
+# rich fits tables to the terminal's width, wraps or cuts names, and costs 30 ms: these lines are read by programs, too
 def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
     """Lines with all but the last column padded to one width.
 

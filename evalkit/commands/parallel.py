@@ -14,6 +14,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+# joblib would pickle the function and what it holds, the annotations of a whole benchmark, and start interpreters:
+# forked processes inherit both
 def fork_map(
     function: cabc.Callable[[Item], Result], items: cabc.Sequence[Item], *, workers: int | None = None
 ) -> list[Result]:

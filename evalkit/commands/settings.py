@@ -47,11 +47,19 @@ def save_settings(settings: Settings) -> Path:
     """Write the settings file, as a whole or not at all, and return its path.
 
     Raises:
+        EvalkitError: A folder's name is not UTF-8.
         StoreError: The disk is full or read-only; the old settings are kept.
     """
     path = settings_path()
     lines = ["[data-root]"]
-    # JSON strings are TOML basic strings
-    lines += [f"{json.dumps(name)} = {json.dumps(str(folder))}" for name, folder in sorted(settings.data_root.items())]
-    write_whole(path, ("\n".join(lines) + "\n").encode())
+    # JSON strings are TOML basic strings, but for one character; two lines are no reason to install a writer of TOML
+    pairs = [(name, str(folder)) for name, folder in sorted(settings.data_root.items())]
+    lines += [" = ".join(json.dumps(text, ensure_ascii=False) for text in pair) for pair in pairs]
+    try:
+        data = ("\n".join(lines) + "\n").replace("\x7f", "\\u007f").encode()
+    except UnicodeEncodeError:
+        raise EvalkitError(
+            f"{path}: a settings file is UTF-8, the name of a folder is not. Rename the folder."
+        ) from None
+    write_whole(path, data)
     return path

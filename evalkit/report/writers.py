@@ -17,7 +17,6 @@ import rich.markup
 import rich.table
 import rich.text
 
-from evalkit.report.html_table import html_page
 from evalkit.report.table import Cell, Place, Table
 from evalkit.visible import json_text
 
@@ -55,6 +54,8 @@ def write_tables(tables: cabc.Sequence[Table], form: TableFormat) -> str:
     if form is TableFormat.JSON:
         return json_text([to_json(table) for table in tables]) + "\n"
     if form is TableFormat.HTML:
+        from evalkit.report.html_table import html_page  # jinja2 is for pages only
+
         return html_page(tables)
     write = {TableFormat.TEXT: to_text, TableFormat.MARKDOWN: to_markdown, TableFormat.LATEX: to_latex}[form]
     return "\n".join(write(table) for table in tables)

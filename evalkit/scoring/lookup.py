@@ -104,6 +104,7 @@ def flat_rules(protocol: Protocol) -> dict[str, object]:
     return rules
 
 
+# dotted names with the text of enums are the contract of `explain` and `list protocols`; no library gives them
 def _flatten(name: str, value: object, rules: dict[str, object]) -> None:
     if isinstance(value, enum.Enum):
         rules[name] = value.value

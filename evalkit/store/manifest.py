@@ -246,6 +246,8 @@ def environment_from_json(value: cabc.Mapping[str, Json], where: Path | str) -> 
     return _build(RunEnvironment, value, where)
 
 
+# pydantic's TypeAdapter would convert a damaged value to its field's type, and the run would get another id unseen; it
+# also costs 30 ms in every command that looks at a run
 def _build(kind: type[T], value: cabc.Mapping[str, object], where: Path | str) -> T:
     try:
         return kind(**value)

@@ -118,6 +118,7 @@ def finish(made: Definition, weights: Weights, engine: Engine, **loop: Any) -> T
     return made.adapter(assign(made.skeleton(weights.shapes), weights), info, settings, engine)
 
 
+# the answer is part of the run's identity: a library that wrote one number otherwise would give old runs new ids
 def _json(value: Any) -> Json:
     if dataclasses.is_dataclass(value):
         return {item.name: _json(getattr(value, item.name)) for item in dataclasses.fields(value)}
