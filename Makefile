@@ -37,6 +37,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "evalkit needs Python 3.11 or newer; found $$($(PYTHON) --version). Say make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[networks]'
+	@# an installed evalkit owns one name; in a checkout's environment scripts from anywhere may import trackers and cli, too
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "checkout.pth").write_text(str(pathlib.Path.cwd()))'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
