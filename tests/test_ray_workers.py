@@ -126,7 +126,7 @@ def test_what_one_node_cannot_read_another_does_a_stopped_actor_is_replaced_and_
 
 
 def test_without_a_cluster_ray_is_started_here(videos, tmp_path):
-    tracker = own_tracker(tmp_path)
+    tracker = own_tracker(tmp_path, trouble="meet()", top=MEETING)
     arguments = common(videos, tmp_path / "ray", tracker, "")[:-4]
     done = evalkit(*arguments, "--workers", 2)
     assert done.code == 0, done.stderr
