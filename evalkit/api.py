@@ -17,8 +17,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from evalkit.benchmarks import get_benchmark
-from evalkit.commands import inputs
 from evalkit.errors import ScoringError, StoreError, unknown_name
+from evalkit.evaluation import inputs
 from evalkit.report.build import headline, labels, leading
 from evalkit.report.charts import attribute_figure, difference_figure, ranking_figure
 from evalkit.report.figures import benchmark_figures

@@ -25,6 +25,19 @@ class UnknownNameError(EvalkitError):
     """A benchmark, tracker, protocol, split or table of that name does not exist."""
 
 
+class OptionError(EvalkitError):
+    """An option's value cannot be used.
+
+    Args:
+        option: Its name on the command line.
+        text: What was expected.
+    """
+
+    def __init__(self, option: str, text: str) -> None:
+        super().__init__(text)
+        self.option = option
+
+
 class DatasetLayoutError(EvalkitError):
     """A copy of a benchmark is not laid out as its authors publish it (missing folder, file or sequence)."""
 

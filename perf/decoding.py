@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 from pipeline import Cost, Stub, lasot_lengths, slot_loop, write_sequences
 
-from evalkit.commands.clips import write_clip
+from evalkit.evaluation.clips import write_clip
 from evalkit.images import single_opencv_thread
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.source import Job

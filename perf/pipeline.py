@@ -40,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import evalkit
 import trackers
-from evalkit.commands.clips import write_clip
+from evalkit.evaluation.clips import write_clip
 from evalkit.machine import usable_cores
 from evalkit.sequences import Trajectory
 from evalkit.tracking.catalog import load_tracker

@@ -20,7 +20,7 @@ from against import ROOT, VERSION_0_1, Compared, compare, spend, table
 
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.boxes import Boxes
-from evalkit.commands.truth import Truth, load_truth
+from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.provenance import OFFICIAL
 from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.imported import ImportedResults

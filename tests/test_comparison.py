@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from program import load_perf
 
-from evalkit.commands.parallel import fork_map
 from evalkit.errors import EvalkitError, ScoringError
+from evalkit.evaluation.parallel import fork_map
 from evalkit.published import Printed
 from evalkit.scoring.aggregate import LongTermMetric, MeanMetric
 from evalkit.scoring.conventions import Divisor, OpeProtocol, Rounding, Unscorable

@@ -106,7 +106,7 @@ def test_timings_of_two_calls_in_the_same_second_are_both_kept(videos, tmp_path)
 
 
 def test_a_run_set_aside_twice_in_the_same_moment_keeps_both(videos, tmp_path, monkeypatch):
-    from evalkit import running
+    from evalkit.evaluation import running
 
     class Frozen(running.dt.datetime):
         @classmethod

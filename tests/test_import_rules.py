@@ -28,7 +28,7 @@ RULES = {
     "evalkit.api": [
         "evalkit.errors",
         "evalkit.benchmarks",
-        "evalkit.commands.inputs",
+        "evalkit.evaluation",
         "evalkit.report",
         "evalkit.scoring",
         "evalkit.store",
@@ -52,7 +52,20 @@ RULES = {
     "evalkit.scoring.score": [*DATA, "evalkit.scoring", "evalkit.benchmarks.spec", "evalkit.store"],
     "evalkit.tracking": [*DATA, "evalkit.tracking", "evalkit.store"],
     "evalkit.testing": [*DATA, "evalkit.tracking"],
-    "evalkit.running": [*DATA, "evalkit.benchmarks", "evalkit.store", "evalkit.tracking"],
+    "evalkit.settings": [*CORE, "evalkit.store.atomic"],
+    "evalkit.evaluation": [
+        *DATA,
+        "evalkit",
+        "evalkit.benchmarks",
+        "evalkit.evaluation",
+        "evalkit.published",
+        "evalkit.report",
+        "evalkit.sample",
+        "evalkit.scoring",
+        "evalkit.settings",
+        "evalkit.store",
+        "evalkit.tracking",
+    ],
     "evalkit.published": CORE,
     "evalkit.report": [
         *DATA,
@@ -120,7 +133,7 @@ def test_a_module_imports_only_what_its_layer_may(module):
 
 @pytest.mark.parametrize("module", sorted(name for name in modules() if not below(name, "trackers")))
 def test_torch_stays_in_the_trackers(module):
-    lazily = {"evalkit.commands.executors"}  # asks whether there is a CUDA device
+    lazily = {"evalkit.evaluation.executors"}  # asks whether there is a CUDA device
     found = {name.partition(".")[0] for name in imports(modules()[module])}
     assert "torch" not in found or module in lazily
 

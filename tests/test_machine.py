@@ -83,11 +83,10 @@ def test_a_pinned_process_gets_one_decoder_one_cropper_and_one_thread_per_stream
     program = """
 import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import cli
-from evalkit.commands.common import App
-from evalkit.commands.executors import ExecutorOptions, loop_settings
+from evalkit.evaluation.executors import ExecutorOptions, loop_settings
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
-settings = loop_settings(App(), ExecutorOptions("t", TrackerOptions()), "cpu", share=1)
+settings = loop_settings(ExecutorOptions("t", TrackerOptions()), "cpu", share=1)
 print(settings.decoders, settings.workers, per_stream(object, TrackerInfo("t"), concurrent=True)._workers)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

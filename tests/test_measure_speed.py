@@ -10,9 +10,9 @@ import pytest
 from program import Clock, call, draw_video, draw_videos
 from test_slot_loop import Memory, Numbers, Walk
 
-from evalkit.commands import accuracy
-from evalkit.commands.accuracy import Copy, precision_costs
 from evalkit.errors import TrackerError
+from evalkit.evaluation import accuracy
+from evalkit.evaluation.accuracy import Copy, precision_costs
 from evalkit.tracking import hardware, speed
 from evalkit.tracking.interface import Predictions
 from evalkit.tracking.loop import LoopSettings

@@ -518,7 +518,7 @@ def test_a_run_without_ground_truth_is_said(tmp_path: Path):
 @pytest.fixture
 def small_lasot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A LaSOT copy with one sequence of one frame, whose name passes for the whole list."""
-    from evalkit.commands import papers
+    from evalkit.evaluation import papers
 
     folder = tmp_path / "LaSOT" / "cup" / "cup-1"
     folder.mkdir(parents=True)

@@ -11,7 +11,7 @@ import pytest
 from small_lasot import FRAMES, NAMES, evalkit, make_lasot, make_results, store_run, write_raw
 
 from evalkit import published
-from evalkit.commands.sources import ReportFile, ReportFileError, Source, read_report_file
+from evalkit.evaluation.sources import ReportFile, ReportFileError, Source, read_report_file
 from evalkit.store.manifest import names_sha256
 from evalkit.store.runs import ResultStore
 

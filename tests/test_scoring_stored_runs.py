@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from trees import boxes, rows, text
 
-from evalkit.commands import inputs
 from evalkit.errors import ScoringError, StoreError
+from evalkit.evaluation import inputs
 from evalkit.sequences import Trajectory
 from evalkit.store.formats import read_results
 from evalkit.store.importing import store_results

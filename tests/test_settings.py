@@ -6,7 +6,7 @@ import os
 import pytest
 
 import cli
-from evalkit.commands import settings
+from evalkit import settings
 from evalkit.commands.common import run
 from evalkit.store import atomic
 

@@ -157,7 +157,8 @@ def test_a_worker_that_lives_but_stands_still_is_replaced(tmp_path, hang):
 
 def test_the_limit_of_a_step_and_a_margin_decide_when_a_worker_stands_still(videos, tmp_path, monkeypatch, capsys):
     import cli
-    from evalkit.commands import common, executors
+    from evalkit.commands import common
+    from evalkit.evaluation import executors
 
     monkeypatch.setattr(executors, "MARGIN_SECONDS", 2.0)
     tracker = own_tracker(tmp_path, trouble=f"if self.frame == 3 and once(): {STOPPED}")
@@ -199,8 +200,8 @@ def make_orders(tracker, count):
 
 
 def make_tasks(videos, results, tracker):
-    from evalkit import running
     from evalkit.benchmarks import get_benchmark, get_split
+    from evalkit.evaluation import running
     from evalkit.provenance import Origin
     from evalkit.store.runs import ResultStore
     from evalkit.tracking.catalog import load_tracker

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.commands.output import echo, echo_text
-from evalkit.errors import EvalkitError, UnknownNameError, text_of, unknown_name
+from evalkit.errors import EvalkitError, OptionError, UnknownNameError, text_of, unknown_name
 from evalkit.visible import json_text, visible
 
 if TYPE_CHECKING:
@@ -119,6 +119,9 @@ def _run(app: click.Group, args: cabc.Sequence[str] | None) -> int:  # noqa: PLR
     except EvalkitError as problem:
         if debug:
             raise
+        if isinstance(problem, OptionError):
+            echo(f"Error: Invalid value for {problem.option}: {problem}", err=True)
+            return EXIT_USAGE
         first, *more = problem.lines
         echo(f"error: {first}", *more, err=True)
         return EXIT_USAGE if isinstance(problem, UnknownNameError) else EXIT_FAILED

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands import inputs
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import SEED, Asked, input_options
 from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError, ScoringError
+from evalkit.evaluation import inputs
 from evalkit.report.metrics import Metric, get_metric
 from evalkit.scoring.score import Evaluation, evaluate_results
 

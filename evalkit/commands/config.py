@@ -7,8 +7,8 @@ import click
 from evalkit.benchmarks import get_benchmark
 from evalkit.commands.common import common_options, json_option, print_json
 from evalkit.commands.output import echo
-from evalkit.commands.settings import load_settings, save_settings, settings_path
 from evalkit.errors import EvalkitError
+from evalkit.settings import load_settings, save_settings, settings_path
 
 
 @click.group()

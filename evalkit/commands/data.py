@@ -100,7 +100,7 @@ def check_data(
     from evalkit.benchmarks import get_benchmark, get_split
     from evalkit.benchmarks.checking import check_copy
     from evalkit.commands.checks import check_progress, report_document, report_lines
-    from evalkit.commands.roots import find_root
+    from evalkit.evaluation.roots import find_root
 
     spec = get_benchmark(benchmark, layout=layout)
     chosen = get_split(spec, split)

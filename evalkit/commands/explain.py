@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands import inputs
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import Asked, input_options
 from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError, unknown_name
+from evalkit.evaluation import inputs
 from evalkit.report.metrics import get_metric
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def explain(
       evalkit explain lasot --predictions ATOM/ --annotations kit/ --published 65.0% --metric P_Norm
       evalkit explain visevent --tracker kcf --data-root sample --metric precision_20 --json
     """
-    from evalkit.commands.papers import why_not_comparable
+    from evalkit.evaluation.papers import why_not_comparable
     from evalkit.scoring.explain import explain as explained
 
     given = Asked(**asked)

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from evalkit.commands import inputs
 from evalkit.commands.common import data_root_option, results_option
+from evalkit.evaluation import inputs
 
 SEED = 0
 

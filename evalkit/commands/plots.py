@@ -8,8 +8,9 @@ import click
 from evalkit.benchmarks import get_benchmark
 from evalkit.commands.common import App, common_options
 from evalkit.commands.output import echo
-from evalkit.commands.tables import Request, names_option, score_options, score_request
+from evalkit.commands.tables import names_option, score_options, score_request
 from evalkit.errors import ScoringError, unknown_name
+from evalkit.evaluation.request import Request
 
 PLOT_FORMATS = ("pdf", "png", "svg")
 PLOTS = (

@@ -9,8 +9,8 @@ import click
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.benchmarks.frames import ImageFrames
 from evalkit.commands.common import App, common_options, data_root_option, results_option
-from evalkit.commands.roots import find_root
 from evalkit.errors import StoreError, unknown_name
+from evalkit.evaluation.roots import find_root
 from evalkit.sample import sample_origin
 from evalkit.sequences import Trajectory
 from evalkit.store.atomic import file_name

@@ -9,9 +9,10 @@ from evalkit.benchmarks import BENCHMARKS
 from evalkit.benchmarks.spec import Access
 from evalkit.commands.common import App, common_options
 from evalkit.commands.output import echo
-from evalkit.commands.sources import Source, read_report_file
-from evalkit.commands.tables import Request, names_option, score_options
+from evalkit.commands.tables import names_option, score_options
 from evalkit.errors import StoreError
+from evalkit.evaluation.request import Request
+from evalkit.evaluation.sources import Source, read_report_file
 from evalkit.store.runs import ResultStore
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def make_report(
       evalkit make-report --source lasot lasot.zip lasot_truth.zip --source uav123 uav.zip uav_truth.zip
       evalkit make-report --from report.toml
     """
-    from evalkit.commands.parts import make_part
+    from evalkit.evaluation.parts import make_part
     from evalkit.report.html import build_html
     from evalkit.store.atomic import write_whole
 

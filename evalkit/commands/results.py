@@ -24,8 +24,8 @@ from evalkit.commands.common import (
     results_option,
 )
 from evalkit.commands.output import echo
-from evalkit.commands.roots import data_origin, find_root
 from evalkit.errors import ResultFormatError, StoreError, unknown_name
+from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.provenance import OFFICIAL, Origin
 from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.exporters import EXPORT_FORMATS, Numbers, write_results

@@ -13,18 +13,18 @@ from typing import Any
 
 import click
 
-from evalkit import running
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json, results_option
-from evalkit.commands.executors import CODE, ExecutorOptions, open_executor
 from evalkit.commands.options import sequence_list
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
-from evalkit.commands.roots import data_origin, find_root
 from evalkit.commands.watched import watch
+from evalkit.evaluation import running
+from evalkit.evaluation.executors import ExecutorOptions, open_executor
+from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.sequences import Modality
 from evalkit.store.locks import Shard
-from evalkit.store.manifest import RunEnvironment, current_environment
+from evalkit.store.manifest import RunEnvironment
 from evalkit.store.runs import ResultStore, Run, RunStatus
 from evalkit.tracking.executor import Executor
 from evalkit.tracking.interface import TrackerOptions
@@ -164,18 +164,20 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     how = ExecutorOptions(
         tracker=tracker,
         options=TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled),
+        catalog=app.catalog,
+        code=app.code,
+        verbose=app.verbose,
         **{name: value for name, value in options.items() if name not in names},
     )
     if how.executor == "local" and how.workers in {None, 1} and "," not in how.device:
         watch(app, advice=ISOLATE)
     with _stop_on_sigterm(), contextlib.ExitStack() as stack:
-        executor = stack.enter_context(open_executor(app, how))
+        executor = stack.enter_context(open_executor(how))
         targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
         if how.executor == "ray":  # workers on other machines have other working folders
             results = results.absolute()
             targets = [dataclasses.replace(target, root=target.root.absolute()) for target in targets]
-        environment = current_environment([*CODE, *app.code])
-        session = _Session(app, asked, how, executor, ResultStore(results), environment)
+        session = _Session(app, asked, how, executor, ResultStore(results), how.environment())
         plans = [session.plan(target, repeat, stack) for target in targets for repeat in range(asked.repeat)]
         stopped = session.execute(plans)
         documents = [running.outcome(plan) for plan in plans]

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from evalkit.commands import inputs
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.compare import compare
 from evalkit.commands.explain import explain
@@ -14,6 +13,7 @@ from evalkit.commands.listing import columns
 from evalkit.commands.options import SEED, Asked, input_options
 from evalkit.commands.output import echo
 from evalkit.errors import ScoringError
+from evalkit.evaluation import inputs
 from evalkit.report.metrics import get_metric
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.score import TOO_FEW, UNSCORABLE

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json
-from evalkit.commands.executors import CODE, ExecutorOptions, loop_settings, single_device
 from evalkit.commands.listing import columns
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError, TrackerError
+from evalkit.evaluation.executors import ExecutorOptions, loop_settings, single_device
 from evalkit.provenance import Origin
-from evalkit.store.manifest import RunIdentity, current_environment
+from evalkit.store.manifest import RunIdentity
 from evalkit.store.runs import ResultStore
 from evalkit.tracking.catalog import check_name, load_tracker
 from evalkit.tracking.hardware import describe, energy_joules
@@ -106,23 +106,28 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
       evalkit measure-speed --tracker mine.py:Correlation --images lasot/airplane/airplane-1/img
       evalkit measure-speed --tracker ostrack-256 --weights W --device cuda --accuracy uav123,lasot --data-root sample
     """
-    asked = ExecutorOptions(options=TrackerOptions(weights=weights, precision=precision, seed=seed), **options)
+    asked = ExecutorOptions(
+        options=TrackerOptions(weights=weights, precision=precision, seed=seed),
+        catalog=app.catalog,
+        code=app.code,
+        **options,
+    )
     check_name(app.catalog, asked.tracker)
     watch(app)
-    device = single_device(app, asked)
+    device = single_device(asked)
     if accuracy is not None:
         where = {"split": split, "data_root": data_root, "layout": layout, "limit": limit_sequences}
         return _accuracy(app, asked, device, accuracy.split(","), where, as_json=as_json)
     tracker = load_tracker(
         app.catalog, asked.tracker, dataclasses.replace(asked.options, device=device), timeout=asked.timeout
     )
-    settings = dataclasses.replace(loop_settings(app, asked, device, share=1), timeout=None)
+    settings = dataclasses.replace(loop_settings(asked, device, share=1), timeout=None)
     with tempfile.TemporaryDirectory(prefix="evalkit-speed-") as folder:
         place = Path(folder)
         jobs = _jobs(place, size, images, count=8)
         app.detail(f"measuring {tracker.info.name} on {device} ...")
         latency = measure_latency(tracker, jobs[0], seconds=seconds)
-        sink = _sink(place / "results", jobs, tracker.info.name, app, device)
+        sink = _sink(place / "results", jobs, tracker.info.name, asked, device)
         throughput = measure_throughput(
             tracker, jobs, sink, settings, seconds=seconds, energy=lambda: energy_joules(device)
         )
@@ -151,7 +156,7 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
 
 
 def _jobs(folder: Path, size: str, images: Path | None, *, count: int) -> list[Job]:
-    from evalkit.commands.clips import folder_clip, write_clip
+    from evalkit.evaluation.clips import folder_clip, write_clip
 
     if images is not None:
         clip = folder_clip(images)
@@ -166,11 +171,11 @@ def _jobs(folder: Path, size: str, images: Path | None, *, count: int) -> list[J
     return [dataclasses.replace(first, name=f"clip{number}") for number in range(count)]
 
 
-def _sink(folder: Path, jobs: list[Job], tracker: str, app: App, device: str) -> StoreSink:
+def _sink(folder: Path, jobs: list[Job], tracker: str, asked: ExecutorOptions, device: str) -> StoreSink:
     names = [job.name for job in jobs]
     identity = RunIdentity("speed", "test", Origin("drawn"), "", tracker, {}, None, "", 0, 0, None)
     run = ResultStore(folder).open_or_create(identity, names)
-    place = Place(device, 0, current_environment([*CODE, *app.code]).sha256)
+    place = Place(device, 0, asked.environment().sha256)
     return StoreSink({id(job): run for job in jobs}, place, LoopTiming(), lambda _: None, _refuse)
 
 
@@ -218,7 +223,7 @@ def _stages(timing: LoopTiming) -> dict[str, float]:
 def _accuracy(
     app: App, asked: ExecutorOptions, device: str, benchmarks: list[str], where: dict[str, Any], *, as_json: bool
 ) -> int:
-    from evalkit.commands.accuracy import Copy, lines, precision_costs
+    from evalkit.evaluation.accuracy import Copy, lines, precision_costs
 
     copies = [Copy.read(name.strip(), **where) for name in benchmarks if name.strip()]
 
@@ -227,7 +232,7 @@ def _accuracy(
         options = dataclasses.replace(asked.options, device=device, precision=precision)
         return load_tracker(app.catalog, asked.tracker, options, timeout=asked.timeout)
 
-    costs = precision_costs(build, device, copies, loop_settings(app, asked, device, share=1))
+    costs = precision_costs(build, device, copies, loop_settings(asked, device, share=1))
     if as_json:
         print_json({"tracker": asked.tracker, **describe(device), "costs": [dataclasses.asdict(one) for one in costs]})
     else:

@@ -15,8 +15,8 @@ from evalkit.commands.common import (
     results_option,
 )
 from evalkit.commands.output import echo
-from evalkit.commands.roots import find_root
 from evalkit.errors import unknown_name
+from evalkit.evaluation.roots import find_root
 from evalkit.sample import sample_origin
 from evalkit.store.runs import ResultStore
 from evalkit.submission.checking import FORMATS, SubmissionFormat, SubmissionReport, check_submission

@@ -13,10 +13,11 @@ from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.commands.common import App, common_options, data_root_option, json_option, results_option
 from evalkit.commands.output import echo_text
 from evalkit.errors import StoreError
+from evalkit.evaluation.request import Request
 from evalkit.scoring.scores import Scores
 
 if TYPE_CHECKING:
-    from evalkit.commands.inputs import Candidate, Truth
+    from evalkit.evaluation.inputs import Candidate, Truth
     from evalkit.report.build import Key
     from evalkit.report.table import Table
     from evalkit.report.writers import TableFormat
@@ -121,10 +122,10 @@ def make_table(  # noqa: PLR0917 - one parameter per option
 
 
 def _of_paper(
-    request: "Request", paper: str, number: str | None
+    request: Request, paper: str, number: str | None
 ) -> "tuple[list[Table], cabc.Callable[[TableFormat], str]]":
     """Tables of a paper, and what writes them."""
-    from evalkit.commands.papers import paper_tables
+    from evalkit.evaluation.papers import paper_tables
     from evalkit.report.paper_files import write_paper_tables
 
     compared = paper_tables(request, paper, number)
@@ -154,23 +155,6 @@ def _write(
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line asks to be scored."""
-
-    trackers: tuple[str, ...]
-    run_ids: tuple[str, ...]
-    split: str | None
-    protocol: str
-    predictions: Path | None
-    annotations: Path | None
-    local_truth: bool
-    allow_missing: bool
-    layout: Path | None
-    data_root: Path | None
-    results: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Scored:
     """Scores of one benchmark; speeds and hashes by benchmark, tracker, run."""
 
@@ -183,7 +167,7 @@ def score_request(
     app: App, spec: BenchmarkSpec, request: Request, *, attributes: bool = False, interval: float | None = None
 ) -> Scored:
     """Score what was asked for, with the speeds and hashes of the results."""
-    from evalkit.commands.inputs import compute_scores, from_files, from_store, load_truth
+    from evalkit.evaluation.inputs import compute_scores, from_files, from_store, load_truth
     from evalkit.report.origins import ground_truth_sha256, results_sha256
 
     truth = load_truth(

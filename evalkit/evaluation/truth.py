@@ -8,8 +8,8 @@ from pathlib import Path
 from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
 from evalkit.benchmarks.names import MissingSequenceError
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
-from evalkit.commands.roots import data_origin, find_root
 from evalkit.errors import DatasetLayoutError, EvalkitError, ScoringError, listed, unknown_name
+from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.provenance import Origin
 from evalkit.sample import sample_origin
 from evalkit.sequences import Annotation

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.commands.parallel import fork_map
-from evalkit.commands.truth import Truth, load_truth
 from evalkit.errors import ScoringError, StoreError, listed
+from evalkit.evaluation.parallel import fork_map
+from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.scoring.conventions import FirstFrame, LongTermProtocol, Protocol
 from evalkit.scoring.lookup import get_protocol, protocols_for
 from evalkit.scoring.score import score

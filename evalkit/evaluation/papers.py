@@ -2,21 +2,18 @@
 
 import collections.abc as cabc
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
-from evalkit.commands.inputs import Candidate, Truth, compute_scores, from_files, from_store, load_truth, variants
 from evalkit.errors import AnnotationError, DatasetLayoutError, ResultFormatError, ScoringError, unknown_name
+from evalkit.evaluation.inputs import Candidate, Truth, compute_scores, from_files, from_store, load_truth, variants
+from evalkit.evaluation.request import Request
 from evalkit.provenance import is_dry_run
 from evalkit.report.compare import ComparedTable, Measured, compare, is_named
 from evalkit.report.origins import ground_truth_sha256, results_sha256
 from evalkit.report.paper import PaperCell, get_tables, paper_cells
 from evalkit.store.runs import ResultStore, Run, RunStatus
-
-if TYPE_CHECKING:
-    from evalkit.commands.tables import Request
 
 # ground truths that look official in names and lengths and are not: numbers on them say nothing about published ones
 _STAND_INS = {
@@ -26,7 +23,7 @@ _STAND_INS = {
 }
 
 
-def paper_tables(request: "Request", paper: str, table: str | None) -> list[ComparedTable]:
+def paper_tables(request: Request, paper: str, table: str | None) -> list[ComparedTable]:
     """Tables of a paper with everything measured that belongs into them.
 
     Args:
@@ -79,7 +76,7 @@ def _by_benchmark(cells: cabc.Iterable[PaperCell]) -> dict[str, list[PaperCell]]
     return groups
 
 
-def _offer(request: "Request", benchmark: str, cells: list[PaperCell]) -> _Offer:
+def _offer(request: Request, benchmark: str, cells: list[PaperCell]) -> _Offer:
     spec = get_benchmark(benchmark)
     split = spec.splits[cells[0].split]
     if request.predictions is not None:
@@ -87,7 +84,7 @@ def _offer(request: "Request", benchmark: str, cells: list[PaperCell]) -> _Offer
     return _from_store(request, spec, split, cells)
 
 
-def _from_store(request: "Request", spec: BenchmarkSpec, split: Split, cells: list[PaperCell]) -> _Offer:
+def _from_store(request: Request, spec: BenchmarkSpec, split: Split, cells: list[PaperCell]) -> _Offer:
     offer = _Offer()
     fitting: dict[str, list[Run]] = {}
     for run in ResultStore(request.results).find(benchmark=spec.name):
@@ -115,7 +112,7 @@ def _from_store(request: "Request", spec: BenchmarkSpec, split: Split, cells: li
     return offer
 
 
-def _from_files(request: "Request", spec: BenchmarkSpec, split: Split, cells: list[PaperCell]) -> _Offer:
+def _from_files(request: Request, spec: BenchmarkSpec, split: Split, cells: list[PaperCell]) -> _Offer:
     assert request.predictions is not None
     offer = _Offer()
     try:
@@ -146,7 +143,7 @@ def _check_names(truth: Truth) -> None:
         )
 
 
-def _is_asked(request: "Request", run: Run, cells: list[PaperCell]) -> bool:
+def _is_asked(request: Request, run: Run, cells: list[PaperCell]) -> bool:
     tracker = run.identity.tracker
     return (
         any(is_named(tracker, cell.names) for cell in cells)
@@ -155,7 +152,7 @@ def _is_asked(request: "Request", run: Run, cells: list[PaperCell]) -> bool:
     )
 
 
-def _why_not(request: "Request", run: Run, split: Split) -> str:
+def _why_not(request: Request, run: Run, split: Split) -> str:
     """Why a run cannot stand in a cell; empty if it may."""
     official = official_rows(split.names_file)
     if run.identity.data.is_sample:
@@ -175,7 +172,7 @@ def _name_of(run: Run, spec: BenchmarkSpec) -> str:
     return f"{run.identity.tracker} on {spec.title}, run {run.run_id}"
 
 
-def _truth(request: "Request", spec: BenchmarkSpec, split: Split) -> Truth:
+def _truth(request: Request, spec: BenchmarkSpec, split: Split) -> Truth:
     truth = load_truth(
         spec.name,
         split=split.name,
@@ -188,7 +185,7 @@ def _truth(request: "Request", spec: BenchmarkSpec, split: Split) -> Truth:
     return truth
 
 
-def _measure(request: "Request", truth: Truth, candidate: Candidate, cells: list[PaperCell]) -> list[Measured]:
+def _measure(request: Request, truth: Truth, candidate: Candidate, cells: list[PaperCell]) -> list[Measured]:
     """Scores of a candidate under every protocol that its cells' numbers were made with."""
     mine = [cell for cell in cells if is_named(candidate.tracker, cell.names)]
     default = truth.spec.protocols["papers"]

@@ -5,17 +5,14 @@ import contextlib
 import dataclasses
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import click
-
 import evalkit
-from evalkit.commands.common import App
-from evalkit.errors import StoreError
+from evalkit.errors import OptionError, StoreError
 from evalkit.machine import usable_cores, usable_memory
 from evalkit.store.manifest import RunEnvironment, current_environment
-from evalkit.tracking.catalog import check_name, load_tracker
+from evalkit.tracking.catalog import TrackerEntry, check_name, load_tracker
 from evalkit.tracking.dispatch import Limits
 from evalkit.tracking.executor import Executor, InProcess, workers
 from evalkit.tracking.interface import TrackerOptions
@@ -37,6 +34,8 @@ class ExecutorOptions:
     Attributes:
         tracker: Name or own file.
         options: Weights, precision, seed; the device is in ``device``.
+        catalog: Trackers known by name.
+        code: Folders of their sources, part of a run's environment record.
         device: auto, cpu, cuda, cuda:1, cuda:0,1.
         executor: local or ray.
         workers: Number of workers, None = one per device.
@@ -47,10 +46,13 @@ class ExecutorOptions:
         frame_memory: MiB for decoded frames on each machine.
         timeout: Seconds after which one step hangs.
         allow_mixed: Workers may have other libraries than this process.
+        verbose: Show what Ray says of its processes.
     """
 
     tracker: str
     options: TrackerOptions
+    catalog: cabc.Mapping[str, TrackerEntry] = field(default_factory=dict)
+    code: tuple[Path, ...] = ()
     device: str = "auto"
     executor: str = "local"
     workers: int | None = None
@@ -61,32 +63,37 @@ class ExecutorOptions:
     frame_memory: int = 1024
     timeout: float = 600.0
     allow_mixed: bool = False
+    verbose: bool = False
 
+    @property
+    def is_network(self) -> bool:
+        """Whether the tracker is of the catalog and computes on a device."""
+        entry = self.catalog.get(self.tracker)
+        return entry is not None and entry.parameters is not None
 
-def is_network(app: App, tracker: str) -> bool:
-    """Whether a tracker of the catalog computes on a device."""
-    entry = app.catalog.get(tracker)
-    return entry is not None and entry.parameters is not None
+    def environment(self) -> RunEnvironment:
+        """Code and libraries of this process that decide the boxes."""
+        return current_environment([*CODE, *self.code])
 
 
 @contextlib.contextmanager
-def open_executor(app: App, asked: ExecutorOptions) -> cabc.Iterator[Executor]:
+def open_executor(asked: ExecutorOptions) -> cabc.Iterator[Executor]:
     """Build the tracker, here or in workers.
 
     Raises:
         EvalkitError: The tracker cannot be built, or workers cannot be started.
     """
-    check_name(app.catalog, asked.tracker)
-    devices = _devices(app, asked)
+    check_name(asked.catalog, asked.tracker)
+    devices = _devices(asked)
     if asked.executor == "local" and len(devices) == 1:
         options = dataclasses.replace(asked.options, device=devices[0])
-        tracker = load_tracker(app.catalog, asked.tracker, options, timeout=asked.timeout)
-        settings = loop_settings(app, asked, devices[0], share=1)
-        environment = current_environment([*CODE, *app.code])
+        tracker = load_tracker(asked.catalog, asked.tracker, options, timeout=asked.timeout)
+        settings = loop_settings(asked, devices[0], share=1)
+        environment = asked.environment()
         yield InProcess(tracker, settings, device=devices[0], environment=environment)
         return
 
-    environment = current_environment([*CODE, *app.code])
+    environment = asked.environment()
 
     def accept(other: RunEnvironment, host: str) -> None:
         if other.differences(environment) and not asked.allow_mixed:
@@ -95,12 +102,12 @@ def open_executor(app: App, asked: ExecutorOptions) -> cabc.Iterator[Executor]:
                 "may differ. Install the same versions on all machines, or use --allow-mixed (tables will say so)."
             )
 
-    orders = _orders(app, asked, devices)
+    orders = _orders(asked, devices)
     limits = Limits(start=max(START_SECONDS, asked.timeout), silence=asked.timeout + MARGIN_SECONDS)
     if asked.executor == "ray":
         from evalkit.tracking.ray_workers import RayTransport
 
-        with _stdout_for_results(app):
+        with _stdout_for_results(verbose=asked.verbose):
             transport = RayTransport(
                 orders, gpus=devices[0] == "cuda", address=asked.ray_address, grow=asked.workers is None
             )
@@ -114,53 +121,51 @@ def open_executor(app: App, asked: ExecutorOptions) -> cabc.Iterator[Executor]:
 
 
 @contextlib.contextmanager
-def _stdout_for_results(app: App) -> cabc.Iterator[None]:
+def _stdout_for_results(*, verbose: bool) -> cabc.Iterator[None]:
     """Ray prints what happens to its processes on stdout, which is for results: show it on stderr, if at all."""
     with contextlib.ExitStack() as stack:
-        sink = sys.stderr if app.verbose else stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        sink = sys.stderr if verbose else stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
         stack.enter_context(contextlib.redirect_stdout(sink))
         yield
 
 
-def single_device(app: App, asked: ExecutorOptions) -> str:
+def single_device(asked: ExecutorOptions) -> str:
     """The device, where there can be only one."""
-    devices = _devices(app, asked)
+    devices = _devices(asked)
     if len(devices) > 1:
-        raise click.BadParameter(f"one device, not {', '.join(devices)}.", param_hint="--device")
+        raise OptionError("--device", f"one device, not {', '.join(devices)}.")
     return devices[0]
 
 
-def loop_settings(app: App, asked: ExecutorOptions, device: str, *, share: int) -> LoopSettings:
+def loop_settings(asked: ExecutorOptions, device: str, *, share: int) -> LoopSettings:
     """Settings of one of ``share`` slot loops on this machine."""
-    return _sizing(app, asked).settings(device, usable_cores(), share, usable_memory())
+    return _sizing(asked).settings(device, usable_cores(), share, usable_memory())
 
 
-def _sizing(app: App, asked: ExecutorOptions) -> Sizing:
+def _sizing(asked: ExecutorOptions) -> Sizing:
     if asked.capacity != "auto" and (not asked.capacity.isdigit() or int(asked.capacity) < 1):
-        raise click.BadParameter(
-            f"{asked.capacity!r} is neither a positive number nor `auto`.", param_hint="--capacity"
-        )
-    network = is_network(app, asked.tracker)
+        raise OptionError("--capacity", f"{asked.capacity!r} is neither a positive number nor `auto`.")
+    network = asked.is_network
     return Sizing(
         capacity=None if asked.capacity == "auto" else int(asked.capacity),
         waves=None if asked.waves == "auto" else int(asked.waves),
         decoders=asked.decoders,
         frame_memory=asked.frame_memory << 20,
         timeout=asked.timeout,
-        limited=network or asked.tracker not in app.catalog,  # the others are known to return
+        limited=network or asked.tracker not in asked.catalog,  # the others are known to return
         network=network,
     )
 
 
-def _orders(app: App, asked: ExecutorOptions, devices: cabc.Sequence[str]) -> list[Order]:
+def _orders(asked: ExecutorOptions, devices: cabc.Sequence[str]) -> list[Order]:
     first = Order(
-        tracker=_absolute_tracker(asked.tracker, app),
-        catalog=dict(app.catalog),
+        tracker=_absolute_tracker(asked),
+        catalog=dict(asked.catalog),
         options=dataclasses.replace(asked.options, weights=_absolute(asked.options.weights)),
-        sizing=_sizing(app, asked),
+        sizing=_sizing(asked),
         share=-(-len(devices) // _machines(asked)),
         rank=0,
-        code=(*CODE, *app.code),
+        code=(*CODE, *asked.code),
     )
     return [
         dataclasses.replace(first, rank=rank, options=dataclasses.replace(first.options, device=device))
@@ -176,10 +181,10 @@ def _machines(asked: ExecutorOptions) -> int:
     return max(1, len(cluster_nodes(asked.ray_address)))
 
 
-def _absolute_tracker(tracker: str, app: App) -> str:
-    place, colon, name = tracker.rpartition(":")
-    if tracker in app.catalog or not place.endswith(".py"):
-        return tracker
+def _absolute_tracker(asked: ExecutorOptions) -> str:
+    place, colon, name = asked.tracker.rpartition(":")
+    if asked.tracker in asked.catalog or not place.endswith(".py"):
+        return asked.tracker
     return f"{Path(place).expanduser().resolve()}{colon}{name}"
 
 
@@ -187,23 +192,19 @@ def _absolute(weights: str | None) -> str | None:
     return str(Path(weights).resolve()) if weights is not None and Path(weights).exists() else weights
 
 
-def _devices(app: App, asked: ExecutorOptions) -> list[str]:
+def _devices(asked: ExecutorOptions) -> list[str]:
     """The device of each worker."""
-    kind, _, numbers = _device(app, asked).partition(":")
+    kind, _, numbers = _device(asked).partition(":")
     listed = [number.strip() for number in numbers.split(",") if number.strip()]
     if not all(number.isdigit() for number in listed) or (kind not in {"cpu", "cuda"} and listed):
-        raise click.BadParameter(
-            f"{asked.device!r} is none of auto, cpu, cuda, cuda:1, cuda:0,1.", param_hint="--device"
-        )
+        raise OptionError("--device", f"{asked.device!r} is none of auto, cpu, cuda, cuda:1, cuda:0,1.")
     if asked.executor == "ray":
         return [kind] * (asked.workers or _ray_workers(asked, kind))
     if not listed:
         count = asked.workers or 1
         return [kind] if count == 1 else [f"{kind}:{n}" if kind == "cuda" else kind for n in range(count)]
     if asked.workers not in {None, len(listed)}:
-        raise click.BadParameter(
-            f"{asked.workers} workers for {len(listed)} devices; leave it out: one per device.", param_hint="--workers"
-        )
+        raise OptionError("--workers", f"{asked.workers} for {len(listed)} devices; leave it out: one per device.")
     return [f"{kind}:{number}" for number in listed]
 
 
@@ -213,13 +214,13 @@ def _ray_workers(asked: ExecutorOptions, kind: str) -> int:
     return max(1, sum(node.room(gpus=kind == "cuda") for node in cluster_nodes(asked.ray_address)))
 
 
-def _device(app: App, asked: ExecutorOptions) -> str:
+def _device(asked: ExecutorOptions) -> str:
     tracker, device = asked.tracker, asked.device
-    if tracker in app.catalog and not is_network(app, tracker):
+    if tracker in asked.catalog and not asked.is_network:
         return "cpu"  # nothing of it runs on a device
     if device != "auto":
         return device
-    if tracker not in app.catalog:
+    if tracker not in asked.catalog:
         return "cpu"
     if asked.executor == "ray":
         from evalkit.tracking.ray_workers import cluster_nodes

@@ -22,7 +22,7 @@ def find_root(spec: BenchmarkSpec, data_root: Path | None) -> Path:
     """
     if data_root is not None:
         return _existing(spec, data_root, "--data-root")
-    from evalkit.commands.settings import load_settings  # pydantic is slow to import
+    from evalkit.settings import load_settings  # pydantic is slow to import
 
     setting = load_settings().data_root.get(spec.name)
     if setting is not None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.commands.roots import find_root
 from evalkit.errors import TrackerError
+from evalkit.evaluation.roots import find_root
 from evalkit.scoring.conventions import OverlapArithmetic
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.overlap import overlap

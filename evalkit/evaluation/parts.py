@@ -7,11 +7,11 @@ from pathlib import Path
 
 from evalkit.benchmarks import get_benchmark
 from evalkit.boxes import FloatArray
-from evalkit.commands import inputs
-from evalkit.commands.papers import why_not_comparable
-from evalkit.commands.roots import find_root
-from evalkit.commands.sources import Source
 from evalkit.errors import EvalkitError
+from evalkit.evaluation import inputs
+from evalkit.evaluation.papers import why_not_comparable
+from evalkit.evaluation.roots import find_root
+from evalkit.evaluation.sources import Source
 from evalkit.published import Published, find_published, load_published
 from evalkit.report.build import labels, leading
 from evalkit.report.content import Entry, Part, part_styles, ranked
