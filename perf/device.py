@@ -29,9 +29,9 @@ from pipeline import slot_loop, write_sequences
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import trackers
+from evalkit.hardware import describe, energy_joules
 from evalkit.machine import usable_cores
 from evalkit.tracking.catalog import load_tracker
-from evalkit.tracking.hardware import describe, energy_joules
 from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.source import Job

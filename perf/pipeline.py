@@ -41,10 +41,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import evalkit
 import trackers
 from evalkit.evaluation.clips import write_clip
+from evalkit.hardware import describe
 from evalkit.machine import usable_cores
 from evalkit.sequences import Trajectory
 from evalkit.tracking.catalog import load_tracker
-from evalkit.tracking.hardware import describe
 from evalkit.tracking.interface import Predictions, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.loop import LoopSettings, run_jobs
 from evalkit.tracking.source import Job

@@ -22,9 +22,9 @@ from evalkit.benchmarks import BENCHMARKS
 from evalkit.boxes import Boxes
 from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.provenance import OFFICIAL
+from evalkit.results.importing import store_results
+from evalkit.results.reader import ImportedResults
 from evalkit.sequences import Annotation, Trajectory
-from evalkit.store.imported import ImportedResults
-from evalkit.store.importing import store_results
 from evalkit.store.runs import ResultStore
 
 SECONDS, MEGABYTES = 15.0, 8.0

@@ -7,10 +7,10 @@ import numpy as np
 
 from evalkit.benchmarks import get_benchmark
 from evalkit.benchmarks.annotations import read_annotations
+from evalkit.results.reader import read_results
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.score import Evaluation, evaluate_results
 from evalkit.sequences import Annotation, Trajectory
-from evalkit.store.formats import read_results
 
 FILES = {
     "uav123": ("test", "uav123_gt.zip", "results_uav123.zip"),

@@ -14,9 +14,9 @@ import trees
 import cli
 from evalkit.commands.common import run
 from evalkit.errors import ResultFormatError, StoreError, UnknownNameError
+from evalkit.results.exporters import EXPORT_FORMATS, Numbers, write_results
+from evalkit.results.reader import read_results
 from evalkit.sequences import Trajectory
-from evalkit.store.exporters import EXPORT_FORMATS, Numbers, write_results
-from evalkit.store.formats import read_results
 from evalkit.store.runs import ResultStore
 
 NAMES = [f"GOT-10k_Val_{number:06d}" for number in range(1, 181)]

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
 CORE = [
+    "evalkit.hardware",
     "evalkit.machine",
     "evalkit.errors",
     "evalkit.boxes",
@@ -30,9 +31,11 @@ RULES = {
         "evalkit.benchmarks",
         "evalkit.evaluation",
         "evalkit.report",
+        "evalkit.results",
         "evalkit.scoring",
         "evalkit.store",
     ],
+    "evalkit.hardware": ["evalkit.machine"],
     "evalkit.machine": [],
     "evalkit.errors": [],
     "evalkit.modality": [],
@@ -48,6 +51,7 @@ RULES = {
     "evalkit.sample": [*DATA, "evalkit.sample"],
     "evalkit.benchmarks": [*DATA, "evalkit.benchmarks"],
     "evalkit.store": [*DATA, "evalkit", "evalkit.store"],
+    "evalkit.results": [*DATA, "evalkit.results", "evalkit.store"],
     "evalkit.scoring": [*DATA, "evalkit.published", "evalkit.scoring", "evalkit.benchmarks.spec"],
     "evalkit.scoring.score": [*DATA, "evalkit.scoring", "evalkit.benchmarks.spec", "evalkit.store"],
     "evalkit.tracking": [*DATA, "evalkit.tracking", "evalkit.store"],

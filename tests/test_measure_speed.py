@@ -10,10 +10,11 @@ import pytest
 from program import Clock, call, draw_video, draw_videos
 from test_slot_loop import Memory, Numbers, Walk
 
+from evalkit import hardware
 from evalkit.errors import TrackerError
 from evalkit.evaluation import accuracy
 from evalkit.evaluation.accuracy import Copy, precision_costs
-from evalkit.tracking import hardware, speed
+from evalkit.tracking import speed
 from evalkit.tracking.interface import Predictions
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.source import Job
@@ -147,7 +148,7 @@ def test_the_document_states_everything_that_a_speed_depends_on():
     assert document["precision"] == "fp32"
     assert document["device"] == "cpu"
     assert document["card"] is None
-    assert set(document["libraries"]) == {"numpy", "opencv-python", "torch"}
+    assert set(document["libraries"]) == {"numpy", "opencv-python", "simplejpeg", "torch"}
     assert document["latency"]["decode_excluded"]["median_ms"] <= document["latency"]["decode_excluded"]["p95_ms"]
     assert document["latency"]["warm_up_frames"] > 0
     assert document["throughput"]["capacity"] == 2

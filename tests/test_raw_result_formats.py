@@ -10,8 +10,9 @@ import scipy.io
 
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS
 from evalkit.errors import ResultFormatError, UnknownNameError
-from evalkit.store.exporters import EXPORT_FORMATS
-from evalkit.store.formats import FORMATS, read_results
+from evalkit.results.exporters import EXPORT_FORMATS
+from evalkit.results.layouts import RESULT_LAYOUTS
+from evalkit.results.reader import read_results
 
 NAMES = ["car-1", "boy`s+head", "GOT_000001"]
 BOXES = {
@@ -443,7 +444,7 @@ class TestNothingFound:
             read(write(tmp_path, each("T/{}.txt")), format="otb-mat")
 
     def test_every_format_is_described(self):
-        assert set(FORMATS) == {kind for kind, _, _ in LAYOUTS.values()} | {"corners"}
+        assert set(RESULT_LAYOUTS) == {kind for kind, _, _ in LAYOUTS.values()} | {"corners"}
 
 
 REAL = [
@@ -488,7 +489,7 @@ def test_a_missing_file_of_a_nested_real_archive_is_named(shared_data):
 
 def test_the_page_about_result_files_names_every_format():
     page = (Path(__file__).resolve().parents[1] / "docs" / "result-files.md").read_text(encoding="utf-8")
-    for name in (*FORMATS, *EXPORT_FORMATS):
+    for name in (*RESULT_LAYOUTS, *EXPORT_FORMATS):
         assert f"`{name}`" in page, name
     for title in (spec.title for spec in (*BENCHMARKS.values(), *EXTRA_BENCHMARKS.values())):
         assert f"| {title} |" in page

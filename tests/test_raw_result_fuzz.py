@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from evalkit.archive import open_tree
 from evalkit.errors import EvalkitError, ResultFormatError
-from evalkit.store.formats import FORMATS, read_results
-from evalkit.store.regions import parse_regions, parse_values
+from evalkit.results.layouts import RESULT_LAYOUTS
+from evalkit.results.reader import read_results
+from evalkit.results.regions import parse_regions, parse_values
 
 NAMES = ["car-1", "bike1", "bike1_001", "boy`s+head"]
 folders = st.lists(
@@ -63,7 +64,7 @@ def read_with_float(data):
 
 
 @settings(max_examples=400, deadline=None)
-@given(trees, st.sampled_from([None, *FORMATS]), st.sampled_from([None, "KCF"]))
+@given(trees, st.sampled_from([None, *RESULT_LAYOUTS]), st.sampled_from([None, "KCF"]))
 def test_a_fuzzed_tree_is_an_error_or_what_its_files_say(files, layout, tracker):
     files = {name: data for name, data in files.items() if name.rpartition("/")[2] not in {"", "."}}
     with tempfile.TemporaryDirectory() as folder:

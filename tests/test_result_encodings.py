@@ -16,8 +16,8 @@ from small_lasot import FRAMES, NAMES, evalkit, make_lasot
 from evalkit import archive
 from evalkit.archive import open_tree
 from evalkit.errors import ResultFormatError
-from evalkit.store import arrays, matlab
-from evalkit.store.formats import read_results
+from evalkit.results import encodings
+from evalkit.results.reader import read_results
 from evalkit.store.runs import ResultStore
 
 RESULTS = {
@@ -258,8 +258,8 @@ def test_files_that_hold_no_table_of_boxes_are_named_with_the_reason(tmp_path, f
 
 
 def test_sizes_are_checked_before_anything_is_built(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "_CONTAINERS", 10)
-    monkeypatch.setattr(matlab, "UNPACKED_LIMIT", 10_000)
+    monkeypatch.setattr(encodings, "_CONTAINERS", 10)
+    monkeypatch.setattr(encodings, "UNPACKED_LIMIT", 10_000)
     bomb = mat(res=np.zeros((5000, 4)))
     assert len(bomb) < 1000
     files = {"car.json": b"[" + b"[1,2,3,4]," * 20 + b"[1,2,3,4]]", "cup.mat": bomb}

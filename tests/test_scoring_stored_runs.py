@@ -8,9 +8,9 @@ from trees import boxes, rows, text
 
 from evalkit.errors import ScoringError, StoreError
 from evalkit.evaluation import inputs
+from evalkit.results.importing import store_results
+from evalkit.results.reader import read_results
 from evalkit.sequences import Trajectory
-from evalkit.store.formats import read_results
-from evalkit.store.importing import store_results
 from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore
 

@@ -15,9 +15,10 @@ from own_trackers import own_tracker
 from program import draw_videos, evalkit, start
 
 import cli
+from evalkit import hardware
 from evalkit.commands.common import run as call
 from evalkit.errors import EvalkitError
-from evalkit.store import atomic, hardware, runs
+from evalkit.store import atomic, runs
 from evalkit.store.atomic import read_file
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run

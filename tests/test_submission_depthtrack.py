@@ -6,8 +6,8 @@ from submission_files import FRAMES, NAMES, check, errors, files, found, traject
 
 from evalkit.archive import open_tree
 from evalkit.benchmarks import get_benchmark
+from evalkit.results.reader import read_results
 from evalkit.sequences import Trajectory
-from evalkit.store.formats import read_results
 from evalkit.submission.checking import FORMATS
 from evalkit.submission.expected import official
 

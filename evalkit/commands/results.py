@@ -27,13 +27,14 @@ from evalkit.commands.output import echo
 from evalkit.errors import ResultFormatError, StoreError, unknown_name
 from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.provenance import OFFICIAL, Origin
+from evalkit.results.exporters import EXPORT_FORMATS, Numbers, write_results
+from evalkit.results.importing import store_results
+from evalkit.results.layouts import RESULT_LAYOUTS
+from evalkit.results.reader import ImportedResults, read_results
 from evalkit.sequences import Annotation, Trajectory
-from evalkit.store.exporters import EXPORT_FORMATS, Numbers, write_results
-from evalkit.store.formats import FORMATS, ImportedResults, read_results
-from evalkit.store.importing import store_results
 from evalkit.store.runs import ResultStore, Run
 
-FORMAT_HELP = "Layout of the files; recognized if not given. One of: " + ", ".join(FORMATS) + "."
+FORMAT_HELP = "Layout of the files; recognized if not given. One of: " + ", ".join(RESULT_LAYOUTS) + "."
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError, TrackerError
 from evalkit.evaluation.executors import ExecutorOptions, loop_settings, single_device
+from evalkit.hardware import describe, energy_joules
 from evalkit.provenance import Origin
 from evalkit.store.manifest import RunIdentity
 from evalkit.store.runs import ResultStore
 from evalkit.tracking.catalog import check_name, load_tracker
-from evalkit.tracking.hardware import describe, energy_joules
 from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
 from evalkit.tracking.source import Job
 from evalkit.tracking.speed import (

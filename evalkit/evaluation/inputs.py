@@ -13,12 +13,12 @@ from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import ScoringError, StoreError, listed
 from evalkit.evaluation.parallel import fork_map
 from evalkit.evaluation.truth import Truth, load_truth
+from evalkit.results.reader import ImportedResults
 from evalkit.scoring.conventions import FirstFrame, LongTermProtocol, Protocol
 from evalkit.scoring.lookup import get_protocol, protocols_for
 from evalkit.scoring.score import score
 from evalkit.scoring.scores import Scores
 from evalkit.sequences import Annotation, Trajectory
-from evalkit.store.imported import ImportedResults
 
 if TYPE_CHECKING:
     from evalkit.scoring.explain import Variants
@@ -100,7 +100,7 @@ def from_files(
     Raises:
         ResultFormatError: Nothing fits, or the layout is ambiguous.
     """
-    from evalkit.store.formats import read_results
+    from evalkit.results.reader import read_results
 
     boxes = {one.name: one.ground_truth[0] for one in truth.annotations}
     found = [
@@ -305,7 +305,7 @@ def score_files(
         ResultFormatError: As :func:`from_files`.
         ScoringError: As :func:`compute_scores`.
     """
-    from evalkit.store.formats import trackers_in
+    from evalkit.results.reader import trackers_in
 
     frames = sum(one.frame_count for one in truth.annotations)
     names = trackers or (trackers_in(path, names=truth.known, benchmark=truth.spec.name) if format is None else ())

@@ -12,6 +12,7 @@ from evalkit.evaluation import inputs
 from evalkit.evaluation.papers import why_not_comparable
 from evalkit.evaluation.roots import find_root
 from evalkit.evaluation.sources import Source
+from evalkit.hardware import NONE
 from evalkit.published import Published, find_published, load_published
 from evalkit.report.build import labels, leading
 from evalkit.report.content import Entry, Part, part_styles, ranked
@@ -22,7 +23,6 @@ from evalkit.report.worst import Hard, Thumbnail, draw_thumbnails, hardest, over
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.statistics import LEVEL
 from evalkit.sequences import Annotation, Trajectory
-from evalkit.store.hardware import NONE
 from evalkit.store.runs import Run
 
 DRAWN = 6  # trackers whose boxes are drawn on one picture; more cannot be told apart

@@ -1,1 +1,1 @@
-"""Results on disk: whole-or-nothing writes, manifests, foreign text formats."""
+"""Runs on disk: whole-or-nothing writes, manifests with hashes, locks."""

@@ -3,7 +3,6 @@
 import collections.abc as cabc
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import platform
 import sys
@@ -13,8 +12,8 @@ from typing import TypeVar
 
 import evalkit
 from evalkit.errors import StoreError
+from evalkit.hardware import graphics, library_versions
 from evalkit.provenance import IMPORTED, Origin
-from evalkit.store.hardware import graphics
 from evalkit.store.sealed import Json
 
 SCHEMA = 1
@@ -84,7 +83,7 @@ class RunEnvironment:
         platform: Operating system and processor.
         libraries: Versions of the libraries that may change a box.
         image_decoder: Another decoder changes pixels.
-        hardware: Cards, driver, CUDA, cuDNN, see :func:`evalkit.store.hardware.graphics`; None as version 0.1 left it.
+        hardware: Cards, driver, CUDA, cuDNN, see :func:`evalkit.hardware.graphics`; None as version 0.1 left it.
     """
 
     evalkit_version: str
@@ -191,13 +190,12 @@ def current_environment(code: cabc.Iterable[Path]) -> RunEnvironment:
     """
     import cv2
 
-    libraries = {name: _version(name) for name in ("numpy", "opencv-python", "simplejpeg", "torch")}
     return RunEnvironment(
         evalkit_version=evalkit.__version__,
         code_sha256=sources_sha256(code),
         python=sys.version.split()[0],
         platform=f"{platform.system()} {platform.machine()}",
-        libraries=libraries,
+        libraries=library_versions(),
         image_decoder=f"opencv {cv2.__version__}",
         hardware=graphics(),
     )
@@ -211,13 +209,6 @@ def sources_sha256(code: cabc.Iterable[Path]) -> str:
         for path in files:
             digest.update(path.relative_to(top).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def identity_from_json(value: cabc.Mapping[str, Json], where: Path | str) -> RunIdentity:

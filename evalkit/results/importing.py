@@ -7,8 +7,8 @@ import numpy as np
 
 from evalkit.boxes import Boxes
 from evalkit.provenance import IMPORTED, Origin
+from evalkit.results.reader import ImportedResults
 from evalkit.sequences import Trajectory
-from evalkit.store.imported import ImportedResults
 from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, Run
 

@@ -2,7 +2,7 @@
 
 import collections.abc as cabc
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +10,69 @@ import numpy as np
 from evalkit.archive import Tree, open_tree
 from evalkit.boxes import Boxes
 from evalkit.errors import ResultFormatError, listed, unknown_name
+from evalkit.results.encodings import load_json, rows_of
+from evalkit.results.layouts import RESULT_LAYOUTS, Recognizer, ResultFile, Role, tracker_labels
+from evalkit.results.trajectories import Remarks, box_files, place, read_boxes, read_confidences, read_times
 from evalkit.sequences import Trajectory
-from evalkit.store.arrays import load_json, rows_of
-from evalkit.store.imported import ImportedResults
-from evalkit.store.layouts import DESCRIPTIONS, Recognizer, ResultFile, Role, tracker_labels
-from evalkit.store.reading import Findings, box_files, place, read_boxes, read_confidences, read_times
 
-FORMATS = DESCRIPTIONS
 _SINGLE = frozenset({".txt", ".csv", ".json", ".npy", ".mat"})
-__all__ = ["FORMATS", "ImportedResults", "read_results", "trackers_in"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportedResults:
+    """Raw results of one tracker.
+
+    Attributes:
+        tracker: Its name: the caller's, or that of the folder.
+        format: Key of :data:`evalkit.results.layouts.RESULT_LAYOUTS`.
+        where: Folder or archive.
+        sequences: Sequence name -> one trajectory per repetition, in the order of the official names.
+        missing: Official names without a file.
+        unreadable: Texts about files that could not be read, each with file, line and content. Their sequences are
+            not in ``sequences``.
+        short: Sequence name -> (rows found, frames expected), files with fewer rows than the sequence has frames.
+        long: The same for files with more rows.
+        with_nan: Sequence name -> rows with a coordinate that is NaN or infinite. Lost frames of the VOT format count.
+        foreign: Files that are named as results of other sequences; ignored.
+        notes: What a reader of the numbers must know, in whole sentences.
+        digest: () -> SHA-256 of the archive, or over the names and contents of the folder.
+    """
+
+    tracker: str
+    format: str
+    where: str
+    sequences: cabc.Mapping[str, list[Trajectory]]
+    missing: tuple[str, ...]
+    unreadable: tuple[str, ...]
+    short: cabc.Mapping[str, tuple[int, int]]
+    long: cabc.Mapping[str, tuple[int, int]]
+    with_nan: cabc.Mapping[str, int]
+    foreign: tuple[str, ...]
+    notes: tuple[str, ...]
+    digest: cabc.Callable[[], str] = field(repr=False)
+
+    def problems(self) -> list[str]:
+        """Everything that keeps the results from being complete: missing, unreadable, short; one text per kind."""
+        texts = []
+        if self.missing:
+            texts.append(f"no result for {len(self.missing)} sequences: {listed(self.missing)}")
+        if self.unreadable:
+            texts += [f"{len(self.unreadable)} unreadable files:", *(f"  {text}" for text in self.unreadable)]
+        if self.short:
+            texts.append(f"{len(self.short)} results have fewer rows than frames: {_counts(self.short)}")
+        return texts
+
+    def remarks(self) -> list[str]:
+        """What was noticed and does not keep the results from being scored: long, NaN, foreign files; notes."""
+        texts = list(self.notes)
+        if self.long:
+            texts.append(f"{len(self.long)} results have more rows than frames: {_counts(self.long)}.")
+        if self.with_nan:
+            total = sum(self.with_nan.values())
+            texts.append(f"{total} rows without a box in {len(self.with_nan)} results: {listed(self.with_nan)}.")
+        if self.foreign:
+            texts.append(f"{len(self.foreign)} files of other sequences ignored: {listed(self.foreign)}.")
+        return texts
 
 
 def read_results(
@@ -39,7 +93,7 @@ def read_results(
         names: Official sequence names.
         benchmark: Name of the benchmark.
         tracker: Which tracker of several; where there is one only, the name to give it.
-        format: Key of :data:`FORMATS`; None recognizes it.
+        format: Key of :data:`~evalkit.results.layouts.RESULT_LAYOUTS`; None recognizes it.
         frame_counts: Sequence name -> frames, to report short and long files.
         initial_boxes: Sequence name -> (4,) first box of the annotation; tells corners from width and height.
         with_times: Read times per frame too.
@@ -51,8 +105,8 @@ def read_results(
         ResultFormatError: Nothing is there, no file belongs to the benchmark, the layout is ambiguous, or the tracker
             asked for is none of several. What is wrong with single files is in the value, not an error.
     """
-    if format is not None and format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
+    if format is not None and format not in RESULT_LAYOUTS:
+        raise unknown_name("format", format, RESULT_LAYOUTS)
     recognizer = Recognizer(frozenset(names), benchmark)
     tree, files = _classified(path, recognizer)
     wanted = [file for file in files if file.sequence and _fits(file, format)]
@@ -149,7 +203,7 @@ def _nothing_found(
     texts = [file.path for file in files if file.role in {Role.FOREIGN, Role.BOXES, Role.SKIPPED}]
     zips = [name for name in tree.names if name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz"))]
     expected = f"expected names such as {listed(sorted(names)[:3])}"
-    formats = [f"  {key:10} {text}" for key, text in FORMATS.items()]
+    formats = [f"  {key:10} {text}" for key, text in RESULT_LAYOUTS.items()]
     if zips and not texts:
         return [f"{tree.where} holds archives only: {listed(zips)}. Name one: {tree.where}/{zips[0]}."]
     if any(name.endswith(".bin") for name in tree.names) and not texts:
@@ -176,7 +230,7 @@ def _read_tracker(
     request: _Request, label: str, files: cabc.Sequence[ResultFile], everything: cabc.Sequence[ResultFile]
 ) -> ImportedResults:
     """Read one tracker's files."""
-    tree, findings = request.tree, Findings()
+    tree, findings = request.tree, Remarks()
     who = f"{tree.where}: {label}"
     chosen = box_files(files, request.names, who=who)
     boxes, beside, kind = read_boxes(tree, chosen, request.wanted, request.initial_boxes, findings, who=who)
@@ -244,3 +298,7 @@ def _repetition_notes(sequences: cabc.Mapping[str, list[Trajectory]]) -> list[st
     fewer = [name for name, trajectories in sequences.items() if len(trajectories) < most]
     notes = [f"{most} repetitions."] if most > 1 else []
     return notes + ([f"Fewer than {most} repetitions: {listed(fewer)}."] if fewer else [])
+
+
+def _counts(lengths: cabc.Mapping[str, tuple[int, int]]) -> str:
+    return listed(f"{name} ({found} of {expected})" for name, (found, expected) in lengths.items())

@@ -11,10 +11,9 @@ from evalkit.archive import Tree
 from evalkit.boxes import Boxes, FloatArray, enclosing_boxes, from_corners
 from evalkit.errors import ResultFormatError, listed
 from evalkit.numbers import parse_numbers, parse_tables
-from evalkit.store.arrays import parse_json, parse_npy, without_header
-from evalkit.store.layouts import DESCRIPTIONS, ResultFile, Role
-from evalkit.store.matlab import parse_otb_mat
-from evalkit.store.regions import parse_regions, parse_values, starts_with_code
+from evalkit.results.encodings import parse_json, parse_npy, parse_otb_mat, without_header
+from evalkit.results.layouts import RESULT_LAYOUTS, ResultFile, Role
+from evalkit.results.regions import parse_regions, parse_values, starts_with_code
 
 Place = tuple[str, tuple[int, int]]
 """Sequence name and repetition of a file."""
@@ -25,7 +24,7 @@ _MOSTLY = 0.98
 
 
 @dataclass(slots=True)
-class Findings:
+class Remarks:
     """What turns up while reading.
 
     Attributes:
@@ -69,7 +68,7 @@ def box_files(files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], *, wh
         what = f"two files for one sequence ({listed(clashes)})" if clashes else "files of several layouts"
         raise ResultFormatError(
             f"{who} has {what}. Say which is meant with --format "
-            f"({', '.join(kinds if len(kinds) > 1 else DESCRIPTIONS)}), or pass a folder that holds one set only."
+            f"({', '.join(kinds if len(kinds) > 1 else RESULT_LAYOUTS)}), or pass a folder that holds one set only."
         )
     return chosen
 
@@ -85,7 +84,7 @@ def read_boxes(
     files: cabc.Sequence[ResultFile],
     wanted: str | None,
     initial_boxes: cabc.Mapping[str, Boxes] | None,
-    findings: Findings,
+    findings: Remarks,
     *,
     who: str,
 ) -> tuple[Tables, dict[Place, FloatArray], str]:
@@ -131,7 +130,7 @@ def read_boxes(
 
 
 def _parse(
-    blobs: cabc.Sequence[bytes], paths: cabc.Sequence[str], where: cabc.Sequence[str], kind: str, findings: Findings
+    blobs: cabc.Sequence[bytes], paths: cabc.Sequence[str], where: cabc.Sequence[str], kind: str, findings: Remarks
 ) -> list[FloatArray | None]:
     parsers = {"mat": parse_otb_mat, "json": parse_json, "npy": parse_npy, "csv": _parse_csv}
     own = [parsers.get(path.rpartition(".")[2].lower()) for path in paths]
@@ -158,7 +157,7 @@ def _parse_csv(data: bytes, *, where: str) -> FloatArray:
     return table if columns is None or not len(table) else table[:, columns]
 
 
-def _attempt(parse: cabc.Callable[..., FloatArray], blob: bytes, where: str, findings: Findings) -> FloatArray | None:
+def _attempt(parse: cabc.Callable[..., FloatArray], blob: bytes, where: str, findings: Remarks) -> FloatArray | None:
     try:
         return parse(blob, where=where)
     except ResultFormatError as problem:
@@ -171,7 +170,7 @@ def _of_width(
     files: cabc.Sequence[ResultFile],
     tables: cabc.Sequence[FloatArray | None],
     where: cabc.Sequence[str],
-    findings: Findings,
+    findings: Remarks,
 ) -> Tables:
     found: Tables = []
     for file, table, name in zip(files, tables, where, strict=True):
@@ -183,7 +182,7 @@ def _of_width(
     return found
 
 
-def _without_confidence(found: Tables, kind: str, findings: Findings) -> tuple[Tables, dict[Place, FloatArray]]:
+def _without_confidence(found: Tables, kind: str, findings: Remarks) -> tuple[Tables, dict[Place, FloatArray]]:
     """Boxes, and what a fifth column says."""
     five = [(file, table) for file, table in found if kind != "polygons" and table.shape[1] == 5]
     if not five:
@@ -224,7 +223,7 @@ def _are_corners(found: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, 
 
 
 def read_confidences(
-    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Findings
+    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Remarks
 ) -> tuple[dict[Place, FloatArray], set[Place]]:
     """Read the VOT toolkit's confidence files of the places in ``rows``, which gives their lengths.
 
@@ -244,7 +243,7 @@ def read_confidences(
 
 
 def read_times(
-    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Findings
+    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Remarks
 ) -> dict[Place, FloatArray]:
     """Read times: a file per repetition, or one with a column per repetition. Times that do not fit are left out."""
     wanted = [file for file in files if file.role is Role.SECONDS]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-DESCRIPTIONS: cabc.Mapping[str, str] = {
+RESULT_LAYOUTS: cabc.Mapping[str, str] = {
     "plain": "[TRACKER/]SEQUENCE.txt with left,top,width,height; pytracking, OSTrack, PySOT, LoRAT, the kits of "
     "LaSOT, TNL2K, LasHeR and VisEvent, TrackingNet",
     "corners": "the same with x1,y1,x2,y2",
@@ -53,7 +53,7 @@ class ResultFile:
     Attributes:
         path: Name within the tree.
         role: What it holds.
-        format: Key of :data:`DESCRIPTIONS`, empty for files that are not read.
+        format: Key of :data:`RESULT_LAYOUTS`, empty for files that are not read.
         tracker: Folders that name the tracker.
         sequence: Name of the sequence as the benchmark spells it.
         repetition: (run number of the folder, number in the file's name); 0 where there is none.

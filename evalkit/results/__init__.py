@@ -1,0 +1,1 @@
+"""Results of other programs: their layouts and encodings, into the store and out of it."""
