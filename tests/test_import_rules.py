@@ -64,6 +64,7 @@ RULES = {
         "evalkit.evaluation",
         "evalkit.published",
         "evalkit.report",
+        "evalkit.results",
         "evalkit.sample",
         "evalkit.scoring",
         "evalkit.settings",
