@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from evalkit.benchmarks import get_benchmark
 from evalkit.errors import ScoringError, StoreError, unknown_name
 from evalkit.evaluation import inputs
-from evalkit.report.build import headline, labels, leading
-from evalkit.report.charts import attribute_figure, difference_figure, ranking_figure
-from evalkit.report.figures import benchmark_figures
+from evalkit.report.figures.charts import attribute_figure, difference_figure, ranking_figure
+from evalkit.report.figures.curves import benchmark_figures
+from evalkit.report.headline import headline, labels, leading
 from evalkit.report.metrics import get_metric
 from evalkit.scoring.scores import Scores
 from evalkit.store.runs import ResultStore, Run

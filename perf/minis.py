@@ -18,7 +18,7 @@ import cli
 from evalkit.api import load_scores
 from evalkit.benchmarks import BENCHMARKS, get_benchmark
 from evalkit.commands.common import run
-from evalkit.report.build import leading
+from evalkit.report.headline import leading
 from evalkit.sequences import Modality
 from evalkit.tracking.catalog import TrackerEntry
 from trackers import CATALOG

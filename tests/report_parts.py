@@ -5,9 +5,9 @@ import numpy as np
 from scores_by_hand import SPECS, curves_of, longterm_of, make_scores
 
 from evalkit.published import Published, Unit
-from evalkit.report.content import Entry, Part, ranked
-from evalkit.report.judged import Judged
-from evalkit.report.worst import Hard, Thumbnail
+from evalkit.report.html.part import Entry, Part, ranked
+from evalkit.report.pictures.hardest import Hard, Thumbnail
+from evalkit.report.tables.comparison import Judged
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.verdicts import Judgment, Verdict
 

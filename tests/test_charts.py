@@ -5,7 +5,7 @@ import pytest
 from scores_by_hand import lasot, make_scores
 
 from evalkit.errors import ScoringError
-from evalkit.report.charts import (
+from evalkit.report.figures.charts import (
     attribute_figure,
     common_attributes,
     difference_figure,
@@ -13,8 +13,8 @@ from evalkit.report.charts import (
     sequence_differences,
     speed_figure,
 )
-from evalkit.report.plots import all_figures
-from evalkit.report.styles import figure_bytes
+from evalkit.report.figures.folder import all_figures
+from evalkit.report.figures.look import figure_bytes
 
 KEY = "success_auc"
 

@@ -8,10 +8,10 @@ from report_parts import part
 from small_lasot import evalkit, make_lasot, make_results
 
 from evalkit.report import metrics
-from evalkit.report.charts import attribute_figure, ranking_figure
-from evalkit.report.content import part_json, part_styles
-from evalkit.report.figures import SUCCESS, curve_figure
-from evalkit.report.html import build_html
+from evalkit.report.figures.charts import attribute_figure, ranking_figure
+from evalkit.report.figures.curves import SUCCESS, curve_figure
+from evalkit.report.html.page import build_html
+from evalkit.report.html.part import part_json, part_styles
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.protocols import PROTOCOLS
 

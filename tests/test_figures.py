@@ -11,9 +11,9 @@ from matplotlib.colors import to_rgb
 from scores_by_hand import curves_of, lasot, longterm_of, make_scores
 
 from evalkit.errors import ScoringError
-from evalkit.report.figures import NORMALIZED_PRECISION, PRECISION, SUCCESS, benchmark_figures, curve_figure
+from evalkit.report.figures.curves import NORMALIZED_PRECISION, PRECISION, SUCCESS, benchmark_figures, curve_figure
+from evalkit.report.figures.look import FORMATS, figure_bytes
 from evalkit.report.palette import styles_of
-from evalkit.report.styles import FORMATS, figure_bytes
 
 
 def scores(*names: str, **others: object) -> list:

@@ -20,11 +20,11 @@ from evalkit.commands.common import App, run
 from evalkit.commands.listing import columns
 from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError
-from evalkit.report.html_table import html_page
 from evalkit.report.metrics import METRICS
-from evalkit.report.paper_files import csv_text as paper_csv_text
-from evalkit.report.table import Cell, Column, Row, Table
-from evalkit.report.writers import TableFormat, csv_text, write_tables
+from evalkit.report.tables.formats import FORMATS, write_tables
+from evalkit.report.tables.printed import html_page
+from evalkit.report.tables.table import Cell, Column, Row, Table
+from evalkit.report.tables.values import csv_text
 from evalkit.visible import json_text, visible
 
 HOSTILE = {
@@ -135,13 +135,13 @@ def table(name):
     return Table(f"title {name}", rows, (Column("auc", name, name),), cells, caption=name, notes=(f"remark {name}",))
 
 
-@pytest.mark.parametrize("form", TableFormat)
+@pytest.mark.parametrize("form", list(FORMATS))
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_name_forges_no_row_in_any_format(kind, form):
     hostile, plain = write_tables([table(HOSTILE[kind])], form), write_tables([table("plain")], form)
     assert not obeyed(hostile)
     assert len(hostile.splitlines()) == len(plain.splitlines())
-    if form is TableFormat.CSV:
+    if form == "csv":
         assert [len(row) for row in csv.reader(io.StringIO(hostile))] == [
             len(row) for row in csv.reader(io.StringIO(plain))
         ]
@@ -150,13 +150,13 @@ def test_a_name_forges_no_row_in_any_format(kind, form):
 @pytest.mark.parametrize(
     "name", ["a | b |\n| c", "a & b \\\\ c", "</td></tr><tr><td>x", 'a",b\n"c', "a\n\n\\end{table}", "| --- |"]
 )
-@pytest.mark.parametrize("form", [TableFormat.MARKDOWN, TableFormat.LATEX, TableFormat.HTML, TableFormat.CSV])
+@pytest.mark.parametrize("form", ["markdown", "latex", "html", "csv"])
 def test_what_separates_cells_in_a_format_is_inert_in_a_name(name, form):
     rows = {
-        TableFormat.MARKDOWN: lambda text: [line.replace("\\|", "").count("|") for line in text.splitlines() if line[:1] == "|"],
-        TableFormat.LATEX: lambda text: [line.replace("\\&", "").count("&") for line in text.splitlines() if line.endswith(r" \\")],
-        TableFormat.HTML: lambda text: [line.count("<td") for line in text.splitlines() if "<tr" in line],
-        TableFormat.CSV: lambda text: [len(row) for row in csv.reader(io.StringIO(text))],
+        "markdown": lambda text: [line.replace("\\|", "").count("|") for line in text.splitlines() if line[:1] == "|"],
+        "latex": lambda text: [line.replace("\\&", "").count("&") for line in text.splitlines() if line.endswith(r" \\")],
+        "html": lambda text: [line.count("<td") for line in text.splitlines() if "<tr" in line],
+        "csv": lambda text: [len(row) for row in csv.reader(io.StringIO(text))],
     }[form]  # fmt: skip
     assert rows(write_tables([table(name)], form)) == rows(write_tables([table("plain")], form))
 
@@ -180,7 +180,7 @@ NUMBERS = ["1", "-1", "+1.5", "-0.25", "1e-5", "-", "--", "", "a=b", "x-1", "3f2
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_text_like_a_formula_gets_an_apostrophe(text):
-    assert csv_text(text) == paper_csv_text(text) == f"'{text}"
+    assert csv_text(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", NUMBERS)
@@ -190,7 +190,7 @@ def test_numbers_and_other_texts_stay(text):
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_no_cell_of_a_sheet_is_a_formula(name):
-    for row in csv.DictReader(io.StringIO(write_tables([table(name)], TableFormat.CSV))):
+    for row in csv.DictReader(io.StringIO(write_tables([table(name)], "csv"))):
         for key, cell in row.items():
             assert cell == csv_text(cell), (key, cell)
 

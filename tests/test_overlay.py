@@ -5,15 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from evalkit.report import overlay
-from evalkit.report.overlay import (
+from evalkit.report.palette import styles_of
+from evalkit.report.pictures import overlay
+from evalkit.report.pictures.overlay import (
     TRUTH_COLOR,
     Shown,
     aux_picture,
     draw_frame,
     draw_sequence,
 )
-from evalkit.report.palette import styles_of
 from evalkit.sequences import Annotation, Frame, Sequence, Trajectory
 
 GRAY = 90

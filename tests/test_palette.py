@@ -8,12 +8,12 @@ from matplotlib.colors import to_hex
 from PIL import Image
 from report_parts import part
 
-from evalkit.report.charts import difference_figure, speed_figure
-from evalkit.report.content import part_json, part_styles
-from evalkit.report.figures import SUCCESS, curve_figure
-from evalkit.report.overlay import Shown, draw_frame
+from evalkit.report.figures.charts import difference_figure, speed_figure
+from evalkit.report.figures.curves import SUCCESS, curve_figure
+from evalkit.report.html.part import part_json, part_styles
 from evalkit.report.palette import rgb_of, styles_of
-from evalkit.report.worst import draw_thumbnails
+from evalkit.report.pictures.hardest import draw_thumbnails
+from evalkit.report.pictures.overlay import Shown, draw_frame
 from evalkit.sequences import Annotation, Frame, Trajectory
 
 NAMES = [f"t{number:02}" for number in range(24)]

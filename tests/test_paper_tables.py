@@ -19,12 +19,12 @@ from evalkit.benchmarks.names import official_rows
 from evalkit.commands.common import run
 from evalkit.errors import ScoringError, UnknownNameError
 from evalkit.published import Printed, PublishedDataError, load_published
-from evalkit.report.compare import Measured, compare, difference_text, is_named
 from evalkit.report.metrics import METRICS, Metric
-from evalkit.report.paper import PaperTable, get_tables, load_tables, paper_cells, published_table
-from evalkit.report.paper_files import paper_csv, paper_json, write_paper_tables
-from evalkit.report.table import Place, Ranking
-from evalkit.report.writers import TableFormat
+from evalkit.report.tables.comparison import Measured, compare, difference_text, is_named
+from evalkit.report.tables.formats import FORMATS, write_tables
+from evalkit.report.tables.shapes import PaperTable, get_tables, load_tables, paper_cells, published_table
+from evalkit.report.tables.table import Place, Ranking
+from evalkit.report.tables.values import paper_csv, paper_json
 from evalkit.scoring.protocols import PROTOCOLS
 from evalkit.scoring.verdicts import Explained, Verdict, judge
 from evalkit.sequences import Trajectory
@@ -106,8 +106,8 @@ def _notes_on(table: Any, label: str) -> list[str]:
 @pytest.mark.parametrize("shape", load_tables(), ids=lambda shape: f"{shape.paper}-{shape.table}")
 def test_every_table_is_complete_and_printable_in_every_format(shape: PaperTable):
     compared = compare(shape, [])
-    for form in TableFormat:
-        text = write_paper_tables([compared], form)
+    for form in FORMATS:
+        text = write_tables([compared], form)
         assert text.endswith("\n")
         assert shape.rows[0].label.split("_")[0] in text
     assert all(cell.text for line in compared.table.cells for cell in line)
@@ -399,7 +399,7 @@ class _Cells(HTMLParser):
 
 def test_html_is_well_formed_and_escaped(upvpt: dict[str, Any]):
     compared = compare(TABLE_2, [siamrpn(run="<script>alert(1)</script>")], ["a & b <i>"])
-    page = write_paper_tables([compared], TableFormat.HTML)
+    page = write_tables([compared], "html")
     assert "<script" not in page
     assert "a &amp; b &lt;i&gt;" in page
     parser = _Cells()
@@ -411,7 +411,7 @@ def test_html_is_well_formed_and_escaped(upvpt: dict[str, Any]):
 
 
 def test_latex_has_as_many_cells_in_every_row():
-    text = write_paper_tables([compare(TABLE_2, [siamrpn()])], TableFormat.LATEX)
+    text = write_tables([compare(TABLE_2, [siamrpn()])], "latex")
     assert r"\begin{tabular}{lrrrrrrrrr}" in text
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")].splitlines()[1:]
     assert len(body) == 17

@@ -14,10 +14,10 @@ from report_parts import entry, judged, part
 
 from evalkit.errors import ScoringError
 from evalkit.published import load_published
-from evalkit.report.content import Part, part_json, part_styles, ranked
-from evalkit.report.html import MAX_BYTES, build_html
-from evalkit.report.judged import judge_scores
-from evalkit.report.worst import Hard, Thumbnail
+from evalkit.report.html.page import MAX_BYTES, build_html
+from evalkit.report.html.part import Part, part_json, part_styles, ranked
+from evalkit.report.pictures.hardest import Hard, Thumbnail
+from evalkit.report.tables.comparison import judge_scores
 from evalkit.scoring.verdicts import Verdict
 
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\"' {{ 7 * 7 }} &amp;"
@@ -234,7 +234,7 @@ def test_many_numbers_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     element = re.compile(r'<script type="([a-z/]+)" id="report-data">(.*?)</script>', re.DOTALL)
     kind, numbers = element.search(build_html(parts)).groups()
     assert kind == "application/json"
-    monkeypatch.setattr("evalkit.report.html.PLAIN_BYTES", 1000)
+    monkeypatch.setattr("evalkit.report.html.page.PLAIN_BYTES", 1000)
     kind, packed = element.search(build_html(parts)).groups()
     assert kind == "text/plain"
     assert gzip.decompress(base64.b64decode(packed)).decode() == numbers

@@ -7,8 +7,8 @@ import pytest
 from browser import Page, chromium
 from report_parts import part
 
-from evalkit.report import html
-from evalkit.report.html import build_html
+from evalkit.report.html import page as report_page
+from evalkit.report.html.page import build_html
 
 EVIL = "<img src=x onerror=window.hacked=1></script><script>window.hacked=2</script>%{y}$x$"
 NAMES = tuple(f"car-{number}" for number in range(1, 31))
@@ -36,7 +36,7 @@ def packed(report: Path) -> Path:
     """The report as it is with very many trackers."""
     path = report.with_name("packed.html")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(html, "PLAIN_BYTES", 0)
+        patch.setattr(report_page, "PLAIN_BYTES", 0)
         path.write_text(build_html(PARTS, "Report"), encoding="utf-8")
     return path
 

@@ -14,19 +14,12 @@ from hypothesis import strategies as st
 from scores_by_hand import SPECS, lasot, make_scores
 
 from evalkit.errors import ScoringError
-from evalkit.report.build import benchmark_tables, overview_table
 from evalkit.report.metrics import METRICS, get_metric
-from evalkit.report.table import Cell, Column, Place, Ranking, Row, Source, Table, mark, missing_cell
-from evalkit.report.writers import (
-    TableFormat,
-    latex_text,
-    to_csv,
-    to_json,
-    to_latex,
-    to_markdown,
-    to_text,
-    write_tables,
-)
+from evalkit.report.tables.formats import FORMATS, write_tables
+from evalkit.report.tables.overview import benchmark_tables, overview_table
+from evalkit.report.tables.printed import latex_text, to_latex, to_markdown, to_text
+from evalkit.report.tables.table import Cell, Column, Place, Ranking, Row, Source, Table, mark, missing_cell
+from evalkit.report.tables.values import to_csv, to_json
 
 AUC = METRICS["success_auc"]
 
@@ -159,7 +152,7 @@ def test_terminal_table_takes_brackets_in_names_literally() -> None:
 
 def test_json_has_values_origin_and_source_of_every_number() -> None:
     (table,) = benchmark_tables(three_trackers(), SPECS)
-    document = json.loads(write_tables([table], TableFormat.JSON))[0]
+    document = json.loads(write_tables([table], "json"))[0]
     assert document["columns"][1] == {"key": "normalized_precision_20", "label": "P_Norm", "group": ""}
     assert document["rows"][1]["origin"] == {
         "benchmark": "lasot",
@@ -299,7 +292,7 @@ def test_sample_tables_say_so_in_every_title() -> None:
     for table in tables:
         assert "sample" in table.title
         assert {cell.source for line in table.cells for cell in line} <= {Source.SAMPLE, Source.MISSING}
-        for form in TableFormat:
+        for form in FORMATS:
             assert table.title in write_tables([table], form)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evalkit.report.overlay import Shown, draw_frame, draw_sequence
-from evalkit.report.video import GIF_WIDTH, VideoError, write_gif, write_mp4
+from evalkit.report.pictures.animation import GIF_WIDTH, VideoError, write_gif, write_mp4
+from evalkit.report.pictures.overlay import Shown, draw_frame, draw_sequence
 from evalkit.sequences import Annotation, Frame, Sequence, Trajectory
 
 COLORS = ((200, 30, 30), (30, 200, 30), (30, 30, 200))

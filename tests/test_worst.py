@@ -8,7 +8,7 @@ from PIL import Image
 from scores_by_hand import lasot, make_scores
 
 from evalkit.report.palette import styles_of
-from evalkit.report.worst import ABSENT, SIDE, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
+from evalkit.report.pictures.hardest import ABSENT, SIDE, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
 from evalkit.sequences import Annotation, Frame, Trajectory
 
 

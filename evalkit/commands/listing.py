@@ -113,7 +113,7 @@ def protocol_rows() -> list[list[str]]:
 
 def table_documents() -> list[dict[str, Any]]:
     """The shape of every paper's table: rows, columns, dashes, highlights, protocols, source."""
-    from evalkit.report.paper import load_papers, load_tables
+    from evalkit.report.tables.shapes import load_papers, load_tables
 
     papers = load_papers()
     return [{**plain(table), "about": papers[table.paper]} for table in load_tables()]
@@ -121,7 +121,7 @@ def table_documents() -> list[dict[str, Any]]:
 
 def table_rows() -> list[list[str]]:
     """Paper, table, size, benchmarks, caption."""
-    from evalkit.report.paper import load_tables
+    from evalkit.report.tables.shapes import load_tables
 
     return [
         [

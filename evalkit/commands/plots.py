@@ -90,8 +90,8 @@ def make_plots(
       evalkit make-plots lasot,uav123 --format svg --output figures
       evalkit make-plots uav123 --tracker kcf,ncc --plot attributes,difference --data-root sample
     """
-    from evalkit.report.build import leading
-    from evalkit.report.plots import all_figures, write_plots
+    from evalkit.report.figures.folder import all_figures, write_plots
+    from evalkit.report.headline import leading
     from evalkit.scoring.statistics import LEVEL
 
     request = Request(**asked)

@@ -17,7 +17,7 @@ from evalkit.store.atomic import file_name
 from evalkit.store.runs import ResultStore
 
 if TYPE_CHECKING:
-    from evalkit.report.overlay import Picture
+    from evalkit.report.pictures.overlay import Picture
 
 FORMATS = ("png", "mp4", "gif")
 SUFFIXES = {"png": "", "mp4": ".mp4", "gif": ".gif"}
@@ -70,7 +70,7 @@ def render(  # noqa: PLR0917 - one parameter per option
       evalkit render lasot airplane-1 --tracker kcf --every 25 --output pictures
       evalkit render visevent dvSave-car --tracker kcf,ncc --output car.mp4 --fps 30
     """
-    from evalkit.report.overlay import draw_sequence
+    from evalkit.report.pictures.overlay import draw_sequence
 
     chosen = _format(form, output)
     spec = get_benchmark(benchmark, layout=layout)
@@ -105,8 +105,8 @@ def _format(form: str | None, output: Path | None) -> str:
 
 
 def _write(drawn: "cabc.Iterator[tuple[int, Picture]]", form: str, target: Path, fps: float) -> int:
-    from evalkit.report.overlay import save_picture
-    from evalkit.report.video import write_gif, write_mp4
+    from evalkit.report.pictures.animation import write_gif, write_mp4
+    from evalkit.report.pictures.overlay import save_picture
 
     if form == "png":
         count = 0

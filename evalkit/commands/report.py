@@ -16,7 +16,7 @@ from evalkit.evaluation.sources import Source, read_report_file
 from evalkit.store.runs import ResultStore
 
 if TYPE_CHECKING:
-    from evalkit.report.content import Part
+    from evalkit.report.html.part import Part
 
 TITLE = "Tracking report"
 
@@ -71,7 +71,7 @@ def make_report(
       evalkit make-report --from report.toml
     """
     from evalkit.evaluation.parts import make_part
-    from evalkit.report.html import build_html
+    from evalkit.report.html.page import build_html
     from evalkit.store.atomic import write_whole
 
     request = Request(**asked)

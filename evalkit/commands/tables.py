@@ -14,15 +14,14 @@ from evalkit.commands.common import App, common_options, data_root_option, json_
 from evalkit.commands.output import echo_text
 from evalkit.errors import StoreError
 from evalkit.evaluation.request import Request
+from evalkit.report.tables.formats import FORMATS, format_of, write_tables
 from evalkit.scoring.scores import Scores
 
 if TYPE_CHECKING:
     from evalkit.evaluation.inputs import Candidate, Truth
-    from evalkit.report.build import Key
-    from evalkit.report.table import Table
-    from evalkit.report.writers import TableFormat
-
-FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
+    from evalkit.report.headline import Key
+    from evalkit.report.tables.comparison import ComparedTable
+    from evalkit.report.tables.table import Table
 
 
 def names_option(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -61,7 +60,7 @@ def score_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
 )
 @score_options
 @click.option("--overview/--no-overview", default=None, help="Trackers against benchmarks; default: if several.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the suffix of --output, else text.")
+@click.option("--format", "form", type=click.Choice(tuple(FORMATS)), help="Default: by suffix of --output, else text.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 @click.option("--paper", help="A paper's table with what was measured: upvpt, srft, vipt.")
 @click.option("--table", "number", help="Of the paper, see `evalkit list tables`; default: all.")
@@ -96,21 +95,23 @@ def make_table(  # noqa: PLR0917 - one parameter per option
       evalkit make-table --paper upvpt --table 2 --data-root /data --format markdown
       evalkit make-table --paper upvpt --table 2 --predictions results.zip --annotations lasot_annotations.zip
     """
-    from evalkit.report.build import benchmark_tables, overview_table
-    from evalkit.report.writers import SUFFIXES, TableFormat, write_tables
+    from evalkit.report.tables.overview import benchmark_tables, overview_table
 
-    chosen = TableFormat.JSON if as_json else TableFormat(form) if form else None
+    chosen = "json" if as_json else form
     if number is not None and paper is None:
         raise click.UsageError("--table: of which paper? Pass --paper NAME.")
     if not benchmarks and paper is None:
         raise click.UsageError("which benchmark? Pass --benchmark NAME, or --paper NAME for a paper's table.")
     if benchmarks and paper is not None:
         raise click.UsageError("--benchmark and --paper exclude each other: a paper's table has its own benchmarks.")
-    if output is not None and chosen is None and output.suffix not in SUFFIXES:
-        raise click.UsageError(f"--output {output}: pass --format, or a suffix of {', '.join(SUFFIXES)}.")
+    if output is not None and chosen is None and format_of(output.suffix) is None:
+        suffixes = ", ".join(form.suffix for form in FORMATS.values())
+        raise click.UsageError(f"--output {output}: pass --format, or a suffix of {suffixes}.")
     request = Request(**asked)
     if paper is not None:
-        _write(app, *_of_paper(request, paper, number), chosen, output)
+        from evalkit.evaluation.papers import paper_tables
+
+        _write(app, paper_tables(request, paper, number), chosen, output)
         return
     specs = {name: get_benchmark(name, layout=request.layout) for name in benchmarks}
     found = [score_request(app, spec, request) for spec in specs.values()]
@@ -118,40 +119,22 @@ def make_table(  # noqa: PLR0917 - one parameter per option
     tables = benchmark_tables(scores, specs, {key: fps for one in found for key, fps in one.speeds.items()})
     if overview or (overview is None and len(tables) == len(specs) > 1):  # several protocols have no overview
         tables.append(overview_table(scores, specs))
-    _write(app, tables, lambda form: write_tables(tables, form), chosen, output)
+    _write(app, tables, chosen, output)
 
 
-def _of_paper(
-    request: Request, paper: str, number: str | None
-) -> "tuple[list[Table], cabc.Callable[[TableFormat], str]]":
-    """Tables of a paper, and what writes them."""
-    from evalkit.evaluation.papers import paper_tables
-    from evalkit.report.paper_files import write_paper_tables
-
-    compared = paper_tables(request, paper, number)
-    return [one.table for one in compared], lambda form: write_paper_tables(compared, form)
-
-
-def _write(
-    app: App,
-    tables: "list[Table]",
-    write: "cabc.Callable[[TableFormat], str]",
-    chosen: "TableFormat | None",
-    output: Path | None,
-) -> None:
+def _write(app: App, tables: "cabc.Sequence[Table | ComparedTable]", chosen: str | None, output: Path | None) -> None:
     """To a file, to the terminal, or both."""
-    from evalkit.report.writers import SUFFIXES, TableFormat
     from evalkit.store.atomic import write_whole
 
     if output is not None:
-        write_whole(output, write(chosen or SUFFIXES[output.suffix]).encode())
+        write_whole(output, write_tables(tables, chosen or format_of(output.suffix) or "text").encode())
         app.say(f"written to {output}")
         if chosen is not None:
             return
-    if chosen in {None, TableFormat.TEXT}:
+    if chosen in {None, "text"}:
         _show(tables)
     else:
-        echo_text(write(chosen))
+        echo_text(write_tables(tables, chosen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +151,7 @@ def score_request(
 ) -> Scored:
     """Score what was asked for, with the speeds and hashes of the results."""
     from evalkit.evaluation.inputs import compute_scores, from_files, from_store, load_truth
-    from evalkit.report.origins import ground_truth_sha256, results_sha256
+    from evalkit.report.hashes import ground_truth_sha256, results_sha256
 
     truth = load_truth(
         spec.name,
@@ -222,16 +205,17 @@ def _complete(app: App, truth: "Truth", candidates: "list[Candidate]") -> "list[
     return kept
 
 
-def _show(tables: "cabc.Sequence[Table]") -> None:
+def _show(tables: "cabc.Sequence[Table | ComparedTable]") -> None:
     """Print to the terminal; plain text in full width where the output is a file or a pipe."""
     from rich.console import Console
 
-    from evalkit.report.writers import TableFormat, to_rich, write_tables
+    from evalkit.report.tables.comparison import ComparedTable
+    from evalkit.report.tables.printed import to_rich
 
     if not sys.stdout.isatty():
-        echo_text(write_tables(tables, TableFormat.TEXT))
+        echo_text(write_tables(tables, "text"))
         return
     console = Console(highlight=False)
     for table in tables:
-        console.print(to_rich(table))
+        console.print(to_rich(table.table if isinstance(table, ComparedTable) else table))
         console.print()

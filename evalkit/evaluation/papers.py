@@ -10,9 +10,9 @@ from evalkit.errors import AnnotationError, DatasetLayoutError, ResultFormatErro
 from evalkit.evaluation.inputs import Candidate, Truth, compute_scores, from_files, from_store, load_truth, variants
 from evalkit.evaluation.request import Request
 from evalkit.provenance import is_dry_run
-from evalkit.report.compare import ComparedTable, Measured, compare, is_named
-from evalkit.report.origins import ground_truth_sha256, results_sha256
-from evalkit.report.paper import PaperCell, get_tables, paper_cells
+from evalkit.report.hashes import ground_truth_sha256, results_sha256
+from evalkit.report.tables.comparison import ComparedTable, Measured, compare, is_named
+from evalkit.report.tables.shapes import PaperCell, get_tables, paper_cells
 from evalkit.store.runs import ResultStore, Run, RunStatus
 
 # ground truths that look official in names and lengths and are not: numbers on them say nothing about published ones

@@ -14,12 +14,20 @@ from evalkit.evaluation.roots import find_root
 from evalkit.evaluation.sources import Source
 from evalkit.hardware import NONE
 from evalkit.published import Published, find_published, load_published
-from evalkit.report.build import labels, leading
-from evalkit.report.content import Entry, Part, part_styles, ranked
-from evalkit.report.judged import judge_scores
-from evalkit.report.origins import ground_truth_sha256, results_sha256
+from evalkit.report.hashes import ground_truth_sha256, results_sha256
+from evalkit.report.headline import labels, leading
+from evalkit.report.html.part import Entry, Part, part_styles, ranked
 from evalkit.report.palette import Style
-from evalkit.report.worst import Hard, Thumbnail, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
+from evalkit.report.pictures.hardest import (
+    Hard,
+    Thumbnail,
+    draw_thumbnails,
+    hardest,
+    overlaps_of,
+    strip,
+    telling_frames,
+)
+from evalkit.report.tables.comparison import judge_scores
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.statistics import LEVEL
 from evalkit.sequences import Annotation, Trajectory

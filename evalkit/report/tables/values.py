@@ -1,25 +1,70 @@
-"""Papers' tables in every format; CSV and JSON carry verdicts, differences and provenance beside the numbers."""
+"""Tables for programs: CSV and JSON keep unrounded fractions; of a paper also verdicts, differences and provenance."""
 
 import collections.abc as cabc
 import csv
 import io
 import math
+import re
 
-from evalkit.report.compare import ComparedTable, Comparison
-from evalkit.report.paper import load_papers
-from evalkit.report.table import Cell
-from evalkit.report.writers import TableFormat, csv_text, to_json, write_tables
+from evalkit.report.tables.comparison import ComparedTable, Comparison
+from evalkit.report.tables.shapes import load_papers
+from evalkit.report.tables.table import Cell, Place, Table
 from evalkit.scoring.verdicts import Verdict
-from evalkit.visible import json_text, visible
+from evalkit.visible import visible
+
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # some programs take the full-width signs for the same
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-+")
 
 
-def write_paper_tables(tables: cabc.Sequence[ComparedTable], form: TableFormat) -> str:
-    """One document with all tables, ending in a line break."""
-    if form is TableFormat.JSON:
-        return json_text([paper_json(table) for table in tables]) + "\n"
-    if form is TableFormat.CSV:
-        return paper_csv(tables)
-    return write_tables([table.table for table in tables], form)
+def to_csv(tables: cabc.Sequence[Table]) -> str:
+    """One sheet: table, row, what the row was computed from, then every column's unrounded value, then the notes."""
+    tables = [table.shown() for table in tables]
+    origins = list(dict.fromkeys(key for table in tables for row in table.rows for key in row.origin))
+    keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
+    corner = tables[0].corner.lower() if tables else "tracker"
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, ["table", corner, *origins, *keys, "notes"], restval="", lineterminator="\n")
+    writer.writeheader()
+    for table in tables:
+        for row, line in zip(table.rows, table.cells, strict=True):
+            values = {column.key: _csv_value(cell) for column, cell in zip(table.columns, line, strict=True)}
+            notes = dict.fromkeys([*table.notes, *row.notes, *(note for cell in line for note in cell.notes)])
+            texts = {"table": table.title, corner: row.label, **row.origin, **values, "notes": "; ".join(notes)}
+            writer.writerow({key: csv_text(text) for key, text in texts.items()})
+    return buffer.getvalue()
+
+
+def csv_text(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: a text that begins like one gets an apostrophe in front.
+
+    Example:
+        >>> csv_text("=1+1"), csv_text("-0.5"), csv_text("-"), csv_text("- x")
+        ("'=1+1", '-0.5', '-', "'- x")
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def to_json(table: Table) -> dict[str, object]:
+    """A table as JSON values; a number that is missing is null."""
+    places = table.places()
+    rows = [
+        {
+            "label": row.label,
+            "origin": dict(row.origin),
+            "notes": list(row.notes),
+            "cells": [_json_cell(cell, place) for cell, place in zip(line, ranks, strict=True)],
+        }
+        for row, line, ranks in zip(table.rows, table.cells, places, strict=True)
+    ]
+    columns = [{"key": column.key, "label": column.label, "group": column.group} for column in table.columns]
+    return {
+        "title": table.title,
+        "caption": table.caption,
+        "corner": table.corner,
+        "columns": columns,
+        "rows": rows,
+        "notes": list(table.notes),
+    }
 
 
 def paper_json(compared: ComparedTable) -> dict[str, object]:
@@ -71,10 +116,6 @@ def _csv_rows(compared: ComparedTable) -> list[dict[str, str]]:
     return rows
 
 
-def _csv_value(cell: Cell) -> str:
-    return repr(float(cell.value)) if math.isfinite(cell.value) else (cell.printed or "")
-
-
 def _comparison_json(one: Comparison) -> dict[str, object]:
     published, scores = one.cell.published, one.measured.scores
     return {
@@ -106,3 +147,19 @@ def _comparison_json(one: Comparison) -> dict[str, object]:
         "reason": one.judgment.detail if one.judgment.verdict is Verdict.NOT_COMPARABLE else None,
         "text": one.judgment.text,
     }
+
+
+def _csv_value(cell: Cell) -> str:
+    if math.isfinite(cell.value):
+        return repr(float(cell.value))
+    return cell.printed or ""
+
+
+def _json_cell(cell: Cell, place: Place) -> dict[str, object]:
+    value = float(cell.value) if math.isfinite(cell.value) else None
+    shown: dict[str, object] = {"value": value, "printed": cell.text, "source": cell.source.value}
+    if place is not Place.NONE:
+        shown["place"] = place.value
+    if cell.notes:
+        shown["notes"] = list(cell.notes)
+    return shown

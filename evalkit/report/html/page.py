@@ -17,11 +17,12 @@ import jinja2
 import plotly.offline
 
 import evalkit
-from evalkit.report.build import overview_table, remarks
-from evalkit.report.content import Part, check_parts, part_json, part_styles
+from evalkit.report.headline import remarks
+from evalkit.report.html.part import Part, check_parts, part_json, part_styles
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import TRUTH, Style
-from evalkit.report.table import Place, Table
+from evalkit.report.tables.overview import overview_table
+from evalkit.report.tables.table import Place, Table
 from evalkit.scoring.lookup import flat_rules
 from evalkit.scoring.verdicts import Verdict
 
@@ -79,19 +80,19 @@ def build_html(parts: cabc.Sequence[Part], title: str = "Tracking report", max_b
 def _render(parts: cabc.Sequence[Part], title: str) -> str:
     styles = part_styles(parts)
     sample = parts[0].scores[0].sample
-    code, program = plotly.offline.get_plotlyjs(), _text("report.js")
+    code, program = plotly.offline.get_plotlyjs(), _text("page.js")
     views = [_part_view(part, number, styles) for number, part in enumerate(parts)]
     shown = title if not sample or "sample" in title.lower() else f"{title} (sample)"
     numbers = _safe_json({"title": shown, "parts": [part_json(part, styles) for part in parts]})
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["thousands"] = lambda number: f"{number:,}"
-    page = environment.from_string(_text("report.html")).render(
+    page = environment.from_string(_text("page.html")).render(
         title=shown,
         sample=sample,
         version=evalkit.__version__,
         policy=" ".join(_script_hash(text) for text in (code, program)),
         # own files and JSON without angle brackets: the only text that is not escaped
-        style=_text("report.css"),
+        style=_text("page.css"),
         program=program,
         data=_packed(numbers) if len(numbers) > PLAIN_BYTES else numbers,
         packed=len(numbers) > PLAIN_BYTES,
@@ -110,7 +111,7 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
 
 
 def _text(name: str) -> str:
-    return (resources.files("evalkit.report") / "templates" / name).read_text(encoding="utf-8")
+    return (resources.files("evalkit.report.html") / name).read_text(encoding="utf-8")
 
 
 def _script_hash(code: str) -> str:

@@ -9,9 +9,16 @@ import cv2
 import numpy as np
 
 from evalkit.boxes import FloatArray
-from evalkit.report.aligned import frame_overlaps, padded_boxes, truth_per_frame
-from evalkit.report.overlay import Picture, aux_picture, draw_boxes, stamp
 from evalkit.report.palette import Style
+from evalkit.report.pictures.overlay import (
+    Picture,
+    aux_picture,
+    draw_boxes,
+    frame_overlaps,
+    padded_boxes,
+    stamp,
+    truth_per_frame,
+)
 from evalkit.scoring.scores import Scores
 from evalkit.sequences import Annotation, FrameSource, Trajectory
 

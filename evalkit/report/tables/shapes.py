@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.errors import unknown_name
 from evalkit.published import Published, PublishedDataError, find_published, load_published
 from evalkit.report.metrics import Metric, get_metric
-from evalkit.report.table import Cell, Column, Ranking, Row, Source, Table, missing_cell
+from evalkit.report.tables.table import Cell, Column, Ranking, Row, Source, Table, missing_cell
 
 _KEYS = ("tracker", "variant", "benchmark", "split", "attribute", "metric")
 

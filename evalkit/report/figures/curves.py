@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evalkit.boxes import FloatArray
-from evalkit.report.build import labels
+from evalkit.report.figures.look import GRAY, add_legend, checked_title, empty_figure, figure_width, line_look
+from evalkit.report.headline import labels
 from evalkit.report.metrics import Metric, get_metric
 from evalkit.report.palette import styles_of
-from evalkit.report.styles import GRAY, add_legend, checked_title, empty_figure, figure_width, line_look
 from evalkit.scoring.longterm import f_score
 from evalkit.scoring.scores import Scores
 
@@ -74,7 +74,7 @@ NORMALIZED_PRECISION = Plot(
     ("normalized_precision_20", "normalized_precision_auc"),
     {"normalized_precision_20": 0.2},
 )
-PLOTS = (SUCCESS, PRECISION, NORMALIZED_PRECISION)
+CURVES = (SUCCESS, PRECISION, NORMALIZED_PRECISION)
 
 
 def benchmark_figures(scores: cabc.Sequence[Scores], title: str) -> dict[str, Figure]:
@@ -84,7 +84,7 @@ def benchmark_figures(scores: cabc.Sequence[Scores], title: str) -> dict[str, Fi
         scores: Of one benchmark, split and protocol.
         title: The benchmark's, as printed.
     """
-    figures = {plot.name: curve_figure(plot, scores, title) for plot in PLOTS if _all_have(scores, plot.curve)}
+    figures = {plot.name: curve_figure(plot, scores, title) for plot in CURVES if _all_have(scores, plot.curve)}
     if _all_have(scores, "longterm_precision") and _all_have(scores, "longterm_recall"):
         figures["precision_recall"] = precision_recall_figure(scores, title)
         figures["f_score"] = f_score_figure(scores, title)

@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass, field
 
 from evalkit.benchmarks import get_benchmark
-from evalkit.report.build import remarks
-from evalkit.report.metrics import Metric
-from evalkit.report.paper import PaperCell, PaperTable, paper_cells, published_table
-from evalkit.report.table import Cell, Row, Source, Table, missing_cell
+from evalkit.benchmarks.spec import BenchmarkSpec
+from evalkit.published import Published, Unit
+from evalkit.report.headline import headline, remarks
+from evalkit.report.metrics import Metric, get_metric
+from evalkit.report.tables.shapes import PaperCell, PaperTable, paper_cells, published_table
+from evalkit.report.tables.table import Cell, Row, Source, Table, missing_cell
 from evalkit.scoring.scores import Scores
 from evalkit.scoring.verdicts import Explain, Judgment, judge
 
@@ -110,6 +112,77 @@ def other_training(run: str, cell: PaperCell) -> str:
     if cell.benchmark == "got10k" and _plain(run + ONE_SHOT) in alone:
         return "other training data: GOT-10k's protocol asks for training on GOT-10k alone"
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A measured number beside a published one.
+
+    Attributes:
+        published: With its source.
+        judgment: On it.
+        difference: Measured minus published, in printed units with sign.
+    """
+
+    published: Published
+    judgment: Judgment
+    difference: str
+
+    @property
+    def text(self) -> str:
+        """Published value, verdict, source, doubt: one sentence."""
+        doubt = f" ({self.published.remark})" if self.published.remark else ""
+        return f"{self.published.printed} in {self.published.provenance}{doubt}: {self.judgment.text}"
+
+
+def judge_scores(
+    scores: Scores,
+    spec: BenchmarkSpec,
+    values: cabc.Iterable[Published],
+    reason: str = "",
+    explain: Explain | None = None,
+) -> dict[str, list[Judged]]:
+    """Compare the headline metrics of a score with what is published under the tracker's name.
+
+    Numbers without a doubt come first, in the order of the packaged data. Names are compared without case and
+    punctuation; where the source names a variant, that is the name. Scores of the rendered sample are not compared.
+
+    Args:
+        scores: What was measured.
+        spec: The benchmark.
+        values: Published numbers.
+        reason: Why the scores cannot be compared with any; empty if they can.
+        explain: Finds rules that give a published number which the scores do not meet.
+    """
+    if scores.sample:
+        return {}
+    if not reason and scores.protocol != spec.protocols["papers"]:
+        reason = f"other protocol: measured by {scores.protocol}, papers use {spec.protocols['papers']}"
+    mine = [value for value in values if _is_of(scores, value)]
+    found: dict[str, list[Judged]] = {}
+    for key in headline([scores], spec):
+        measured = float(scores.summary.get(key, math.nan))
+        if math.isfinite(measured):
+            same = [value for value in mine if value.metric == key]
+            same.sort(key=lambda value: value.doubt is not None)
+            metric = get_metric(key, scores.benchmark)
+            found[key] = [
+                Judged(
+                    value,
+                    judge(key, value.as_printed, measured, scores.protocol, reason=reason, explain=explain),
+                    difference_text(metric, measured - value.value),
+                )
+                for value in same
+            ]
+    return {key: judged for key, judged in found.items() if judged}
+
+
+def _is_of(scores: Scores, value: Published) -> bool:
+    return (
+        (value.benchmark, value.split, value.attribute) == (scores.benchmark, scores.split, "")
+        and value.unit is Unit.FRACTION
+        and is_named(scores.tracker, [value.variant or value.tracker])
+    )
 
 
 def compare(shape: PaperTable, measured: cabc.Sequence[Measured], left_out: cabc.Sequence[str] = ()) -> ComparedTable:

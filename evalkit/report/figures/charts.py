@@ -12,10 +12,10 @@ from matplotlib.ticker import FuncFormatter
 
 from evalkit.boxes import FloatArray
 from evalkit.errors import ScoringError
-from evalkit.report.build import Key, labels, result_key
+from evalkit.report.figures.look import GRAY, add_legend, checked_title, empty_figure, line_look
+from evalkit.report.headline import Key, labels, result_key
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import styles_of
-from evalkit.report.styles import GRAY, add_legend, checked_title, empty_figure, line_look
 from evalkit.scoring.scores import Scores
 
 MIN_ATTRIBUTES = 3  # fewer make no radar

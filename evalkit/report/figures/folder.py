@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 import evalkit
 from evalkit.errors import ScoringError
-from evalkit.report.build import Key, remarks, result_key
-from evalkit.report.charts import (
+from evalkit.report.figures.charts import (
     MIN_ATTRIBUTES,
     attribute_figure,
     common_attributes,
@@ -20,8 +19,9 @@ from evalkit.report.charts import (
     sequence_differences,
     speed_figure,
 )
-from evalkit.report.figures import benchmark_figures
-from evalkit.report.styles import figure_bytes
+from evalkit.report.figures.curves import benchmark_figures
+from evalkit.report.figures.look import figure_bytes
+from evalkit.report.headline import Key, remarks, result_key
 from evalkit.scoring.scores import Scores
 from evalkit.store.atomic import write_whole
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from evalkit.errors import EvalkitError
-from evalkit.report.overlay import Picture
+from evalkit.report.pictures.overlay import Picture
 from evalkit.store.atomic import write_whole
 
 # H.264 plays in every browser, player and slide program; VP9 in most, for builds of FFmpeg that lack H.264

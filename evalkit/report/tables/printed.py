@@ -1,15 +1,10 @@
-"""Tables as text: markdown, LaTeX, CSV, JSON, HTML, and for a terminal.
-
-Markdown, LaTeX, HTML and terminal print rounded numbers (scores times 100); CSV and JSON keep unrounded fractions.
-"""
+"""Tables for readers: markdown, LaTeX, HTML, and for a terminal; rounded numbers, scores times 100."""
 
 import collections.abc as cabc
-import csv
-import enum
 import io
 import itertools
-import math
 import re
+from importlib import resources
 
 import rich.box
 import rich.console
@@ -17,48 +12,9 @@ import rich.markup
 import rich.table
 import rich.text
 
-from evalkit.report.table import Cell, Place, Table
-from evalkit.visible import json_text
+from evalkit.report.tables.table import Place, Table
 
 _SUPERSCRIPT = str.maketrans("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
-
-
-class TableFormat(enum.StrEnum):
-    """What ``make-table --format`` takes."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    LATEX = "latex"
-    CSV = "csv"
-    JSON = "json"
-    HTML = "html"
-
-
-SUFFIXES = {
-    ".txt": TableFormat.TEXT,
-    ".md": TableFormat.MARKDOWN,
-    ".tex": TableFormat.LATEX,
-    ".csv": TableFormat.CSV,
-    ".json": TableFormat.JSON,
-    ".html": TableFormat.HTML,
-}
-
-
-def write_tables(tables: cabc.Sequence[Table], form: TableFormat) -> str:
-    """One document with all tables, ending in a line break.
-
-    CSV is one sheet: the first column names the table, a cell without number is empty.
-    """
-    if form is TableFormat.CSV:
-        return to_csv(tables)
-    if form is TableFormat.JSON:
-        return json_text([to_json(table) for table in tables]) + "\n"
-    if form is TableFormat.HTML:
-        from evalkit.report.html_table import html_page  # jinja2 is for pages only
-
-        return html_page(tables)
-    write = {TableFormat.TEXT: to_text, TableFormat.MARKDOWN: to_markdown, TableFormat.LATEX: to_latex}[form]
-    return "\n".join(write(table) for table in tables)
 
 
 def to_markdown(table: Table) -> str:
@@ -106,57 +62,6 @@ def to_latex(table: Table) -> str:
     return "\n".join([*lines, r"\end{table}", ""])
 
 
-def to_csv(tables: cabc.Sequence[Table]) -> str:
-    """One sheet: table, row, what the row was computed from, then every column's unrounded value, then the notes."""
-    tables = [table.shown() for table in tables]
-    origins = list(dict.fromkeys(key for table in tables for row in table.rows for key in row.origin))
-    keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
-    corner = tables[0].corner.lower() if tables else "tracker"
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, ["table", corner, *origins, *keys, "notes"], restval="", lineterminator="\n")
-    writer.writeheader()
-    for table in tables:
-        for row, line in zip(table.rows, table.cells, strict=True):
-            values = {column.key: _csv_value(cell) for column, cell in zip(table.columns, line, strict=True)}
-            notes = dict.fromkeys([*table.notes, *row.notes, *(note for cell in line for note in cell.notes)])
-            texts = {"table": table.title, corner: row.label, **row.origin, **values, "notes": "; ".join(notes)}
-            writer.writerow({key: csv_text(text) for key, text in texts.items()})
-    return buffer.getvalue()
-
-
-def csv_text(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: a text that begins like one gets an apostrophe in front.
-
-    Example:
-        >>> csv_text("=1+1"), csv_text("-0.5"), csv_text("-"), csv_text("- x")
-        ("'=1+1", '-0.5', '-', "'- x")
-    """
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
-
-
-def to_json(table: Table) -> dict[str, object]:
-    """A table as JSON values; a number that is missing is null."""
-    places = table.places()
-    rows = [
-        {
-            "label": row.label,
-            "origin": dict(row.origin),
-            "notes": list(row.notes),
-            "cells": [_json_cell(cell, place) for cell, place in zip(line, ranks, strict=True)],
-        }
-        for row, line, ranks in zip(table.rows, table.cells, places, strict=True)
-    ]
-    columns = [{"key": column.key, "label": column.label, "group": column.group} for column in table.columns]
-    return {
-        "title": table.title,
-        "caption": table.caption,
-        "corner": table.corner,
-        "columns": columns,
-        "rows": rows,
-        "notes": list(table.notes),
-    }
-
-
 def to_rich(table: Table) -> rich.console.Group:
     """For a terminal: best bold, second underlined."""
     table = table.shown()
@@ -185,6 +90,22 @@ def to_text(table: Table, width: int = 160) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
+def html_page(tables: cabc.Sequence[Table]) -> str:
+    """One self-contained page with all tables: best bold, second underlined, footnotes carry letters."""
+    shown = [table.shown() for table in tables]
+    import jinja2  # for pages only
+
+    template = resources.files("evalkit.report.tables") / "page.html"
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True)
+    return environment.from_string(template.read_text(encoding="utf-8")).render(
+        title=shown[0].title if len(shown) == 1 else "Tables",
+        tables=[(table, table.footnotes()) for table in shown],
+        groups=_groups,
+        signs=_marks,
+        zip=zip,
+    )
+
+
 def latex_text(text: str) -> str:
     r"""Escape text for LaTeX.
 
@@ -194,9 +115,6 @@ def latex_text(text: str) -> str:
     """
     return "".join(_LATEX.get(character, character) for character in text)
 
-
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # some programs take the full-width signs for the same
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-+")
 
 # an underscore inside a word is literal
 _MARKDOWN = re.compile(r"[\\`*|\[\]<>]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -244,7 +162,7 @@ def _body(table: Table, decorate: cabc.Callable[[str, Place, str], str]) -> list
     return body
 
 
-def _marks(notes: tuple[str, ...], marks: dict[str, str]) -> str:
+def _marks(notes: tuple[str, ...], marks: cabc.Mapping[str, str]) -> str:
     return ",".join(sorted((marks[note] for note in dict.fromkeys(notes)), key=lambda sign: (len(sign), sign)))
 
 
@@ -252,13 +170,19 @@ def _remarks(table: Table) -> list[tuple[str, str]]:
     return [*(("", note) for note in table.notes), *((sign, text) for text, sign in table.footnotes().items())]
 
 
+def _groups(table: Table) -> list[tuple[str, int]]:
+    """Headings above neighboring columns, with their number; "" where there is none."""
+    return [
+        (group, len(list(columns))) for group, columns in itertools.groupby(column.group for column in table.columns)
+    ]
+
+
 def _latex_headings(table: Table) -> list[str]:
     labels = " & ".join([latex_text(table.corner), *(_latex_label(column.label) for column in table.columns)]) + r" \\"
     if not any(column.group for column in table.columns):
         return [labels]
     spans, rules, start = [""], [], 2
-    for group, members in itertools.groupby(table.columns, key=lambda column: column.group):
-        count = len(list(members))
+    for group, count in _groups(table):
         spans += [rf"\multicolumn{{{count}}}{{c}}{{{latex_text(group)}}}"] if group else [""] * count
         rules += [rf"\cmidrule(lr){{{start}-{start + count - 1}}}"] if group else []
         start += count
@@ -268,19 +192,3 @@ def _latex_headings(table: Table) -> list[str]:
 def _latex_label(label: str) -> str:
     base, underscore, subscript = label.partition("_")
     return latex_text(base) + (rf"\textsubscript{{{latex_text(subscript)}}}" if underscore else "")
-
-
-def _csv_value(cell: Cell) -> str:
-    if math.isfinite(cell.value):
-        return repr(float(cell.value))
-    return cell.printed or ""
-
-
-def _json_cell(cell: Cell, place: Place) -> dict[str, object]:
-    value = float(cell.value) if math.isfinite(cell.value) else None
-    shown: dict[str, object] = {"value": value, "printed": cell.text, "source": cell.source.value}
-    if place is not Place.NONE:
-        shown["place"] = place.value
-    if cell.notes:
-        shown["notes"] = list(cell.notes)
-    return shown

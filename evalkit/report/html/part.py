@@ -9,12 +9,12 @@ import numpy as np
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.boxes import FloatArray
 from evalkit.errors import ScoringError
-from evalkit.report.build import headline, labels, leading
-from evalkit.report.figures import PLOTS
-from evalkit.report.judged import Judged
+from evalkit.report.figures.curves import CURVES
+from evalkit.report.headline import headline, labels, leading
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import Style, styles_of
-from evalkit.report.worst import Hard
+from evalkit.report.pictures.hardest import Hard
+from evalkit.report.tables.comparison import Judged
 from evalkit.scoring.conventions import Protocol
 from evalkit.scoring.longterm import f_score
 from evalkit.scoring.scores import Scores
@@ -159,7 +159,7 @@ def _metric_json(key: str, part: Part) -> dict[str, object]:
 
 def _curves_json(scores: cabc.Sequence[Scores]) -> list[dict[str, object]]:
     curves: list[dict[str, object]] = []
-    for plot in PLOTS:
+    for plot in CURVES:
         if any(plot.curve in score.curves for score in scores):
             key = next((key for key in plot.ranked_by if key in scores[0].summary), "")
             lines = _lines((score.thresholds.get(plot.curve), score.curves.get(plot.curve)) for score in scores)

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from evalkit.boxes import Boxes, FloatArray
-from evalkit.report.aligned import frame_overlaps, padded_boxes, truth_per_frame
 from evalkit.report.palette import RGB, TRUTH, rgb_of, styles_of
-from evalkit.sequences import Frame, Sequence, Trajectory
+from evalkit.scoring.conventions import OverlapArithmetic
+from evalkit.scoring.overlap import overlap
+from evalkit.sequences import Annotation, Frame, Sequence, Trajectory
 from evalkit.store.atomic import write_whole
 
 Picture = npt.NDArray[np.uint8]
@@ -128,6 +129,27 @@ def aux_picture(aux: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Picture:
     scaled = np.clip((far - aux.astype(np.float64)) / max(far - near, 1.0), 0, 1)
     colored = cv2.applyColorMap((scaled * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[:, :, ::-1]
     return np.where(measured[:, :, None], colored, 0).astype(np.uint8)
+
+
+def truth_per_frame(annotation: Annotation, count: int) -> Boxes:
+    """(``count``, 4) boxes, NaN where the target is absent, has no size, or is not annotated."""
+    rows = annotation.ground_truth.copy()
+    rows[annotation.absent | (rows[:, 2:] <= 0).any(axis=1)] = np.nan
+    truth = np.full((count, 4), np.nan)
+    places = np.arange(len(rows)) * annotation.stride
+    inside = places < count
+    truth[places[inside]] = rows[inside]
+    return truth
+
+
+def padded_boxes(boxes: Boxes, count: int) -> Boxes:
+    """The first ``count`` boxes; NaN after their end."""
+    return np.concatenate([boxes[:count], np.full((max(0, count - len(boxes)), 4), np.nan)])
+
+
+def frame_overlaps(boxes: Boxes, truth: Boxes) -> FloatArray:
+    """Overlap per frame, shape (N,); NaN where either box is."""
+    return overlap(boxes.T, truth.T, OverlapArithmetic.CONTINUOUS, np.finfo(float).tiny)
 
 
 def save_picture(picture: Picture, path: Path) -> None:

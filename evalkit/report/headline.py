@@ -1,0 +1,45 @@
+"""What is said of scores wherever they stand: the metrics that lead, the trackers' names, what a reader must know."""
+
+import collections.abc as cabc
+
+from evalkit.benchmarks.spec import BenchmarkSpec
+from evalkit.errors import listed
+from evalkit.scoring.scores import Scores
+
+Key = tuple[str, str, str]
+
+
+def result_key(score: Scores) -> Key:
+    """What names the results behind a score: benchmark, tracker, run (raw files of several trackers share a run)."""
+    return (score.benchmark, score.tracker, score.run)
+
+
+def headline(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> list[str]:
+    """Metric keys that a table of a benchmark shows, in its papers' order.
+
+    The benchmark's headline; where the protocol lacks one of those metrics, all that the protocol reports.
+    """
+    reported = list(dict.fromkeys(key for score in scores for key in score.summary))
+    keys = [key for key in spec.headline if key in reported]
+    return keys if len(keys) == len(spec.headline) else [*keys, *(key for key in reported if key not in keys)]
+
+
+def leading(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> str:
+    """The metric key that ranks trackers on a benchmark: F for DepthTrack, else the first of its headline."""
+    keys = headline(scores, spec)
+    return "longterm_f" if "longterm_f" in keys else keys[0]
+
+
+def remarks(score: Scores) -> list[str]:
+    """What a reader of a score must know, as footnotes."""
+    found = list(score.notes)
+    if score.missing and not any(score.missing[0] in note for note in found):
+        total = len(score.missing) + len(score.sequence_names)
+        found.append(f"scored without {len(score.missing)} of {total} sequences: {listed(score.missing)}")
+    return list(dict.fromkeys(found))
+
+
+def labels(group: cabc.Sequence[Scores]) -> list[str]:
+    """Tracker names, with the run id where a tracker occurs more than once."""
+    names = [score.tracker for score in group]
+    return [f"{s.tracker} ({s.run[:12]})" if names.count(s.tracker) > 1 else s.tracker for s in group]
