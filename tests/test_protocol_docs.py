@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from evalkit.scoring.conventions import LongTermProtocol, OpeProtocol
-from evalkit.scoring.lookup import VARIANTS, flat_rules
-from evalkit.scoring.protocols import PROTOCOLS
+from evalkit.scoring.lookup import flat_rules
+from evalkit.scoring.protocols import PROTOCOLS, VARIANTS
 from evalkit.scoring.rules import text_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "protocols.md"

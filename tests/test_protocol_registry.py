@@ -12,8 +12,8 @@ from evalkit.errors import UnknownNameError
 from evalkit.report.metrics import METRICS
 from evalkit.scoring import grids
 from evalkit.scoring.conventions import LongTermProtocol, OpeProtocol, Readout
-from evalkit.scoring.lookup import VARIANTS, describe, flat_rules, get_protocol, protocols_for
-from evalkit.scoring.protocols import PROTOCOLS
+from evalkit.scoring.lookup import describe, flat_rules, get_protocol, protocols_for
+from evalkit.scoring.protocols import PROTOCOLS, VARIANTS
 
 CONTRACT = [
     *("pytracking", "ostrack", "otb", "lasot-kit", "tnl2k-kit", "pysot", "got10k-toolkit", "trackingnet-devkit"),

@@ -214,7 +214,7 @@ class DegenerateUnion(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ToolkitSource:
     """Where a rule comes from.
 
     Attributes:
@@ -368,7 +368,7 @@ class OpeProtocol:
     id: str
     version: int
     title: str
-    source: Source
+    source: ToolkitSource
     benchmarks: frozenset[str]
     prediction_rounding: Rounding
     ground_truth_rounding: Rounding
@@ -425,7 +425,7 @@ class LongTermProtocol:
     id: str
     version: int
     title: str
-    source: Source
+    source: ToolkitSource
     benchmarks: frozenset[str]
     resolution: int
     special_overlap: SpecialOverlap

@@ -3,60 +3,10 @@
 import collections.abc as cabc
 import dataclasses
 import enum
-from dataclasses import replace
 
 from evalkit.errors import unknown_name
-from evalkit.scoring.conventions import (
-    AbsentFlags,
-    Divisor,
-    NanGroundTruth,
-    OpeProtocol,
-    Protocol,
-    ShortResult,
-    Unscorable,
-)
-from evalkit.scoring.protocols import GOT10K_TOOLKIT_ON_GOT10K, OSTRACK, PROTOCOLS, PYSOT, PYTRACKING, SWINTRACK
-
-
-def _on_uav123(protocol: OpeProtocol) -> OpeProtocol:
-    """PyTracking-type analysis with dataset tag "uav": NaN rows allowed, invalid frames hit in precision."""
-    assert protocol.precision is not None
-    return replace(
-        protocol,
-        nan_ground_truth=NanGroundTruth.UNSCORABLE,
-        precision=replace(protocol.precision, unscorable=Unscorable.HIT),
-    )
-
-
-def _on_lasot(protocol: OpeProtocol) -> OpeProtocol:
-    """PyTracking-type analysis with dataset tag "lasot": absent frames never hit, short results refused."""
-    return replace(
-        protocol, absent_flags=AbsentFlags.LEFT_OUT, lengths=replace(protocol.lengths, short=ShortResult.REFUSE)
-    )
-
-
-def _on_custom(protocol: OpeProtocol) -> OpeProtocol:
-    """PyTracking-type analysis on own videos: rows of NaN say that there is no target, and are left out altogether."""
-    return replace(
-        protocol,
-        nan_ground_truth=NanGroundTruth.UNSCORABLE,
-        absent_flags=AbsentFlags.LEFT_OUT,
-        divisor=Divisor.FRAMES_SCORED,
-    )
-
-
-VARIANTS: cabc.Mapping[tuple[str, str], Protocol] = {
-    ("pytracking", "uav123"): _on_uav123(PYTRACKING),
-    ("pytracking", "lasot"): _on_lasot(PYTRACKING),
-    ("ostrack", "uav123"): _on_uav123(OSTRACK),
-    ("ostrack", "lasot"): _on_lasot(OSTRACK),
-    ("pytracking", "custom"): _on_custom(PYTRACKING),
-    ("ostrack", "custom"): _on_custom(OSTRACK),
-    ("pysot", "lasot"): replace(PYSOT, absent_flags=AbsentFlags.LEFT_OUT),
-    # the trainer's LaSOT loader makes boxes 0-based; dividing before subtracting then meets other exact ties
-    ("swintrack", "lasot"): replace(SWINTRACK, coordinate_shift=-1.0),
-    ("got10k-toolkit", "got10k"): GOT10K_TOOLKIT_ON_GOT10K,
-}
+from evalkit.scoring.conventions import Protocol
+from evalkit.scoring.protocols import PROTOCOLS, VARIANTS
 
 
 def get_protocol(name: str, benchmark: str = "") -> Protocol:
