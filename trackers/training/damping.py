@@ -5,6 +5,8 @@ Source: SRTrack's trainer as published; the paper's Fisher information is not in
 
 import collections.abc as cabc
 import enum
+import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,10 +22,33 @@ class Damping(enum.StrEnum):
     """As published: the inverse permutation of the intended order."""
     RANK = "srft-rank"
     """As intended: the larger an element's squared gradient, the more of its old value stays."""
+    FISHER = "srft-fisher"
+    """As intended, mixed with the Fisher information of the weights before the training: our completion."""
 
 
-def shares(significance: Tensor, mode: Damping) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class FisherSettings:
+    """Of the mode ``srft-fisher``; the paper's are not known.
+
+    Attributes:
+        samples: Single-sample gradients that the information is estimated from.
+        kept: Largest eigenvalues that are kept of each tensor.
+        kappa: Share of the prior at the beginning; it falls on a cosine to 0.
+    """
+
+    samples: int = 64
+    kept: int = 8
+    kappa: float = 0.5
+
+
+def shares(significance: Tensor, mode: Damping, prior: Tensor | None = None, kappa: float = 0.0) -> Tensor:
     """Share of the old value that stays, same shape.
+
+    Args:
+        significance: Of the elements; only its order matters.
+        mode: How the shares are ordered.
+        prior: Ranks in 0..1 before the training, same shape; 0 everywhere if None. Of ``srft-fisher`` alone.
+        kappa: Weight of the prior against the significance.
 
     Example:
         >>> shares(torch.tensor([4.0, 1.0, 3.0, 2.0]), Damping.RANK)
@@ -36,7 +61,11 @@ def shares(significance: Tensor, mode: Damping) -> Tensor:
     ramp = torch.linspace(LEAST, MOST, flat.numel(), device=flat.device, dtype=flat.dtype)
     if mode is Damping.CODE:
         return ramp[order].view_as(significance)
-    return torch.empty_like(flat).scatter_(0, order, ramp).view_as(significance)
+    ranked = torch.empty_like(flat).scatter_(0, order, ramp).view_as(significance)
+    if mode is Damping.RANK:
+        return ranked
+    before = LEAST if prior is None else LEAST + (MOST - LEAST) * prior
+    return (1 - kappa) * ranked + kappa * before
 
 
 class DampedUpdate:
@@ -45,11 +74,22 @@ class DampedUpdate:
     Args:
         parameters: Name -> trainable tensor of the backbone; the head is not damped.
         mode: Order of the shares.
+        prior: Name -> ranks in 0..1 (:func:`trackers.training.fisher.prior_ranks`), for ``srft-fisher``.
+
+    Attributes:
+        kappa: Weight of the prior in the next step.
     """
 
-    def __init__(self, parameters: cabc.Mapping[str, torch.nn.Parameter], mode: Damping) -> None:
+    def __init__(
+        self,
+        parameters: cabc.Mapping[str, torch.nn.Parameter],
+        mode: Damping,
+        prior: cabc.Mapping[str, Tensor] | None = None,
+    ) -> None:
         self.mode = mode
+        self.kappa = 0.0
         self._parameters = dict(parameters)
+        self._prior = dict(prior or {})
         self.last = {name: torch.zeros_like(value) for name, value in self._parameters.items()}
 
     @torch.no_grad()
@@ -60,7 +100,7 @@ class DampedUpdate:
         for name, value in self._parameters.items():
             if value.grad is None:
                 continue
-            share = shares(self.significance(name, value.grad), self.mode)
+            share = shares(self.significance(name, value.grad), self.mode, self._prior.get(name), self.kappa)
             value.copy_(share * old[name] + (1 - share) * value)
 
     def significance(self, name: str, gradient: Tensor) -> Tensor:
@@ -72,9 +112,22 @@ class DampedUpdate:
 
     def state_dict(self) -> dict[str, Tensor]:
         """What a resumed training needs; the published program forgets it."""
-        return self.last
+        return {f"last.{name}": value for name, value in self.last.items()} | {
+            f"prior.{name}": value for name, value in self._prior.items()
+        }
 
     def load_state_dict(self, state: cabc.Mapping[str, Tensor]) -> None:
         """Take over a saved state."""
         for name, tensor in self.last.items():
-            tensor.copy_(state[name])
+            tensor.copy_(state[f"last.{name}"])
+        self._prior = {name.removeprefix("prior."): value for name, value in state.items() if name.startswith("prior.")}
+
+
+def kappa_of(epoch: int, epochs: int, start: float) -> float:
+    """Weight of the prior in an epoch, counted from 1: a cosine from ``start`` to nearly 0 (our default).
+
+    Example:
+        >>> kappa_of(1, 4, 0.5), kappa_of(3, 4, 0.5)
+        (0.5, 0.25)
+    """
+    return start * (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2

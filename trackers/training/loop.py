@@ -16,7 +16,7 @@ from evalkit.errors import TrackerError
 
 from ..common.build import Definition
 from .damping import DampedUpdate
-from .recipes import Recipe
+from .recipe import Recipe
 from .rendered import Pool
 from .start import load_parent, new_network, trained_groups
 from .tasks import make_task, pair_overlaps
@@ -187,9 +187,9 @@ class Training:
 
     def _keep_rate(self) -> float:
         least = getattr(self.definition.config, "keep_ratio", 1.0)
-        first, last = self.recipe.elimination
-        if self.recipe.parent is not None:
+        if self.recipe.elimination is None:
             return float(least)
+        first, last = self.recipe.elimination
         done = min(1.0, max(0.0, (self.progress() - first) / (last - first)))
         return float(least + (1 - least) * (1 + math.cos(math.pi * done)) / 2)
 

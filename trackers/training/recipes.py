@@ -1,59 +1,13 @@
-"""Recipes: every number of a training, frozen, with its source."""
+"""All recipes by name: those of the small trackers are here, those of the published sizes in ``full.py``."""
 
 import collections.abc as cabc
-from dataclasses import dataclass, field
+from dataclasses import replace
 from types import MappingProxyType
 
-from .damping import Damping
+from .damping import Damping, FisherSettings
+from .full import FULL, arms
+from .recipe import OURS, Group, Recipe
 from .rendered import Sampling
-
-OURS = "our default"
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Trained entries: those whose name matches a pattern (``re.search``), with their learning rate."""
-
-    pattern: str
-    rate: float
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a tracker is trained.
-
-    Attributes:
-        name: Of the recipe.
-        tracker: Whose network is trained.
-        parent: Tracker whose weights it starts from; None = from scratch.
-        groups: What is trained; the first pattern that fits decides. All else is frozen.
-        batch: Pairs per step.
-        weight_decay: Of AdamW, decoupled, on everything trained.
-        clip: Largest norm of all gradients together.
-        warmup: Steps in which the rate rises from 0.
-        floor: The rate falls on a cosine to this share of it.
-        elimination: Shares of the training between which the keep rate falls from 1 to that of the network.
-        head_statistics: Batch norms of the head learn; else they are frozen.
-        damping: SRFT's update rule.
-        sampling: How pairs are drawn.
-        sources: Attribute -> where its value comes from.
-    """
-
-    name: str
-    tracker: str
-    parent: str | None
-    groups: tuple[Group, ...]
-    batch: int = 512
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    warmup: int = 300
-    floor: float = 0.005
-    elimination: tuple[float, float] = (20 / 300, 100 / 300)
-    head_statistics: bool = True
-    damping: Damping | None = None
-    sampling: Sampling = field(default_factory=Sampling)
-    sources: cabc.Mapping[str, str] = field(default_factory=lambda: _SOURCES)
-
 
 _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
     {
@@ -63,7 +17,17 @@ _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
         "clip": OURS,
         "warmup": OURS,
         "floor": OURS,
-        "elimination": "OSTrack: epochs 20 and 100 of 300",
+        "warmup_start": OURS,
+        "drop": "not used",
+        "elimination": "OSTrack: epochs 20 and 100 of 300; a fine-tuning begins with the network's rate: our default",
+        "epochs": OURS,
+        "pairs": OURS,
+        "fisher": OURS,
+        "low_rank": "not used",
+        "depth": "not used",
+        "losses": "OSTrack, SwinTrack",
+        "data": OURS,
+        "seed": OURS,
         "head_statistics": "OSTrack and UPVPT: learned; SRTrack: frozen",
         "damping": "SRTrack's program",
         "sampling": "scale and center jitter, gray, mirror, brightness: OSTrack; template jitter, negatives, recolor, "
@@ -83,50 +47,64 @@ _SRFT_GROUPS = (
 )
 
 
-def _srft(pair: str) -> Recipe:
+_MINI = Recipe("", "", None, (Group("", 1e-3),), sampling=_SAMPLING, sources=_SOURCES)
+_MINI_SWIN = replace(_MINI, losses=(1.5, 1.5), elimination=None)
+
+
+def _srft(pair: str) -> cabc.Iterator[Recipe]:
+    """SRFT in its three modes, and full fine-tuning on the same schedule."""
     name = f"srft-mini-{pair}"
-    return Recipe(
-        name,
-        name,
-        "ostrack-mini",
-        _SRFT_GROUPS,
+    base = replace(
+        _MINI,
+        tracker=name,
+        parent="ostrack-mini",
+        groups=_SRFT_GROUPS,
         batch=384,
         warmup=100,
+        elimination=None,
         head_statistics=False,
-        damping=Damping.RANK,
-        sampling=_SAMPLING,
     )
+    yield replace(base, name=name, damping=Damping.RANK, summary="SRFT, as its program's comments describe it.")
+    yield replace(base, name=f"{name}-code", damping=Damping.CODE, summary="SRFT exactly as its program does it.")
+    yield replace(
+        base,
+        name=f"{name}-fisher",
+        damping=Damping.FISHER,
+        fisher=FisherSettings(),
+        summary="SRFT with a Fisher prior: our completion of the paper.",
+    )
+    yield replace(base, name=f"fft-mini-{pair}", summary="Full fine-tuning, without SRFT's update rule.")
+
+
+def _upvpt(base: Recipe, parent: str, mlp: str, prompts: str, rest: str) -> cabc.Iterator[Recipe]:
+    recipe = replace(
+        base,
+        name=f"upvpt-{parent}",
+        tracker=f"upvpt-{parent}",
+        parent=parent,
+        groups=(Group(prompts, 1e-3), Group(mlp, 2e-4), Group(rest, 4e-4)),
+        warmup=100,
+        elimination=None,
+        sampling=_NIGHT,
+        summary="Prompts, MLPs and head, on dark scenes.",
+    )
+    yield recipe
+    yield from arms(recipe, parent)
 
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe("ostrack-mini", "ostrack-mini", None, (Group("", 1e-3),), sampling=_SAMPLING),
-        Recipe("swintrack-mini", "swintrack-mini", None, (Group("", 1e-3),), sampling=_SAMPLING),
-        Recipe(
-            "upvpt-ostrack-mini",
-            "upvpt-ostrack-mini",
-            "ostrack-mini",
-            (
-                Group(r"^backbone\.prompts$", 1e-3),
-                Group(r"^backbone\.blocks\.\d+\.mlp\.", 2e-4),
-                Group(r"^box_head\.", 4e-4),
-            ),
-            warmup=100,
-            sampling=_NIGHT,
-        ),
-        Recipe(
-            "upvpt-swintrack-mini",
-            "upvpt-swintrack-mini",
+        replace(_MINI, name="ostrack-mini", tracker="ostrack-mini", summary="From scratch on drawn scenes."),
+        replace(_MINI_SWIN, name="swintrack-mini", tracker="swintrack-mini", summary="From scratch on drawn scenes."),
+        *_upvpt(_MINI, "ostrack-mini", r"^backbone\.blocks\.\d+\.mlp\.", r"^backbone\.prompts$", r"^box_head\."),
+        *_upvpt(
+            _MINI_SWIN,
             "swintrack-mini",
-            (
-                Group(r"^backbone\.stages\.\d+\.prompts$", 1e-3),
-                Group(r"^backbone\.stages\.\d+\.blocks\.\d+\.mlp\.", 2e-4),
-                Group(r"^(encoder|decoder|out_norm|head)\.", 4e-4),
-            ),
-            warmup=100,
-            sampling=_NIGHT,
+            r"^backbone\.stages\.\d+\.blocks\.\d+\.mlp\.",
+            r"^backbone\.stages\.\d+\.prompts$",
+            r"^(encoder|decoder|out_norm|head)\.",
         ),
-        *(_srft(pair) for pair in ("rgbt", "rgbe", "rgbd")),
+        *(recipe for pair in ("rgbt", "rgbe", "rgbd") for recipe in _srft(pair)),
     )
-}
+} | FULL

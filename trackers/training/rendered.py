@@ -42,6 +42,11 @@ class Sampling:
         brightness: Each crop's gain is drawn from 1 +- this.
         recolor: Chance that a pair's colors are mixed by a random matrix.
         light: Only scenes whose mean gain lies in this range.
+        reach: Frames by which the search frame follows at most; of videos, as all that follows.
+        smallest: Both sides of a usable box exceed this, in pixels.
+        mirror_each: Chance that a crop alone is mirrored.
+        color: Brightness, contrast and saturation of both crops change by up to this share.
+        redraw_empty: Pairs with a crop that is nearly all padding are drawn again.
     """
 
     scale_jitter: float = 0.25
@@ -54,6 +59,11 @@ class Sampling:
     brightness: float = 0.2
     recolor: float = 0.0
     light: tuple[float, float] = (0.0, float("inf"))
+    reach: int = 200
+    smallest: float = 0.0
+    mirror_each: float = 0.0
+    color: float = 0.0
+    redraw_empty: bool = True
 
 
 class Pairs(NamedTuple):

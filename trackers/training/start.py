@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..common.build import Definition
 from ..common.checkpoint import WeightsError
 from ..srft import SRTrackConfig, initial_entries
-from .recipes import Recipe
+from .recipe import Recipe
 
 _RARE = -math.log((1 - 0.01) / 0.01)  # so that a fresh head expects a target in 1 % of the cells (RetinaNet)
 
