@@ -1,5 +1,9 @@
 """Where numbers come from: official data, the rendered sample, own videos; a run or an import; random weights."""
 
+import collections.abc as cabc
+import hashlib
+from pathlib import Path
+
 IMPORTED = "imported"
 """``RunIdentity.source`` of raw results of another program."""
 RANDOM_WEIGHTS = "random"
@@ -45,3 +49,20 @@ OFFICIAL = Origin("official")
 def is_dry_run(weights_sha256: str | None) -> bool:
     """Whether results were made with random weights, so that their scores mean nothing."""
     return weights_sha256 == RANDOM_WEIGHTS
+
+
+def hash_files(paths: cabc.Iterable[Path]) -> str:
+    """SHA-256 that identifies weight files.
+
+    Returns:
+        Of one file, what ``sha256sum`` prints; of several, the hash over ``sha256sum``'s lines in order of the
+        names (without folders).
+    """
+    digests: list[tuple[str, str]] = []
+    for path in paths:
+        with path.open("rb") as stream:
+            digests.append((path.name, hashlib.file_digest(stream, "sha256").hexdigest()))
+    if len(digests) == 1:
+        return digests[0][1]
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()

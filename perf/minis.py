@@ -20,9 +20,8 @@ from evalkit.benchmarks import BENCHMARKS, get_benchmark
 from evalkit.commands.common import run
 from evalkit.report.headline import leading
 from evalkit.sequences import Modality
-from evalkit.tracking.catalog import TrackerEntry
 from trackers import CATALOG
-from trackers.learned import LEARNED
+from trackers.learned import LEARNED, LearnedEntry
 from trackers.minis import DEFINITIONS
 
 SECOND = {"srft-mini-rgbe": "visevent", "srft-mini-rgbt": "lasher", "srft-mini-rgbd": "depthtrack"}
@@ -32,8 +31,9 @@ def enlist(name: str) -> None:
     """Put a mini into the catalog of this process."""
     second = DEFINITIONS[name].second
     modalities = frozenset({Modality.RGB}) | ({second} if second else frozenset())
-    entry = TrackerEntry(name, name, f"trackers.minis:{name.replace('-', '_')}", modalities, "ours", "ours")
-    LEARNED[name] = CATALOG[name] = entry
+    LEARNED[name] = CATALOG[name] = LearnedEntry(
+        name=name, summary=name, modalities=modalities, weights="ours", reference="ours", family="trackers.minis"
+    )
 
 
 def measured(name: str, benchmark: str, sample: Path, results: Path) -> float:

@@ -26,14 +26,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import Tracker, TrackerOptions
-from trackers.common.build import build, definition
+from trackers.common.build import build
 from trackers.common.center_tracker import CenterLoop
 from trackers.common.crops import clip_boxes, crop_square, square_around, window_around
+from trackers.common.definition import definition
 from trackers.common.multimodal import network_images
 from trackers.common.postprocess import inner_hann, square_to_image, symmetric_hann
 from trackers.common.taps import draw_window
 from trackers.common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD, Engine
-from trackers.common.weights import Weights, assign, random_state
+from trackers.common.weights import assign, random_state
 from trackers.layers.heads import decode_center
 from trackers.swintrack import SwinTrackLoop
 
@@ -58,7 +59,8 @@ def make_frames(count: int, *, second: str | None) -> list[Frame]:
 def plain_loop(name: str, frames: Sequence[Frame], options: TrackerOptions) -> Callable[[], np.ndarray]:
     """The straightforward program over the plain network; returns boxes of frames 1, 2, ..."""
     made = definition(name)
-    network: Any = assign(made.skeleton(), Weights(random_state(made.skeleton(), options.seed), "random"))
+    skeleton = made.skeleton()
+    network: Any = assign(skeleton, random_state(skeleton, options.seed))
     network = network.to(options.device)
     engine, loop = Engine.of(options), made.loop
     repeat = 1 if made.second is None else 2

@@ -19,9 +19,10 @@ import name_seeded  # noqa: E402
 
 from evalkit.sequences import Frame, Trajectory  # noqa: E402
 from evalkit.tracking.loop import Job, LoopSettings, run_jobs  # noqa: E402
-from trackers.common.build import definition, finish  # noqa: E402
+from trackers.common.build import finish  # noqa: E402
+from trackers.common.definition import definition, entry_shapes  # noqa: E402
 from trackers.common.torch_tracker import Engine  # noqa: E402
-from trackers.common.weights import Weights, assign  # noqa: E402
+from trackers.common.weights import LoadedNetwork, assign  # noqa: E402
 
 # workers that run side by side take one core each
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
@@ -52,17 +53,21 @@ class Seeded:
     """Networks and trackers that share one set of name-seeded numbers."""
 
     name: str
-    weights: Weights = field(init=False)
+    state: dict[str, torch.Tensor] = field(init=False)
 
     def __post_init__(self):
-        self.weights = Weights(seeded_state(definition(self.name).skeleton()), "name-seeded")
+        self.state = seeded_state(definition(self.name).skeleton())
 
     def network(self, name=None):
         """The network of this or of another tracker with the same entries."""
-        return assign(definition(name or self.name).skeleton(self.weights.shapes), self.weights)
+        return self.loaded(name).network
+
+    def loaded(self, name=None):
+        made = definition(name or self.name).sized(entry_shapes(self.state))
+        return LoadedNetwork(made, assign(made.skeleton(), self.state), "name-seeded")
 
     def tracker(self, name=None, engine=None, **loop):
-        return finish(definition(name or self.name), self.weights, engine or Engine(), **loop)
+        return finish(self.loaded(name), engine or Engine(), **loop)
 
 
 @dataclass(frozen=True)

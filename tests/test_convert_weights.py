@@ -21,7 +21,7 @@ def program():
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    monkeypatch.setattr("trackers.common.build.definition", small)
+    monkeypatch.setattr("trackers.common.weights.definition", small)
     path = tmp_path / "checkpoint.pth"
     torch.save({"version": 2, "model": state_of(small("swintrack-tiny"))}, path)
     return path
@@ -37,7 +37,7 @@ def test_the_new_file_is_named_on_stdout(program, source, tmp_path, capsys):
 
 
 def test_one_of_several_networks_is_chosen_by_its_entry(program, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("trackers.common.build.definition", small)
+    monkeypatch.setattr("trackers.common.weights.definition", small)
     states = {name: state_of(small("ostrack-256"), seed) for seed, name in enumerate(["net", "net_ema"])}
     torch.save(states, tmp_path / "both.pth")
     arguments = (tmp_path / "both.pth", tmp_path / "one.safetensors", "--tracker", "ostrack-256")

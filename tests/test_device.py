@@ -15,7 +15,8 @@ from seeded import Clip, Seeded, first_difference, golden, images, name_seeded, 
 
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.loop import LoopSettings
-from trackers.common.build import build, definition
+from trackers.common.build import build
+from trackers.common.definition import definition
 from trackers.common.torch_tracker import Engine
 from trackers.layers.heads import decode_center
 from trackers.layers.vit import VitConfig

@@ -10,7 +10,8 @@ from seeded import Clip, run_clip, run_clips
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import DeviceTracker, TrackerInfo, TrackerOptions
-from trackers.common.build import build, definition
+from trackers.common.build import build
+from trackers.common.definition import definition
 from trackers.common.torch_tracker import Engine, padded_size
 from trackers.layers.vit import VitConfig
 from trackers.ostrack import OSTrackConfig

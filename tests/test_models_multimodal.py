@@ -24,8 +24,8 @@ from seeded import (
 
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame, Modality
-from trackers.common.build import definition
 from trackers.common.crops import crop_square, square_around
+from trackers.common.definition import definition
 from trackers.common.multimodal import ChannelOrder, clip_depth, depth_color_map, network_images
 from trackers.layers.heads import decode_center
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from seeded import MAPS, Clip, Seeded, entries, first_difference, golden, images, run_clip, run_clips
 
-from trackers.common.build import definition
+from trackers.common.definition import definition
 from trackers.common.postprocess import inner_hann
 from trackers.layers.candidate_elimination import TemplateRows, kept_count, restore, template_rows
 from trackers.layers.heads import decode_center

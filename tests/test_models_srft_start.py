@@ -7,10 +7,10 @@ import pytest
 import torch
 from seeded import GOLDEN, MAPS, golden, images, seeded_state
 
-from trackers.common.build import definition
-from trackers.common.weights import Weights, assign
+from trackers.common.definition import definition
+from trackers.common.weights import assign
 from trackers.layers.heads import decode_center
-from trackers.srft import SRTRACK_256, initial_entries
+from trackers.srft import SRTrackConfig, initial_entries
 
 MAPPING = golden("mm_state_dict.json")["_init_mapping"]
 MISC = np.load(GOLDEN / "mm_misc.npz")
@@ -36,7 +36,7 @@ def check_start(structure, source, target, size):
     for name in sorted(entries):
         code = zlib.crc32(entries[name].numpy().tobytes(), zlib.crc32(name.encode(), code))
     assert code == MAPPING[structure]["crc32_sorted"]
-    network = assign(made.skeleton(), Weights(entries, "name-seeded"))
+    network = assign(made.skeleton(), entries)
     template, search = (
         torch.cat([images(f"mm_{which}_rgb", 1, side), images(f"mm_{which}_x", 1, side)], dim=1)
         for which, side in (("template", size // 2), ("search", size))
@@ -59,7 +59,7 @@ def test_the_dropmae_network_starts_as_in_the_reference():
 
 def test_a_fusion_block_starts_as_the_block_before_it():
     source = {f"backbone.blocks.{index}.norm1.bias": torch.tensor(float(index)) for index in range(12)}
-    entries = initial_entries(source | {"backbone.pos_embed": torch.zeros(1)}, SRTRACK_256)
+    entries = initial_entries(source | {"backbone.pos_embed": torch.zeros(1)}, SRTrackConfig())
     fused = [float(entries[f"backbone.blocks_cross.{number}.norm1.bias"]) for number in range(4)]
     assert fused == [2, 5, 8, 11]
     assert len(entries) == 12 * 2 + 4

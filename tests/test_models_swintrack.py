@@ -9,7 +9,7 @@ import torch
 from seeded import MAPS, Clip, Seeded, entries, first_difference, golden, images, name_seeded, run_clip, run_clips
 
 from evalkit.sequences import Frame
-from trackers.common.build import definition
+from trackers.common.definition import definition
 from trackers.common.postprocess import symmetric_hann
 from trackers.common.taps import blend_taps
 from trackers.layers.swin import merge_windows, relative_index, shift_mask, split_windows

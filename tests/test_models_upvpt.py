@@ -9,9 +9,10 @@ from safetensors.torch import save_file
 from seeded import MAPS, Clip, Seeded, entries, images, run_clip
 
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
-from trackers.common.build import build, definition
+from trackers.common.build import build
+from trackers.common.definition import definition, entry_shapes
 from trackers.common.torch_tracker import Engine
-from trackers.common.weights import Weights, assign
+from trackers.common.weights import assign
 from trackers.layers.vit import Block, VitConfig
 from trackers.learned import LEARNED
 from trackers.upvpt import PROMPTS
@@ -78,11 +79,11 @@ def test_swintrack_forward_equals_the_stored_reference(swintrack, batch, shared_
 )
 def test_without_prompts_the_base_tracker_is_reproduced_bit_for_bit(name, base, request):
     seeded = request.getfixturevalue("ostrack" if "ostrack" in base else "swintrack")
-    plain = Weights({n: t for n, t in seeded.weights.state.items() if not n.endswith("prompts")}, "name-seeded")
-    none = plain.shapes | {"backbone.prompts": (12, 0, 768), "backbone.stages.0.prompts": (2, 0, 96)}
+    plain = {name: tensor for name, tensor in seeded.state.items() if not name.endswith("prompts")}
+    none = entry_shapes(plain) | {"backbone.prompts": (12, 0, 768), "backbone.stages.0.prompts": (2, 0, 96)}
     own, other = definition(name), definition(base)
     trackers = [
-        made.adapter(assign(made.skeleton(none), plain), TrackerInfo(made.name), made.loop, Engine())
+        made.adapter(assign(made.sized(none).skeleton(), plain), TrackerInfo(made.name), made.loop, Engine())
         for made in (own, other)
     ]
     found, expected = (run_clip(tracker, Clip(2), [86.0, 102, 48, 36]).boxes for tracker in trackers)
@@ -106,7 +107,7 @@ def test_prompt_outputs_are_dropped_but_prompts_are_seen():
 def test_the_number_of_prompts_comes_from_the_weight_file(tmp_path):
     made = definition("upvpt-swintrack-t")
     shapes = {"backbone.stages.0.prompts": (2, 3, 96)}
-    model = made.skeleton(shapes)
+    model = made.sized(shapes).skeleton()
     state = {
         n: t if t.device.type != "meta" else torch.zeros(t.shape, dtype=t.dtype) for n, t in model.state_dict().items()
     }

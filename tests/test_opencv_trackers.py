@@ -8,9 +8,10 @@ import tiny_onnx
 import trackers
 import trackers.opencv as adapters
 from evalkit.errors import TrackerError
+from evalkit.provenance import hash_files
 from evalkit.sequences import Frame, Modality
 from evalkit.testing import Video, check_tracker, draw_video, track_together
-from evalkit.tracking.catalog import hash_files, load_tracker
+from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import TrackerOptions
 from trackers.opencv import DASIAMRPN, MIL, NANO, VIT, OpenCVTracker, find_parts, whole_pixels
 

@@ -9,9 +9,10 @@ import pytest
 
 import trackers
 from evalkit.errors import TrackerError, UnknownNameError
+from evalkit.provenance import hash_files
 from evalkit.sequences import Modality
 from evalkit.testing import check_tracker, draw_video, track_together
-from evalkit.tracking.catalog import check_modalities, hash_files, load_tracker
+from evalkit.tracking.catalog import check_modalities, load_tracker
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "own-tracker.md"

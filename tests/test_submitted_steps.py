@@ -15,7 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from evalkit.tracking.interface import SubmittingTracker, TrackerOptions
 from evalkit.tracking.loop import LoopSettings
-from trackers.common.build import build, definition
+from trackers.common.build import build
+from trackers.common.definition import definition
 from trackers.common.slots import Slots
 from trackers.layers.candidate_elimination import eliminate
 from trackers.layers.swin import SwinConfig, WindowAttention

@@ -124,8 +124,7 @@ def test_finished_weights_track(name, pool, tmp_path):
     training(name, pool, tmp_path, steps=1).run()
     assert not (tmp_path / CHECKPOINT).exists()
     made = DEFINITIONS[name]
-    weights = read_weights(name, made.origin, made.skeleton, weights_path(tmp_path, name))
-    tracker = finish(made, weights, Engine())
+    tracker = finish(read_weights(made, weights_path(tmp_path, name)), Engine())
     image = np.zeros((240, 320, 3), dtype=np.uint8)
     frame = Frame(image, image) if made.second else Frame(image)
     states = tracker.initialize([frame], np.array([[100.0, 80, 40, 30]]))

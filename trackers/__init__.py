@@ -50,7 +50,7 @@ OPENCV = (
     TrackerEntry(
         name="opencv-mil",
         summary="OpenCV's multiple instance learning; not deterministic.",
-        factory=f"{__package__}.opencv:build_mil",
+        factory=f"{__package__}.opencv:build",
         modalities=_RGB,
         weights=None,
         reference="Babenko, Yang, Belongie, Visual Tracking with Online Multiple Instance Learning, CVPR 2009",
@@ -58,7 +58,7 @@ OPENCV = (
     TrackerEntry(
         name="opencv-nano",
         summary="OpenCV's NanoTrack.",
-        factory=f"{__package__}.opencv:build_nano",
+        factory=f"{__package__}.opencv:build",
         modalities=_RGB,
         weights="folder with one *backbone*.onnx and one *head*.onnx (SiamTrackers, NanoTrack)",
         reference="HonglinChu, NanoTrack, SiamTrackers repository 2022",
@@ -66,7 +66,7 @@ OPENCV = (
     TrackerEntry(
         name="opencv-vit",
         summary="OpenCV's VitTrack.",
-        factory=f"{__package__}.opencv:build_vit",
+        factory=f"{__package__}.opencv:build",
         modalities=_RGB,
         weights="one ONNX file (opencv_zoo, object_tracking_vittrack)",
         reference="OpenCV, VitTrack, opencv_zoo repository 2023",
@@ -74,7 +74,7 @@ OPENCV = (
     TrackerEntry(
         name="opencv-dasiamrpn",
         summary="OpenCV's DaSiamRPN.",
-        factory=f"{__package__}.opencv:build_dasiamrpn",
+        factory=f"{__package__}.opencv:build",
         modalities=_RGB,
         weights="folder with the ONNX files model, kernel_cls1, kernel_r1 (OpenCV's dasiamrpn sample)",
         reference="Zhu et al., Distractor-aware Siamese Networks for Visual Object Tracking, ECCV 2018",

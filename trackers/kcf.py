@@ -96,6 +96,6 @@ def energy(spectra: Spectra, width: int) -> Maps:
     return total
 
 
-def build(options: TrackerOptions) -> KcfTracker:  # noqa: ARG001 - nothing to choose
-    """Make the tracker."""
+def build(_name: str, _options: TrackerOptions) -> KcfTracker:
+    """The factory of the catalog; there is nothing to choose."""
     return KcfTracker()

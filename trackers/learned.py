@@ -4,10 +4,31 @@ Parameters and multiply-adds are those of the networks (a test builds each and c
 linear layers and convolutions of one search frame, attention products left out.
 """
 
+import collections.abc as cabc
+from dataclasses import dataclass, field
+from typing import Any
+
 from evalkit.modality import Modality
 from evalkit.tracking.catalog import TrackerEntry
 
-_CONVERTER = f"{__package__}.common.weights:convert"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedEntry(TrackerEntry):
+    """A row of the catalog with a network.
+
+    Attributes:
+        family: Module whose ``define(name, **settings)`` makes the :class:`~.common.definition.Definition`.
+        settings: What tells this variant from others of its family.
+    """
+
+    factory: str = f"{__package__}.common.build:build_named"
+    converter: str | None = f"{__package__}.common.weights:convert"
+    family: str
+    settings: cabc.Mapping[str, Any] = field(default_factory=dict)
+
+
+Cost = tuple[int, float]
+"""Parameters and multiply-adds."""
 _RGB = frozenset({Modality.RGB})
 _PAIRS = {
     "rgbe": (Modality.EVENT, "visevent"),
@@ -31,106 +52,93 @@ _UNPUBLISHED = (
 _EITHER = "; it does not say which of upvpt-ostrack-256 and upvpt-ostrack-256-nofreeze it is, they are one network"
 
 
-def _ostrack_file(configuration: str) -> str:
+def _ostrack(
+    name: str,
+    crop: tuple[int, float],
+    remark: str,
+    configuration: str,
+    cost: Cost,
+    *,
+    eliminating: bool = True,
+) -> LearnedEntry:
+    size, search_factor = crop
     epochs = int(configuration.rsplit("_ep", 1)[1])
-    return (
-        f"OSTrack_ep{epochs:04d}.pth.tar of configuration {configuration}, from the model zoo that "
-        "github.com/botaoye/OSTrack links"
-    )
-
-
-def _ostrack(size: int, variant: str) -> TrackerEntry:
-    configurations = {
-        "": f"vitb_{size}_mae_ce_32x4_ep300",
-        "-noce": f"vitb_{size}_mae_32x4_ep300",
-        "-got10k": f"vitb_{size}_mae_ce_32x4_got10k_ep100",
-    }
-    remarks = {
-        "": "candidate elimination",
-        "-noce": "without candidate elimination (ablation)",
-        "-got10k": "trained on GOT-10k alone, for its test split",
-    }
-    whole, eliminated = {256: (29.02e9, 21.50e9), 384: (65.30e9, 48.31e9)}[size]
-    name = f"ostrack-{size}{variant}"
-    return TrackerEntry(
+    return LearnedEntry(
         name=name,
-        summary=f"OSTrack, ViT-B, {size} px, {remarks[variant]}.",
-        factory=f"{__package__}.ostrack:{name.replace('-', '_')}",
+        summary=f"OSTrack, ViT-B, {size} px, {remark}.",
         modalities=_RGB,
-        weights=_ostrack_file(configurations[variant]),
+        weights=(
+            f"OSTrack_ep{epochs:04d}.pth.tar of configuration {configuration}, from the model zoo that "
+            "github.com/botaoye/OSTrack links"
+        ),
         reference=_OSTRACK,
-        parameters={256: 92_518_533, 384: 92_825_733}[size],
-        multiply_adds=whole if variant == "-noce" else eliminated,
+        parameters=cost[0],
+        multiply_adds=cost[1],
         input_sizes=(size // 2, size),
-        benchmark="got10k" if variant == "-got10k" else None,
-        converter=_CONVERTER,
+        benchmark="got10k" if "_got10k_" in configuration else None,
+        family=f"{__package__}.ostrack",
+        settings={"size": size, "search_factor": search_factor, "eliminating": eliminating},
     )
 
 
-def _swintrack(name: str, folder: str, parameters: int, multiply_adds: float, sizes: tuple[int, int]) -> TrackerEntry:
-    return TrackerEntry(
+def _swintrack(name: str, folder: str, size: int, cost: Cost, **settings: Any) -> LearnedEntry:
+    return LearnedEntry(
         name=name,
-        summary=f"SwinTrack {folder}, {sizes[1]} px, the preprint's network (no motion token).",
-        factory=f"{__package__}.swintrack:{name.replace('-', '_')}",
+        summary=f"SwinTrack {folder}, {size} px, the preprint's network (no motion token).",
         modalities=_RGB,
         weights=(
             f"checkpoint.pth of SwinTrack/{folder}, preprint weights, from the page that "
             "github.com/LitingLin/SwinTrack links"
         ),
         reference=_SWINTRACK,
-        parameters=parameters,
-        multiply_adds=multiply_adds,
-        input_sizes=sizes,
-        converter=_CONVERTER,
+        parameters=cost[0],
+        multiply_adds=cost[1],
+        input_sizes=(size // 2, size),
+        family=f"{__package__}.swintrack",
+        settings={"size": size, **settings},
     )
 
 
-def _upvpt(name: str, summary: str, parameters: int, multiply_adds: float, sizes: tuple[int, int]) -> TrackerEntry:
-    base = "SwinTrack" if "swintrack" in name else "OSTrack"
-    return TrackerEntry(
+def _upvpt(name: str, base: str, summary: str, size: int, cost: Cost) -> LearnedEntry:
+    return LearnedEntry(
         name=name,
         summary=summary,
-        factory=f"{__package__}.upvpt:{name.replace('-', '_')}",
         modalities=_RGB,
         weights=_UNPUBLISHED.format(net=base) + (_EITHER if base == "OSTrack" else ""),
         reference=_UPVPT,
-        parameters=parameters,
-        multiply_adds=multiply_adds,
-        input_sizes=sizes,
-        converter=_CONVERTER,
-    )
-
-
-def _srft(pair: str, variant: str) -> TrackerEntry:
-    second, benchmark = _PAIRS[pair]
-    size = 256 if variant == "256" else 384
-    structure, parameters, multiply_adds = {
-        "256": ("srtrack_256, from OSTrack-256", 206_365_317, 74.51e9),
-        "384": ("srtrack_dropmae_384, from DropTrack-384", 206_674_053, 167.65e9),
-        "ostrack-384": ("srtrack_384, from OSTrack-384", 206_672_517, 167.65e9),
-    }[variant]
-    name = f"srft-{pair}-{variant}"
-    return TrackerEntry(
-        name=name,
-        summary=f"SRFT on color and {second}, {size} px, structure {structure}.",
-        factory=f"{__package__}.srft:{name.replace('-', '_')}",
-        modalities=frozenset({Modality.RGB, second}),
-        weights=_UNPUBLISHED.format(net="SRTrack"),
-        reference=_SRFT,
-        parameters=parameters,
-        multiply_adds=multiply_adds,
+        parameters=cost[0],
+        multiply_adds=cost[1],
         input_sizes=(size // 2, size),
-        benchmark=benchmark,
-        converter=_CONVERTER,
+        family=f"{__package__}.upvpt",
+        settings={"base": base},
     )
 
 
-def _vipt(pair: str) -> TrackerEntry:
+def _srft(variant: str, crop: tuple[int, float], structure: str, cost: Cost, **settings: Any) -> list[LearnedEntry]:
+    size, search_factor = crop
+    return [
+        LearnedEntry(
+            name=f"srft-{pair}-{variant}",
+            summary=f"SRFT on color and {second}, {size} px, structure {structure}.",
+            modalities=frozenset({Modality.RGB, second}),
+            weights=_UNPUBLISHED.format(net="SRTrack"),
+            reference=_SRFT,
+            parameters=cost[0],
+            multiply_adds=cost[1],
+            input_sizes=(size // 2, size),
+            benchmark=benchmark,
+            family=f"{__package__}.srft",
+            settings={"second": second, "size": size, "search_factor": search_factor, **settings},
+        )
+        for pair, (second, benchmark) in _PAIRS.items()
+    ]
+
+
+def _vipt(pair: str) -> LearnedEntry:
     second, benchmark = _PAIRS[pair]
-    return TrackerEntry(
+    return LearnedEntry(
         name=f"vipt-{pair}",
         summary=f"ViPT, deep prompts on OSTrack-256, color and {second}.",
-        factory=f"{__package__}.vipt:vipt_{pair}",
         modalities=frozenset({Modality.RGB, second}),
         weights=(
             f"ViPTrack_ep0060.pth.tar of configuration deep_{pair}, or the authors' release of it, from the page that "
@@ -141,26 +149,42 @@ def _vipt(pair: str) -> TrackerEntry:
         multiply_adds=21.76e9,
         input_sizes=(128, 256),
         benchmark=benchmark,
-        converter=_CONVERTER,
+        family=f"{__package__}.vipt",
+        settings={"second": second},
     )
 
 
+_CE = "candidate elimination"
+_NO_CE = "without candidate elimination (ablation)"
+_GOT = "trained on GOT-10k alone, for its test split"
+_BASE: dict[str, Any] = {"width": 128, "depths": (2, 2, 18), "heads": (4, 8, 16), "encoder_depth": 8}
+_PROMPTED = "UPVPT: OSTrack-256 with 10 deep prompts a layer."
+_NO_FREEZE = "UPVPT_nofreeze: prompts frozen, all else trained (ablation of the paper's table 5)."
+
+# a variant of a family is a row here: `settings` reach `define` of the family's module
 _ENTRIES = (
-    *(_ostrack(size, variant) for size in (256, 384) for variant in ("", "-noce", "-got10k")),
-    _swintrack("swintrack-tiny", "Tiny", 22_711_975, 5.810e9, (112, 224)),
-    _swintrack("swintrack-base", "Base", 90_772_693, 20.80e9, (112, 224)),
-    _swintrack("swintrack-base-384", "Base-384", 90_962_093, 61.14e9, (192, 384)),
-    _upvpt("upvpt-ostrack-256", "UPVPT: OSTrack-256 with 10 deep prompts a layer.", 92_610_693, 21.71e9, (128, 256)),
-    _upvpt(
-        "upvpt-ostrack-256-nofreeze",
-        "UPVPT_nofreeze: prompts frozen, all else trained (ablation of the paper's table 5).",
-        92_610_693,
-        21.71e9,
-        (128, 256),
+    _ostrack("ostrack-256", (256, 4.0), _CE, "vitb_256_mae_ce_32x4_ep300", (92_518_533, 21.50e9)),
+    _ostrack(
+        "ostrack-256-noce", (256, 4.0), _NO_CE, "vitb_256_mae_32x4_ep300", (92_518_533, 29.02e9), eliminating=False
     ),
-    _upvpt("upvpt-swintrack-t", "UPVPT: SwinTrack Tiny with 10 prompts a window.", 22_740_775, 5.986e9, (112, 224)),
-    *(_srft(pair, variant) for variant in ("256", "384", "ostrack-384") for pair in _PAIRS),
+    _ostrack("ostrack-256-got10k", (256, 4.0), _GOT, "vitb_256_mae_ce_32x4_got10k_ep100", (92_518_533, 21.50e9)),
+    _ostrack("ostrack-384", (384, 5.0), _CE, "vitb_384_mae_ce_32x4_ep300", (92_825_733, 48.31e9)),
+    _ostrack(
+        "ostrack-384-noce", (384, 5.0), _NO_CE, "vitb_384_mae_32x4_ep300", (92_825_733, 65.30e9), eliminating=False
+    ),
+    _ostrack("ostrack-384-got10k", (384, 5.0), _GOT, "vitb_384_mae_ce_32x4_got10k_ep100", (92_825_733, 48.31e9)),
+    _swintrack("swintrack-tiny", "Tiny", 224, (22_711_975, 5.810e9)),
+    _swintrack("swintrack-base", "Base", 224, (90_772_693, 20.80e9), **_BASE),
+    _swintrack("swintrack-base-384", "Base-384", 384, (90_962_093, 61.14e9), window=12, **_BASE),
+    _upvpt("upvpt-ostrack-256", "OSTrack", _PROMPTED, 256, (92_610_693, 21.71e9)),
+    _upvpt("upvpt-ostrack-256-nofreeze", "OSTrack", _NO_FREEZE, 256, (92_610_693, 21.71e9)),
+    _upvpt(
+        "upvpt-swintrack-t", "SwinTrack", "UPVPT: SwinTrack Tiny with 10 prompts a window.", 224, (22_740_775, 5.986e9)
+    ),
+    *_srft("256", (256, 4.0), "srtrack_256, from OSTrack-256", (206_365_317, 74.51e9)),
+    *_srft("384", (384, 5.0), "srtrack_dropmae_384, from DropTrack-384", (206_674_053, 167.65e9), temporal=True),
+    *_srft("ostrack-384", (384, 4.0), "srtrack_384, from OSTrack-384", (206_672_517, 167.65e9)),
     *(_vipt(pair) for pair in _PAIRS),
 )
 
-LEARNED: dict[str, TrackerEntry] = {entry.name: entry for entry in _ENTRIES}
+LEARNED: dict[str, LearnedEntry] = {entry.name: entry for entry in _ENTRIES}

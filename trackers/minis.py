@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from evalkit.sequences import Modality
 
-from .common.build import Definition, make_factory
 from .common.center_tracker import CenterLoop, CenterTracker
+from .common.definition import Definition
 from .layers.swin import SwinConfig
 from .layers.vit import StemVitConfig
 from .ostrack import OSTrackConfig, center_definition
@@ -50,10 +50,8 @@ DEFINITIONS: dict[str, Definition] = {
         *(_srft(pair) for pair in _PAIRS),
     )
 }
-ostrack_mini = make_factory(DEFINITIONS["ostrack-mini"])
-swintrack_mini = make_factory(DEFINITIONS["swintrack-mini"])
-upvpt_ostrack_mini = make_factory(DEFINITIONS["upvpt-ostrack-mini"])
-upvpt_swintrack_mini = make_factory(DEFINITIONS["upvpt-swintrack-mini"])
-srft_mini_rgbe = make_factory(DEFINITIONS["srft-mini-rgbe"])
-srft_mini_rgbd = make_factory(DEFINITIONS["srft-mini-rgbd"])
-srft_mini_rgbt = make_factory(DEFINITIONS["srft-mini-rgbt"])
+
+
+def define(name: str) -> Definition:
+    """A small tracker by its name."""
+    return DEFINITIONS[name]

@@ -49,6 +49,6 @@ class MosseTracker(CorrelationFilterTracker):
         return backward(filters * forward(features), features)
 
 
-def build(options: TrackerOptions) -> MosseTracker:  # noqa: ARG001 - nothing to choose
-    """Make the tracker."""
+def build(_name: str, _options: TrackerOptions) -> MosseTracker:
+    """The factory of the catalog; there is nothing to choose."""
     return MosseTracker()

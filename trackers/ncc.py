@@ -124,6 +124,6 @@ def _distance(shape: tuple[int, ...]) -> Maps:
     return np.add.outer(rows, columns).astype(np.float32)
 
 
-def build(options: TrackerOptions) -> NccTracker:  # noqa: ARG001 - nothing to choose
-    """Make the tracker."""
+def build(_name: str, _options: TrackerOptions) -> NccTracker:
+    """The factory of the catalog; there is nothing to choose."""
     return NccTracker()

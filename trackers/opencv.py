@@ -10,7 +10,8 @@ import numpy as np
 
 from evalkit.boxes import Boxes
 from evalkit.errors import TrackerError
-from evalkit.tracking.catalog import STEP_TIMEOUT, hash_files
+from evalkit.provenance import hash_files
+from evalkit.tracking.catalog import STEP_TIMEOUT
 from evalkit.tracking.interface import Image, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
 
@@ -263,21 +264,9 @@ def _creator(model: OpenCVModel, files: cabc.Mapping[str, Path]) -> cabc.Callabl
     return lambda: factory(parameters)
 
 
-def build_mil(options: TrackerOptions) -> Tracker[Any, Any]:
-    """Multiple instance learning (Babenko et al., CVPR 2009); needs no file."""
-    return build_tracker(MIL, options)
+MODELS = {model.name: model for model in (MIL, NANO, VIT, DASIAMRPN)}
 
 
-def build_nano(options: TrackerOptions) -> Tracker[Any, Any]:
-    """NanoTrack; two ONNX files."""
-    return build_tracker(NANO, options)
-
-
-def build_vit(options: TrackerOptions) -> Tracker[Any, Any]:
-    """VitTrack of opencv_zoo; one ONNX file."""
-    return build_tracker(VIT, options)
-
-
-def build_dasiamrpn(options: TrackerOptions) -> Tracker[Any, Any]:
-    """DaSiamRPN (Zhu et al., ECCV 2018); three ONNX files."""
-    return build_tracker(DASIAMRPN, options)
+def build(name: str, options: TrackerOptions) -> Tracker[Any, Any]:
+    """The factory of the catalog; see :func:`build_tracker`."""
+    return build_tracker(MODELS[name], options)

@@ -1,12 +1,12 @@
 """OSTrack (Ye et al., ECCV 2022): one transformer over template and search tokens, with candidate elimination."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from .common.build import Definition, Resize, keep_config, make_factory
 from .common.center_tracker import CenterLoop, CenterTracker
+from .common.definition import Definition, Resize, keep_config
 from .layers.candidate_elimination import (
     DEFAULT_KEEP_RATIO,
     DEFAULT_LAYERS,
@@ -141,21 +141,7 @@ def center_definition(
     return Definition(name, "ostrack", config, loop, OSTrack, CenterTracker, resized)
 
 
-def _definitions() -> dict[str, Definition]:
-    sizes = {256: (OSTrackConfig(), 4.0), 384: (OSTrackConfig(template_size=192, search_size=384), 5.0)}
-    made = {}
-    for size, (config, factor) in sizes.items():
-        for variant in ("", "-got10k", "-noce"):
-            layers = () if variant == "-noce" else config.elimination_layers
-            name = f"ostrack-{size}{variant}"
-            made[name] = center_definition(name, replace(config, elimination_layers=layers), search_factor=factor)
-    return made
-
-
-DEFINITIONS = _definitions()
-ostrack_256 = make_factory(DEFINITIONS["ostrack-256"])
-ostrack_256_got10k = make_factory(DEFINITIONS["ostrack-256-got10k"])
-ostrack_256_noce = make_factory(DEFINITIONS["ostrack-256-noce"])
-ostrack_384 = make_factory(DEFINITIONS["ostrack-384"])
-ostrack_384_got10k = make_factory(DEFINITIONS["ostrack-384-got10k"])
-ostrack_384_noce = make_factory(DEFINITIONS["ostrack-384-noce"])
+def define(name: str, *, size: int, search_factor: float, eliminating: bool) -> Definition:
+    """A variant by its row in :data:`trackers.learned.LEARNED`; ``size`` is the side of the search crop."""
+    config = OSTrackConfig(size // 2, size, elimination_layers=DEFAULT_LAYERS if eliminating else ())
+    return center_definition(name, config, search_factor=search_factor)

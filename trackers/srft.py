@@ -4,15 +4,15 @@ The second modality is called ``event`` in the entry names, also for depth and t
 """
 
 import collections.abc as cabc
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from evalkit.sequences import Modality
 
-from .common.build import Definition, make_factory
 from .common.center_tracker import CenterLoop, CenterTracker
+from .common.definition import Definition
 from .layers.heads import CenterHead, CenterMaps
 from .layers.vit import LAYER_NORM_EPS, Block, PatchEmbed, VitConfig
 
@@ -140,28 +140,8 @@ def initial_entries(source: cabc.Mapping[str, Tensor], config: SRTrackConfig) ->
     return targets
 
 
-SRTRACK_256 = SRTrackConfig()
-SRTRACK_384 = SRTrackConfig(template_size=192, search_size=384)
-SRTRACK_DROPMAE_384 = replace(SRTRACK_384, temporal=True)
-
-_PAIRS = {"rgbe": Modality.EVENT, "rgbd": Modality.DEPTH, "rgbt": Modality.THERMAL}
-_VARIANTS = {"256": (SRTRACK_256, 4.0), "384": (SRTRACK_DROPMAE_384, 5.0), "ostrack-384": (SRTRACK_384, 4.0)}
-
-
-def _definition(pair: str, variant: str) -> Definition:
-    config, factor = _VARIANTS[variant]
-    second = _PAIRS[pair]
-    loop = CenterLoop(config.template_size, config.search_size, search_factor=factor, second=second, float32_start=True)
-    return Definition(f"srft-{pair}-{variant}", "srtrack", config, loop, SRTrack, CenterTracker, second=second)
-
-
-DEFINITIONS = {made.name: made for made in (_definition(pair, variant) for pair in _PAIRS for variant in _VARIANTS)}
-srft_rgbe_256 = make_factory(DEFINITIONS["srft-rgbe-256"])
-srft_rgbd_256 = make_factory(DEFINITIONS["srft-rgbd-256"])
-srft_rgbt_256 = make_factory(DEFINITIONS["srft-rgbt-256"])
-srft_rgbe_384 = make_factory(DEFINITIONS["srft-rgbe-384"])
-srft_rgbd_384 = make_factory(DEFINITIONS["srft-rgbd-384"])
-srft_rgbt_384 = make_factory(DEFINITIONS["srft-rgbt-384"])
-srft_rgbe_ostrack_384 = make_factory(DEFINITIONS["srft-rgbe-ostrack-384"])
-srft_rgbd_ostrack_384 = make_factory(DEFINITIONS["srft-rgbd-ostrack-384"])
-srft_rgbt_ostrack_384 = make_factory(DEFINITIONS["srft-rgbt-ostrack-384"])
+def define(name: str, *, second: Modality, size: int, search_factor: float, temporal: bool = False) -> Definition:
+    """A variant by its row in :data:`trackers.learned.LEARNED`; ``size`` is the side of the search crops."""
+    config = SRTrackConfig(size // 2, size, temporal=temporal)
+    loop = CenterLoop(size // 2, size, search_factor=search_factor, second=second, float32_start=True)
+    return Definition(name, "srtrack", config, loop, SRTrack, CenterTracker, second=second)

@@ -23,6 +23,6 @@ class StillTracker(SteppingTracker[Boxes]):
         return Step(memory, memory, np.nan)
 
 
-def build(options: TrackerOptions) -> StillTracker:  # noqa: ARG001 - nothing to choose
-    """Make the tracker."""
+def build(_name: str, _options: TrackerOptions) -> StillTracker:
+    """The factory of the catalog; there is nothing to choose."""
     return StillTracker()

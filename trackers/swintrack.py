@@ -2,7 +2,7 @@
 
 import collections.abc as cabc
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,9 @@ from evalkit.boxes import Boxes, FloatArray, from_corners, to_corners
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import Predictions, TrackerInfo
 
-from .common.build import Definition, Resize, keep_config, make_factory
 from .common.center_tracker import failures
 from .common.crops import Window, window_around
+from .common.definition import Definition, Resize, keep_config
 from .common.postprocess import symmetric_hann
 from .common.slots import Bytes, Slots
 from .common.taps import blend_taps, gather_taps, tap_bytes
@@ -235,16 +235,6 @@ def swintrack_definition(name: str, config: SwinTrackConfig, resized: Resize = k
     return Definition(name, "swintrack", config, loop, SwinTrack, SwinTrackTracker, resized, notes=(START_BOX_NOTE,))
 
 
-_BASE = SwinConfig(width=128, depths=(2, 2, 18), heads=(4, 8, 16))
-TINY = SwinTrackConfig()
-BASE = SwinTrackConfig(swin=_BASE, encoder_depth=8)
-BASE_384 = SwinTrackConfig(192, 384, SwinConfig(128, (2, 2, 18), (4, 8, 16), window=12), encoder_depth=8)
-
-DEFINITIONS = {
-    "swintrack-tiny": swintrack_definition("swintrack-tiny", TINY),
-    "swintrack-base": swintrack_definition("swintrack-base", BASE),
-    "swintrack-base-384": swintrack_definition("swintrack-base-384", BASE_384),
-}
-swintrack_tiny = make_factory(DEFINITIONS["swintrack-tiny"])
-swintrack_base = make_factory(DEFINITIONS["swintrack-base"])
-swintrack_base_384 = make_factory(DEFINITIONS["swintrack-base-384"])
+def define(name: str, *, size: int, encoder_depth: int = 4, **swin: Any) -> Definition:
+    """A variant by its row in :data:`trackers.learned.LEARNED`; ``size`` is the side of the search crop."""
+    return swintrack_definition(name, SwinTrackConfig(size // 2, size, SwinConfig(**swin), encoder_depth=encoder_depth))

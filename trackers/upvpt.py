@@ -6,10 +6,10 @@ neither program nor weights; what the paper leaves open is decided in ``docs/tra
 
 from dataclasses import replace
 
-from .common.build import make_factory
-from .common.weights import Shapes
+from .common.definition import Definition, Shapes
+from .layers.swin import SwinConfig
 from .ostrack import OSTrackConfig, center_definition
-from .swintrack import START_BOX_NOTE, TINY, SwinTrackConfig, swintrack_definition
+from .swintrack import SwinTrackConfig, swintrack_definition
 
 PROMPTS = 10
 RECONSTRUCTION = "a reconstruction from the paper: neither program nor weights of UPVPT are published"
@@ -31,20 +31,10 @@ def swintrack_prompts(config: SwinTrackConfig, shapes: Shapes) -> SwinTrackConfi
     return replace(config, swin=replace(config.swin, prompts=shape[1])) if len(shape) == 3 else config
 
 
-_OSTRACK = OSTrackConfig(prompts=PROMPTS)
-_SWINTRACK = replace(TINY, swin=replace(TINY.swin, prompts=PROMPTS))
-
-DEFINITIONS = {
-    name: replace(
-        center_definition(name, _OSTRACK, search_factor=4.0, resized=ostrack_prompts),
-        notes=(RECONSTRUCTION, SAME_NETWORK),
-    )
-    for name in ("upvpt-ostrack-256", "upvpt-ostrack-256-nofreeze")
-} | {
-    "upvpt-swintrack-t": replace(
-        swintrack_definition("upvpt-swintrack-t", _SWINTRACK, swintrack_prompts), notes=(RECONSTRUCTION, START_BOX_NOTE)
-    )
-}
-upvpt_ostrack_256 = make_factory(DEFINITIONS["upvpt-ostrack-256"])
-upvpt_ostrack_256_nofreeze = make_factory(DEFINITIONS["upvpt-ostrack-256-nofreeze"])
-upvpt_swintrack_t = make_factory(DEFINITIONS["upvpt-swintrack-t"])
+def define(name: str, *, base: str) -> Definition:
+    """UPVPT on "OSTrack" (256) or "SwinTrack" (Tiny)."""
+    if base == "OSTrack":
+        made = center_definition(name, OSTrackConfig(prompts=PROMPTS), search_factor=4.0, resized=ostrack_prompts)
+        return replace(made, notes=(RECONSTRUCTION, SAME_NETWORK))
+    made = swintrack_definition(name, SwinTrackConfig(swin=SwinConfig(prompts=PROMPTS)), swintrack_prompts)
+    return replace(made, notes=(RECONSTRUCTION, *made.notes))

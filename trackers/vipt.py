@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from evalkit.sequences import Modality
 
-from .common.build import Definition, make_factory
 from .common.center_tracker import CenterLoop, CenterTracker
+from .common.definition import Definition
 from .common.multimodal import ChannelOrder
 from .layers.candidate_elimination import eliminate, restore
 from .layers.heads import CenterHead, CenterMaps
@@ -109,17 +109,8 @@ class ViPT(nn.Module):
         return maps
 
 
-def _definition(name: str, second: Modality) -> Definition:
-    # ViPT reads depth color maps in OpenCV's own order beside RGB images
+def define(name: str, *, second: Modality) -> Definition:
+    """ViPT for color and a second modality."""
+    # it reads depth color maps in OpenCV's own order beside RGB images
     loop = CenterLoop(second=second, depth_channel_order=ChannelOrder.BGR, float32_start=True)
     return Definition(name, "vipt", ViPTConfig(), loop, ViPT, CenterTracker, second=second)
-
-
-DEFINITIONS = {
-    "vipt-rgbe": _definition("vipt-rgbe", Modality.EVENT),
-    "vipt-rgbd": _definition("vipt-rgbd", Modality.DEPTH),
-    "vipt-rgbt": _definition("vipt-rgbt", Modality.THERMAL),
-}
-vipt_rgbe = make_factory(DEFINITIONS["vipt-rgbe"])
-vipt_rgbd = make_factory(DEFINITIONS["vipt-rgbd"])
-vipt_rgbt = make_factory(DEFINITIONS["vipt-rgbt"])

@@ -1,10 +1,8 @@
 """Catalog of trackers: what can be said of one without importing it, and how a name becomes a tracker."""
 
 import collections.abc as cabc
-import hashlib
 import importlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import TrackerError, text_of, unknown_name
@@ -24,7 +22,7 @@ class TrackerEntry:
     Attributes:
         name: Name on the command line.
         summary: One line.
-        factory: "module:function" of a function ``(TrackerOptions) -> Tracker``.
+        factory: "module:function" of a function ``(name, TrackerOptions) -> Tracker``; trackers of a family share one.
         modalities: Sensors that it reads.
         weights: What file it takes and who publishes it; None if it needs none.
         reference: Paper, "authors, title, venue year".
@@ -136,25 +134,8 @@ def check_modalities(info: "TrackerInfo", available: cabc.Set[Modality], where: 
         )
 
 
-def hash_files(paths: cabc.Iterable[Path]) -> str:
-    """SHA-256 that identifies weight files.
-
-    Returns:
-        Of one file, what ``sha256sum`` prints; of several, the hash over ``sha256sum``'s lines in order of the
-        names (without folders).
-    """
-    digests: list[tuple[str, str]] = []
-    for path in paths:
-        with path.open("rb") as stream:
-            digests.append((path.name, hashlib.file_digest(stream, "sha256").hexdigest()))
-    if len(digests) == 1:
-        return digests[0][1]
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests))
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
 def _build(entry: TrackerEntry, options: "TrackerOptions") -> "Tracker[Any, Any]":
     if entry.weights is None and options.weights is not None:
         raise TrackerError(f"tracker {entry.name} takes no weights; leave out --weights {options.weights}.")
-    tracker: Tracker[Any, Any] = entry.load(entry.factory)(options)
+    tracker: Tracker[Any, Any] = entry.load(entry.factory)(entry.name, options)
     return tracker

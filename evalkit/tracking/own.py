@@ -15,9 +15,8 @@ import numpy as np
 
 from evalkit.boxes import Boxes
 from evalkit.errors import TrackerError, text_of, unknown_name
-from evalkit.provenance import RANDOM_WEIGHTS
+from evalkit.provenance import RANDOM_WEIGHTS, hash_files
 from evalkit.sequences import Modality
-from evalkit.tracking.catalog import hash_files
 from evalkit.tracking.interface import Image, Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
 

@@ -18,46 +18,39 @@ from torch import Tensor, nn
 
 from evalkit import __version__
 from evalkit.errors import listed, unknown_name
-from evalkit.provenance import RANDOM_WEIGHTS
-from evalkit.tracking.catalog import hash_files
+from evalkit.provenance import RANDOM_WEIGHTS, hash_files
 from evalkit.tracking.interface import TrackerOptions
 
 from ..learned import LEARNED
 from .checkpoint import SHOWN, WeightsError, read_checkpoint
+from .definition import Definition, Shapes, definition, entry_shapes
 
-Shapes = cabc.Mapping[str, tuple[int, ...]]
-Skeleton = cabc.Callable[[Shapes | None], nn.Module]
 METADATA = "evalkit."
 WRAPPED = "module."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weights:
-    """Numbers for a network, checked against it.
+class LoadedNetwork:
+    """A network with its numbers, checked against it.
 
     Attributes:
-        state: Entry name -> tensor.
+        definition: What it is, with the settings that the file decided.
+        network: In evaluation mode, on the processor.
         sha256: Of the file, or "random"; the run marks the latter in every output.
         facts: What the file says of its origin (epoch, network type), for a converted file's metadata.
     """
 
-    state: cabc.Mapping[str, Tensor]
+    definition: Definition
+    network: nn.Module
     sha256: str
     facts: cabc.Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def shapes(self) -> Shapes:
-        """Entry name -> shape."""
-        return {name: tuple(tensor.shape) for name, tensor in self.state.items()}
 
-
-def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: TrackerOptions) -> Weights:
-    """Weights for a tracker, from what the user passed.
+def load_weights(made: Definition, options: TrackerOptions) -> LoadedNetwork:
+    """Fill a tracker's network with what the user passed.
 
     Args:
-        tracker: Name in the catalog, for messages.
-        origin: Key of :data:`ORIGINS`.
-        skeleton: Builds the network without memory, given the shapes in the file.
+        made: The tracker.
         options: Of these, ``weights`` and ``seed``.
 
     Raises:
@@ -65,21 +58,20 @@ def load_weights(tracker: str, origin: str, skeleton: Skeleton, options: Tracker
     """
     if options.weights is None:
         raise WeightsError(
-            f"tracker {tracker} needs weights: {LEARNED[tracker].weights}. Pass the file with --weights FILE, or "
+            f"tracker {made.name} needs weights: {LEARNED[made.name].weights}. Pass the file with --weights FILE, or "
             "--weights random for a dry run (its boxes mean nothing, and every output says so)."
         )
-    if options.weights == RANDOM_WEIGHTS:
-        return Weights(random_state(skeleton(None), options.seed), RANDOM_WEIGHTS)
-    return read_weights(tracker, origin, skeleton, Path(options.weights))
+    if options.weights != RANDOM_WEIGHTS:
+        return read_weights(made, Path(options.weights))
+    network = made.skeleton()
+    return LoadedNetwork(made, assign(network, random_state(network, options.seed)), RANDOM_WEIGHTS)
 
 
-def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path, *, entry: str | None = None) -> Weights:
-    """Read a file, convert it by its origin, and match it with the network.
+def read_weights(made: Definition, path: Path, *, entry: str | None = None) -> LoadedNetwork:
+    """Read a file, convert it by its origin, and match it with the tracker's network.
 
     Args:
-        tracker: Name in the catalog, for messages.
-        origin: Key of :data:`ORIGINS`.
-        skeleton: Builds the network without memory, given the shapes in the file.
+        made: The tracker.
         path: The file.
         entry: Which of the file's networks, where it holds several; None = the usual one, if it is the only one.
 
@@ -88,24 +80,26 @@ def read_weights(tracker: str, origin: str, skeleton: Skeleton, path: Path, *, e
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise WeightsError(f"{path}: {what}. Tracker {tracker} needs {LEARNED[tracker].weights}.")
+        raise WeightsError(f"{path}: {what}. Tracker {made.name} needs {LEARNED[made.name].weights}.")
     if path.suffix == ".safetensors":
         if entry is not None:
             raise WeightsError(f"{path}: a safetensors file holds one network; leave --entry out.")
         state, facts = _read_safetensors(path)
     else:
-        state, facts = ORIGINS[origin](_chosen(read_checkpoint(path), entry, origin, path), path)
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    model = skeleton(shapes)
-    check_entries(tracker, path, shapes, model, network_type=facts.get("net_type"))
-    _check_network_type(origin, path, facts.get("net_type"), shapes)
-    return Weights(_as_network(state, model, path), hash_files([path]), facts)
+        state, facts = ORIGINS[made.origin](_chosen(read_checkpoint(path), entry, made.origin, path), path)
+    shapes = entry_shapes(state)
+    made = made.sized(shapes)
+    network = made.skeleton()
+    network_type = facts.get("net_type")
+    check_entries(made.name, path, shapes, network, network_type=network_type)
+    _check_network_type(made.origin, path, network_type, shapes)
+    return LoadedNetwork(made, assign(network, _as_network(state, network, path)), hash_files([path]), facts)
 
 
-def assign(model: nn.Module, weights: Weights) -> nn.Module:
+def assign(network: nn.Module, state: cabc.Mapping[str, Tensor]) -> nn.Module:
     """Give a skeleton its numbers; the tensors are shared, not copied."""
-    model.load_state_dict(dict(weights.state), strict=True, assign=True)
-    return model.eval()
+    network.load_state_dict(dict(state), strict=True, assign=True)
+    return network.eval()
 
 
 def check_entries(
@@ -116,7 +110,7 @@ def check_entries(
     Raises:
         WeightsError: They differ. The text lists the first differences and the trackers that the file fits.
     """
-    expected = _expected_shapes(model)
+    expected = entry_shapes(model.state_dict())
     differences = [
         _listing("missing", [name for name in expected if name not in shapes]),
         _listing("unexpected", [name for name in shapes if name not in expected]),
@@ -155,9 +149,7 @@ def _check_network_type(origin: str, path: Path, network_type: str | None, shape
 
 def fitting_trackers(shapes: Shapes) -> list[str]:
     """Names of the catalog's trackers whose network has exactly these entries."""
-    from .build import definition
-
-    return [name for name in LEARNED if definition(name).entry_shapes(shapes) == dict(shapes)]
+    return [name for name in LEARNED if definition(name).fits(shapes)]
 
 
 def random_state(model: nn.Module, seed: int) -> dict[str, Tensor]:
@@ -199,27 +191,25 @@ def convert(tracker: str, source: Path, destination: Path, entry: str | None = N
     Raises:
         WeightsError: The source does not fit, or the destination exists or has another suffix.
     """
-    from .build import definition
-
     if tracker not in LEARNED:
         raise unknown_name("learned tracker", tracker, LEARNED)
     if destination.suffix != ".safetensors":
         raise WeightsError(f"{destination}: the new file's name must end in .safetensors.")
     if destination.exists():
         raise WeightsError(f"{destination}: exists already; choose another name or remove it.")
-    made = definition(tracker)
-    weights = read_weights(tracker, made.origin, made.skeleton, source, entry=entry)
+    loaded = read_weights(definition(tracker), source, entry=entry)
     metadata = {
         "format": "pt",
         f"{METADATA}tracker": tracker,
-        f"{METADATA}origin": made.origin,
+        f"{METADATA}origin": loaded.definition.origin,
         f"{METADATA}source_name": source.name,
-        f"{METADATA}source_sha256": weights.sha256,
+        f"{METADATA}source_sha256": loaded.sha256,
         f"{METADATA}version": __version__,
-    } | {f"{METADATA}{key}": value for key, value in weights.facts.items()}
+    } | {f"{METADATA}{key}": value for key, value in loaded.facts.items()}
     partial = destination.with_name(f".{destination.name}.partial")
     try:
-        save_file({name: tensor.contiguous() for name, tensor in weights.state.items()}, partial, metadata)
+        state = loaded.network.state_dict()
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, partial, metadata)
         partial.replace(destination)
     except OSError as problem:
         raise WeightsError(f"{destination}: cannot be written ({problem}).") from problem
@@ -367,10 +357,6 @@ def _read_safetensors(path: Path) -> Converted:
     except (SafetensorError, OSError) as problem:
         raise WeightsError(f"{path}: damaged, or not a safetensors file ({problem}).") from problem
     return state, {key.removeprefix(METADATA): value for key, value in metadata.items() if key.startswith(METADATA)}
-
-
-def _expected_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(entry.shape) for name, entry in model.state_dict().items()}
 
 
 def _as_network(state: cabc.Mapping[str, Tensor], model: nn.Module, path: Path) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from evalkit.errors import TrackerError
 
-from ..common.build import Definition
+from ..common.definition import Definition
 from .damping import DampedUpdate
 from .recipe import Recipe
 from .rendered import Pool

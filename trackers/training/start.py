@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..common.build import Definition
 from ..common.checkpoint import WeightsError
+from ..common.definition import Definition
 from ..srft import SRTrackConfig, initial_entries
 from .recipe import Recipe
 

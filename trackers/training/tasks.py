@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..common.build import Definition
 from ..common.center_tracker import CenterLoop
+from ..common.definition import Definition
 from ..layers.heads import CenterMaps, decode_center
 from ..ostrack import OSTrack
 from ..swintrack import SwinTrackLoop
