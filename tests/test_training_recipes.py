@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trackers.common.build import definition
+from trackers.common.definition import definition
 from trackers.minis import DEFINITIONS
 from trackers.training.recipe import NOT_NUMBERS, Recipe
 from trackers.training.recipes import RECIPES
