@@ -19,8 +19,7 @@ from matplotlib.figure import Figure
 from evalkit.benchmarks import get_benchmark
 from evalkit.errors import ScoringError, StoreError, unknown_name
 from evalkit.evaluation import inputs
-from evalkit.report.figures.charts import attribute_figure, difference_figure, ranking_figure
-from evalkit.report.figures.curves import benchmark_figures
+from evalkit.report.figures.charts import CHARTS, Material
 from evalkit.report.headline import headline, labels, leading
 from evalkit.report.metrics import get_metric
 from evalkit.scoring.scores import Scores
@@ -28,16 +27,6 @@ from evalkit.store.runs import ResultStore, Run
 
 AnyPath = str | os.PathLike[str]
 Scored = str | Run | cabc.Sequence[Run] | cabc.Sequence[Scores]
-PLOTS = (
-    "success",
-    "precision",
-    "normalized_precision",
-    "precision_recall",
-    "f_score",
-    "ranking",
-    "attributes",
-    "difference",
-)
 
 
 class Options(TypedDict, total=False):
@@ -221,34 +210,23 @@ def table(what: Scored | cabc.Sequence[str], **options: Unpack[Options]) -> pd.D
 
 
 def plot(what: Scored, kind: str = "success", **options: Unpack[Options]) -> Figure:
-    """One of :data:`PLOTS` of the scores of one benchmark.
+    """A figure of the scores of one benchmark.
 
     Args:
         what: As for :func:`score`.
-        kind: Name of the plot.
+        kind: Name of the plot, as ``evalkit make-plots --plot`` takes it; ``speed`` needs stored times, which only
+            the command has.
         **options: As for :func:`score`.
 
     Raises:
         UnknownNameError: There is no such plot.
         ScoringError: The scores do not allow it.
     """
-    if kind not in PLOTS:
-        raise unknown_name("plot", kind, PLOTS)
+    if kind not in CHARTS:
+        raise unknown_name("plot", kind, CHARTS)
     scores = _scores(what, options)
     spec = get_benchmark(scores[0].benchmark)
-    title, key = f"{spec.title} {scores[0].split}", leading(scores, spec)
-    if kind == "ranking":
-        return ranking_figure(scores, title, key)
-    if kind == "attributes":
-        return attribute_figure(scores, title, key)
-    if kind == "difference":
-        if len(scores) != 2:
-            raise ScoringError(f"{title}: a difference is drawn of two trackers, these are {len(scores)}.")
-        return difference_figure(scores[0], scores[1], title, key)
-    figures = benchmark_figures(scores, title)
-    if kind not in figures:
-        raise ScoringError(f"{title}: protocol {scores[0].protocol} has no plot {kind}; it has {', '.join(figures)}.")
-    return figures[kind]
+    return CHARTS[kind].draw(Material(scores, f"{spec.title} {scores[0].split}", leading(scores, spec)))
 
 
 def plot_success(what: Scored, **options: Unpack[Options]) -> Figure:

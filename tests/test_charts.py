@@ -6,6 +6,8 @@ from scores_by_hand import lasot, make_scores
 
 from evalkit.errors import ScoringError
 from evalkit.report.figures.charts import (
+    Material,
+    all_figures,
     attribute_figure,
     common_attributes,
     difference_figure,
@@ -13,7 +15,6 @@ from evalkit.report.figures.charts import (
     sequence_differences,
     speed_figure,
 )
-from evalkit.report.figures.folder import all_figures
 from evalkit.report.figures.look import figure_bytes
 
 KEY = "success_auc"
@@ -104,7 +105,7 @@ def test_differences_are_first_minus_second_and_fall() -> None:
     names, values = sequence_differences(one, two, KEY)
     assert names == ["x", "z", "y"]
     np.testing.assert_allclose(values, [0.7, 0.0, -0.6])
-    figure = difference_figure(one, two, "LaSOT", KEY)
+    figure = difference_figure([one, two], "LaSOT", KEY)
     legend = figure.axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["a is better: 1", "b is better: 1"]
     assert legend.get_title().get_text() == "equal: 1"
@@ -112,7 +113,7 @@ def test_differences_are_first_minus_second_and_fall() -> None:
 
 
 def test_wins_and_losses_differ_in_lightness_and_pattern() -> None:
-    figure = difference_figure(per_sequence("a", x=0.9, y=0.1), per_sequence("b", x=0.1, y=0.9), "LaSOT", KEY)
+    figure = difference_figure([per_sequence("a", x=0.9, y=0.1), per_sequence("b", x=0.1, y=0.9)], "LaSOT", KEY)
     won, lost = figure.axes[0].patches[:2]
     luminance = [np.dot([0.2126, 0.7152, 0.0722], bar.get_facecolor()[:3]) for bar in (won, lost)]
     assert luminance[1] - luminance[0] > 0.2
@@ -121,13 +122,13 @@ def test_wins_and_losses_differ_in_lightness_and_pattern() -> None:
 
 def test_trackers_without_a_common_sequence_have_no_difference() -> None:
     with pytest.raises(ScoringError, match="no sequence in common"):
-        difference_figure(per_sequence("a", x=0.9), per_sequence("b", y=0.1), "LaSOT", KEY)
+        difference_figure([per_sequence("a", x=0.9), per_sequence("b", y=0.1)], "LaSOT", KEY)
 
 
 def test_titles_say_sample_and_names_are_printed_as_they_are() -> None:
     scores = [with_attributes("_a$b$_", 0.5, sample=True), with_attributes("50%", 0.6, sample=True)]
     speeds = {(s.benchmark, s.tracker, s.run): 10.0 for s in scores}
-    figures = all_figures(scores, "LaSOT test", KEY, speeds)
+    figures = all_figures(Material(scores, "LaSOT test", KEY, speeds))
     assert set(figures) == {"ranking", "speed", "attributes"}
     for figure in figures.values():
         assert figure.axes[0].get_title(loc="left").endswith("on LaSOT test (sample)")

@@ -8,8 +8,9 @@ from report_parts import part
 from small_lasot import evalkit, make_lasot, make_results
 
 from evalkit.report import metrics
+from evalkit.report.curves import SUCCESS
 from evalkit.report.figures.charts import attribute_figure, ranking_figure
-from evalkit.report.figures.curves import SUCCESS, curve_figure
+from evalkit.report.figures.lines import curve_figure
 from evalkit.report.html.page import build_html
 from evalkit.report.html.part import part_json, part_styles
 from evalkit.scoring.lookup import get_protocol

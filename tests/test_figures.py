@@ -11,7 +11,9 @@ from matplotlib.colors import to_rgb
 from scores_by_hand import curves_of, lasot, longterm_of, make_scores
 
 from evalkit.errors import ScoringError
-from evalkit.report.figures.curves import NORMALIZED_PRECISION, PRECISION, SUCCESS, benchmark_figures, curve_figure
+from evalkit.report.curves import NORMALIZED_PRECISION, PRECISION, SUCCESS
+from evalkit.report.figures.charts import Material, all_figures
+from evalkit.report.figures.lines import curve_figure
 from evalkit.report.figures.look import FORMATS, figure_bytes
 from evalkit.report.palette import styles_of
 
@@ -63,20 +65,24 @@ def test_curves_are_drawn_as_they_are() -> None:
         np.testing.assert_array_equal(line.get_ydata(), score.curves["success"])
 
 
+def figures_of(scores: list, title: str) -> dict:
+    return all_figures(Material(scores, title, key=""))
+
+
 def test_one_pass_scores_give_three_plots_and_longterm_scores_two() -> None:
-    assert list(benchmark_figures(scores("kcf"), "LaSOT")) == ["success", "precision", "normalized_precision"]
-    assert list(benchmark_figures(longterm_scores("kcf"), "DepthTrack")) == ["precision_recall", "f_score"]
+    assert list(figures_of(scores("kcf"), "LaSOT")) == ["success", "precision", "normalized_precision"]
+    assert list(figures_of(longterm_scores("kcf"), "DepthTrack")) == ["precision_recall", "f_score"]
 
 
 def test_a_curve_that_one_score_lacks_is_not_drawn() -> None:
     data = scores("still", "kcf")
     del data[1].curves["precision"]
-    assert list(benchmark_figures(data, "LaSOT")) == ["success", "normalized_precision"]
+    assert list(figures_of(data, "LaSOT")) == ["success", "normalized_precision"]
 
 
 def test_ring_marks_the_best_f() -> None:
     (score,) = longterm_scores("kcf")
-    axes = benchmark_figures([score], "DepthTrack")["precision_recall"].axes[0]
+    axes = figures_of([score], "DepthTrack")["precision_recall"].axes[0]
     precision, recall = score.curves["longterm_precision"], score.curves["longterm_recall"]
     best = max(range(len(recall)), key=lambda i: 0 if recall[i] == 0 else 2 / (1 / precision[i] + 1 / recall[i]))
     rings = [line for line in axes.lines if line.get_markersize() > 10]
@@ -93,14 +99,14 @@ def test_styles_can_be_told_apart_in_gray() -> None:
 
 
 def test_a_tracker_keeps_its_style_in_all_plots() -> None:
-    figures = benchmark_figures(scores("still", "ncc", "kcf"), "LaSOT").values()
+    figures = figures_of(scores("still", "ncc", "kcf"), "LaSOT").values()
     looks = {tuple((line.get_color(), line.get_marker()) for line in figure.axes[0].lines[:3]) for figure in figures}
     assert len(looks) == 1
 
 
 def test_title_says_sample() -> None:
     for data in (scores("kcf", sample=True), [*longterm_scores("kcf")]):
-        for figure in benchmark_figures(data, "LaSOT test").values():
+        for figure in figures_of(data, "LaSOT test").values():
             title = figure.axes[0].get_title(loc="left")
             assert title.endswith("on LaSOT test" + (" (sample)" if data[0].sample else ""))
 

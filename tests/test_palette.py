@@ -8,8 +8,9 @@ from matplotlib.colors import to_hex
 from PIL import Image
 from report_parts import part
 
+from evalkit.report.curves import SUCCESS
 from evalkit.report.figures.charts import difference_figure, speed_figure
-from evalkit.report.figures.curves import SUCCESS, curve_figure
+from evalkit.report.figures.lines import curve_figure
 from evalkit.report.html.part import part_json, part_styles
 from evalkit.report.palette import rgb_of, styles_of
 from evalkit.report.pictures.hardest import draw_thumbnails
@@ -55,7 +56,7 @@ def test_all_figures_of_a_call_agree_even_where_they_leave_trackers_out() -> Non
     assert (
         speed_figure(scores, "LaSOT", "success_auc", speeds).axes[0].lines[0].get_color() == styles_of("abc")["c"].color
     )
-    figure = difference_figure(scores[0], scores[1], "LaSOT", "success_auc")  # "c" is better on all sequences
+    figure = difference_figure(scores[:2], "LaSOT", "success_auc")  # "c" is better on all sequences
     assert to_hex(figure.axes[0].patches[0].get_facecolor()) == styles_of("bc")["c"].color
 
 

@@ -11,34 +11,23 @@ from evalkit.commands.output import echo
 from evalkit.commands.tables import names_option, score_options, score_request
 from evalkit.errors import ScoringError, unknown_name
 from evalkit.evaluation.request import Request
-
-PLOT_FORMATS = ("pdf", "png", "svg")
-PLOTS = (
-    "success",
-    "precision",
-    "normalized_precision",
-    "precision_recall",
-    "f_score",
-    "ranking",
-    "attributes",
-    "speed",
-    "difference",
-)
+from evalkit.report.figures.charts import CHARTS, Material, all_figures
+from evalkit.report.figures.look import FORMATS
 
 
 def _plot_formats(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     names = names_option(ctx, param, values)
     for name in names:
-        if name not in PLOT_FORMATS:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(PLOT_FORMATS)}.", ctx=ctx, param=param)
+        if name not in FORMATS:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}.", ctx=ctx, param=param)
     return names
 
 
 def _plot_names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     names = names_option(ctx, param, values)
     for name in names:
-        if name not in PLOTS:
-            raise click.BadParameter(str(unknown_name("plot", name, PLOTS)), ctx=ctx, param=param)
+        if name not in CHARTS:
+            raise click.BadParameter(str(unknown_name("plot", name, CHARTS)), ctx=ctx, param=param)
     return names
 
 
@@ -50,7 +39,7 @@ def _plot_names(ctx: click.Context, param: click.Parameter, values: tuple[str, .
     "plots",
     multiple=True,
     callback=_plot_names,
-    help=f"Default: all that the scores allow. {', '.join(PLOTS)}; repeatable, or with commas.",
+    help=f"Default: all that the scores allow. {', '.join(CHARTS)}; repeatable, or with commas.",
 )
 @click.option(
     "--format",
@@ -90,7 +79,7 @@ def make_plots(
       evalkit make-plots lasot,uav123 --format svg --output figures
       evalkit make-plots uav123 --tracker kcf,ncc --plot attributes,difference --data-root sample
     """
-    from evalkit.report.figures.folder import all_figures, write_plots
+    from evalkit.report.figures.folder import write_plots
     from evalkit.report.headline import leading
     from evalkit.scoring.statistics import LEVEL
 
@@ -99,7 +88,7 @@ def make_plots(
         spec = get_benchmark(name, layout=request.layout)
         found = score_request(app, spec, request, attributes=True, interval=LEVEL)
         title = f"{spec.title} {found.scores[0].split}"
-        figures = all_figures(found.scores, title, leading(found.scores, spec), found.speeds)
+        figures = all_figures(Material(found.scores, title, leading(found.scores, spec), found.speeds))
         lacking = [plot for plot in plots if plot not in figures]
         if lacking:
             raise ScoringError(

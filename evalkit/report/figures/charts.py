@@ -1,22 +1,29 @@
-"""Figures beside the curves: ranking bars, attribute radar, speed against accuracy, two trackers per sequence."""
+"""All figures by name: the curves, ranking bars, attribute radar, speed against accuracy, two trackers per sequence.
+
+A new one is a function and a row of :data:`CHARTS`; a new curve is a row of ``evalkit/report/curves.py``.
+"""
 
 import collections.abc as cabc
 import math
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.projections.polar import PolarAxes
-from matplotlib.ticker import FuncFormatter
 
 from evalkit.boxes import FloatArray
 from evalkit.errors import ScoringError
+from evalkit.report.curves import CURVES, Curve
+from evalkit.report.figures.lines import curve_figure, has_curve
 from evalkit.report.figures.look import GRAY, add_legend, checked_title, empty_figure, line_look
 from evalkit.report.headline import Key, labels, result_key
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import styles_of
 from evalkit.scoring.scores import Scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.projections.polar import PolarAxes
 
 MIN_ATTRIBUTES = 3  # fewer make no radar
 REAL_TIME = 25.0  # frames per second, drawn as a line
@@ -24,7 +31,42 @@ _DARK, _LIGHT, _EDGE = "#0b5cab", "#c9d8ea", "#171723"
 _NAMED = 3  # sequences named at each end of a difference plot
 
 
-def ranking_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Figure:
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What figures are drawn from.
+
+    Attributes:
+        scores: Of one benchmark, split and protocol.
+        title: The benchmark's, as printed.
+        key: Metric of the figures that show a single one.
+        speeds: :func:`result_key` -> frames per second, where known.
+    """
+
+    scores: cabc.Sequence[Scores]
+    title: str
+    key: str
+    speeds: cabc.Mapping[Key, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A kind of figure.
+
+    Attributes:
+        fits: Whether the material allows it.
+        draw: Draws it; raises ScoringError where the material does not allow it.
+    """
+
+    fits: cabc.Callable[[Material], bool]
+    draw: cabc.Callable[[Material], "Figure"]
+
+
+def all_figures(material: Material) -> dict[str, "Figure"]:
+    """Every figure that the scores of one benchmark allow, by file name without suffix."""
+    return {name: chart.draw(material) for name, chart in CHARTS.items() if material.scores and chart.fits(material)}
+
+
+def ranking_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "Figure":
     """Bars of one metric, the best tracker on top, with bootstrap intervals where the scores have them.
 
     Source: GOT-10k's ranking by average overlap.
@@ -57,7 +99,7 @@ def ranking_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Figur
     return figure
 
 
-def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Figure:
+def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "Figure":
     """A radar of one metric over the challenge attributes that all scores have.
 
     Every attribute is written with its number of sequences and the best value.
@@ -73,6 +115,8 @@ def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Fig
             f"plot {text!r}: a radar needs {MIN_ATTRIBUTES} attributes, the scores share {len(codes)}. "
             "Score with attributes, or leave this plot out."
         )
+    from matplotlib.projections.polar import PolarAxes
+
     figure, axes = empty_figure(text, 7.8 if len(scores) > 1 else 6.4, 5.4, "polar")
     assert isinstance(axes, PolarAxes)
     angles = np.linspace(0, 2 * np.pi, len(codes), endpoint=False)
@@ -102,7 +146,7 @@ def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> Fig
     return figure
 
 
-def speed_figure(scores: cabc.Sequence[Scores], title: str, key: str, speeds: cabc.Mapping[Key, float]) -> Figure:
+def speed_figure(scores: cabc.Sequence[Scores], title: str, key: str, speeds: cabc.Mapping[Key, float]) -> "Figure":
     """One metric over frames per second, both of the same runs; trackers whose speed is not known are left out.
 
     Raises:
@@ -127,6 +171,8 @@ def speed_figure(scores: cabc.Sequence[Scores], title: str, key: str, speeds: ca
     note = f" {REAL_TIME:.0f} frames/s"
     axes.annotate(note, (REAL_TIME, 0.0), (0, 4), xycoords=("data", "axes fraction"), size=8, color=GRAY,
                   textcoords="offset points")  # fmt: skip
+    from matplotlib.ticker import FuncFormatter
+
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlim=(min(*x, REAL_TIME) / 2, max(*x, REAL_TIME) * 2), xlabel="Frames per second (log scale)")
@@ -134,15 +180,19 @@ def speed_figure(scores: cabc.Sequence[Scores], title: str, key: str, speeds: ca
     return figure
 
 
-def difference_figure(first: Scores, second: Scores, title: str, key: str) -> Figure:
+def difference_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "Figure":
     """The difference of two trackers on every sequence, from the first one's largest win to its largest loss.
 
     Raises:
-        ScoringError: No sequence is in both, the metric is not one per sequence, or they cannot be drawn together.
+        ScoringError: These are not two trackers, no sequence is in both, the metric is not one per sequence, or they
+            cannot be drawn together.
     """
-    one, two = labels([first, second])
+    if len(scores) != 2:
+        raise ScoringError(f"{title}: a difference is drawn of two trackers, these are {len(scores)}.")
+    first, second = scores
+    one, two = labels(scores)
     metric = get_metric(key, first.benchmark)
-    text = checked_title([first, second], f"{_spoken(key, metric.label)} per sequence on {title}")
+    text = checked_title(scores, f"{_spoken(key, metric.label)} per sequence on {title}")
     names, difference = sequence_differences(first, second, key)
     if not names:
         raise ScoringError(f"plot {text!r}: {one} and {two} have no sequence in common with a value of {key}.")
@@ -218,14 +268,14 @@ def _label_places(x: list[float], y: list[float]) -> list[float]:
     return [below if crowded else above for crowded in near]
 
 
-def _whiskers(axes: Axes, intervals: list[tuple[float, float] | None], values: FloatArray) -> None:
+def _whiskers(axes: "Axes", intervals: list[tuple[float, float] | None], values: FloatArray) -> None:
     for place, (interval, value) in enumerate(zip(intervals, values, strict=True)):
         if interval is not None:
             reach = [[max(0.0, value - interval[0])], [max(0.0, interval[1] - value)]]
             axes.errorbar([value], [place], xerr=reach, color=_EDGE, elinewidth=1.2, capsize=3, zorder=4)
 
 
-def _shape_radar(axes: PolarAxes, angles: FloatArray, ticks: list[str], top: float) -> None:
+def _shape_radar(axes: "PolarAxes", angles: FloatArray, ticks: list[str], top: float) -> None:
     axes.set_theta_offset(np.pi / 2)
     axes.set_theta_direction(-1)
     axes.set_xticks(angles, ticks, parse_math=False)
@@ -252,3 +302,29 @@ _SPOKEN = {"success_auc": "Success", "average_overlap": "Average overlap", "prec
 def _spoken(key: str, label: str) -> str:
     """A metric's name in a title: words first, the papers' label in parentheses."""
     return f"{_SPOKEN[key]} ({label})" if key in _SPOKEN else label.replace("_", " ")
+
+
+def _curve_chart(curve: Curve) -> Chart:
+    return Chart(lambda it: has_curve(curve, it.scores), lambda it: curve_figure(curve, it.scores, it.title))
+
+
+def _has_value(it: Material) -> bool:
+    return any(math.isfinite(score.summary.get(it.key, math.nan)) for score in it.scores)
+
+
+CHARTS: cabc.Mapping[str, Chart] = {
+    **{curve.name: _curve_chart(curve) for curve in CURVES},
+    "ranking": Chart(_has_value, lambda it: ranking_figure(it.scores, it.title, it.key)),
+    "speed": Chart(
+        lambda it: _has_value(it) and any(result_key(score) in it.speeds for score in it.scores),
+        lambda it: speed_figure(it.scores, it.title, it.key, it.speeds),
+    ),
+    "attributes": Chart(
+        lambda it: len(common_attributes(it.scores, it.key)) >= MIN_ATTRIBUTES,
+        lambda it: attribute_figure(it.scores, it.title, it.key),
+    ),
+    "difference": Chart(
+        lambda it: len(it.scores) == 2 and bool(sequence_differences(it.scores[0], it.scores[1], it.key)[0]),
+        lambda it: difference_figure(it.scores, it.title, it.key),
+    ),
+}

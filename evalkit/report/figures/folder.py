@@ -5,55 +5,24 @@ import hashlib
 import json
 import math
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 import evalkit
 from evalkit.errors import ScoringError
-from evalkit.report.figures.charts import (
-    MIN_ATTRIBUTES,
-    attribute_figure,
-    common_attributes,
-    difference_figure,
-    ranking_figure,
-    sequence_differences,
-    speed_figure,
-)
-from evalkit.report.figures.curves import benchmark_figures
 from evalkit.report.figures.look import figure_bytes
 from evalkit.report.headline import Key, remarks, result_key
 from evalkit.scoring.scores import Scores
 from evalkit.store.atomic import write_whole
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SCHEMA = 1
 Origins = cabc.Mapping[Key, cabc.Mapping[str, str]]
 
 
-def all_figures(
-    scores: cabc.Sequence[Scores], title: str, key: str, speeds: cabc.Mapping[Key, float] | None = None
-) -> dict[str, Figure]:
-    """Every plot that the scores of one benchmark allow, by file name without suffix.
-
-    Args:
-        scores: Of one benchmark, split and protocol.
-        title: The benchmark's, as printed.
-        key: Metric of the plots that show a single one.
-        speeds: ``result_key`` -> frames per second, where known.
-    """
-    figures = benchmark_figures(scores, title)
-    if any(math.isfinite(score.summary.get(key, math.nan)) for score in scores):
-        figures["ranking"] = ranking_figure(scores, title, key)
-        if any(result_key(score) in (speeds or {}) for score in scores):
-            figures["speed"] = speed_figure(scores, title, key, speeds or {})
-    if len(common_attributes(scores, key)) >= MIN_ATTRIBUTES:
-        figures["attributes"] = attribute_figure(scores, title, key)
-    if len(scores) == 2 and sequence_differences(scores[0], scores[1], key)[0]:
-        figures["difference"] = difference_figure(scores[0], scores[1], title, key)
-    return figures
-
-
 def write_plots(
-    figures: cabc.Mapping[str, Figure],
+    figures: cabc.Mapping[str, "Figure"],
     scores: cabc.Sequence[Scores],
     title: str,
     folder: Path,
@@ -64,7 +33,7 @@ def write_plots(
     """Write figures of the scores of one benchmark.
 
     Args:
-        figures: File name without suffix -> figure, as :func:`all_figures` makes them.
+        figures: File name without suffix -> figure, as ``all_figures`` makes them.
         scores: What they show.
         title: The benchmark's, as printed.
         folder: Gets ``success.pdf``, ..., and ``report.json``, which is written last.

@@ -2,18 +2,16 @@
 
 import collections.abc as cabc
 import io
-from typing import Any
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ScoringError
 from evalkit.report.palette import Style
 from evalkit.scoring.scores import Scores
+
+if TYPE_CHECKING:  # matplotlib is loaded where the first figure is made: the names of figures are for `--help`, too
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 FORMATS = ("pdf", "png", "svg")
 
@@ -31,8 +29,10 @@ def line_look(style: Style) -> dict[str, Any]:
     }
 
 
-def figure_bytes(figure: Figure, form: str) -> bytes:
+def figure_bytes(figure: "Figure", form: str) -> bytes:
     """A figure as a PDF, PNG or SVG file; the same bytes for the same figure, library versions being equal."""
+    import matplotlib as mpl
+
     metadata = {
         "pdf": {"Creator": "evalkit", "CreationDate": None},
         "svg": {"Creator": "evalkit", "Date": None},
@@ -64,8 +64,12 @@ def checked_title(scores: cabc.Sequence[Scores], title: str) -> str:
 
 def empty_figure(
     title: str, width: float = 5.6, height: float = 4.3, projection: str | None = None
-) -> tuple[Figure, Axes]:
+) -> "tuple[Figure, Axes]":
     """A figure with empty axes in the common look; sizes in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(projection=projection)
@@ -84,7 +88,7 @@ def figure_width(count: int) -> float:
     return 5.6 if count <= LEGEND_INSIDE else 7.8
 
 
-def add_legend(axes: Axes, handles: cabc.Sequence[Line2D], **others: Any) -> None:
+def add_legend(axes: "Axes", handles: "cabc.Sequence[Line2D]", **others: Any) -> None:
     """A legend in the order of the handles, beside the plot where there are many."""
     look: dict[str, Any] = {"fontsize": 9, "handlelength": 3.2, "framealpha": 0.85, "edgecolor": "none", "loc": "best"}
     if len(handles) > LEGEND_INSIDE:

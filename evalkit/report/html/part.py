@@ -7,21 +7,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.boxes import FloatArray
 from evalkit.errors import ScoringError
-from evalkit.report.figures.curves import CURVES
+from evalkit.report.curves import CURVES, Points
 from evalkit.report.headline import headline, labels, leading
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import Style, styles_of
 from evalkit.report.pictures.hardest import Hard
 from evalkit.report.tables.comparison import Judged
 from evalkit.scoring.conventions import Protocol
-from evalkit.scoring.longterm import f_score
 from evalkit.scoring.scores import Scores
 
 LINE_WIDTH = 2.2  # pixels, of the lines in charts
 CURVE_POINTS = 101  # more thresholds are thinned out for the screen
-_LONG_TERM = ("longterm_recall", "longterm_precision")
 _Axis = list[float | None]
 _Line = tuple[_Axis | None, _Axis] | None
 
@@ -158,56 +155,29 @@ def _metric_json(key: str, part: Part) -> dict[str, object]:
 
 
 def _curves_json(scores: cabc.Sequence[Scores]) -> list[dict[str, object]]:
-    curves: list[dict[str, object]] = []
-    for plot in CURVES:
-        if any(plot.curve in score.curves for score in scores):
-            key = next((key for key in plot.ranked_by if key in scores[0].summary), "")
-            lines = _lines((score.thresholds.get(plot.curve), score.curves.get(plot.curve)) for score in scores)
-            curves.append(
-                {
-                    "name": plot.name,
-                    "title": plot.title,
-                    "x_label": plot.x_label,
-                    "y_label": plot.y_label,
-                    "mark": plot.marked_at.get(key),
-                    "lines": lines,
-                }
-            )
-    if all(name in score.curves for name in _LONG_TERM for score in scores):
-        pairs = [(score.curves["longterm_recall"], score.curves["longterm_precision"]) for score in scores]
-        curves.append(
-            {
-                "name": "precision_recall",
-                "title": "Precision and recall",
-                "x_label": "Recall",
-                "y_label": "Precision",
-                "mark": None,
-                "lines": _lines(pairs),
-            }
-        )
-        curves.append(
-            {
-                "name": "f_score",
-                "title": "F-score",
-                "x_label": "Confidence threshold, from strict to loose (rank)",
-                "y_label": "F-score",
-                "mark": None,
-                "lines": _lines(
-                    (np.linspace(0, 1, len(recall)), f_score(precision, recall)) for recall, precision in pairs
-                ),
-            }
-        )
-    return curves
+    return [
+        {
+            "name": curve.name,
+            "title": curve.title,
+            "x_label": curve.x_label,
+            "y_label": curve.y_label,
+            "mark": curve.marked_at.get(curve.ranking_key(scores)),
+            "lines": _lines(points),
+        }
+        for curve in CURVES
+        if any(points := [curve.points(score) for score in scores])
+    ]
 
 
-def _lines(pairs: cabc.Iterable[tuple[FloatArray | None, FloatArray | None]]) -> list[_Line]:
+def _lines(pairs: cabc.Iterable[Points | None]) -> list[_Line]:
     """Points of lines, x and y; the x of a line is None where it is that of the first line, as in most charts."""
     lines: list[_Line] = []
     first: _Axis | None = None
-    for x, y in pairs:
-        if x is None or y is None:
+    for pair in pairs:
+        if pair is None:
             lines.append(None)
             continue
+        x, y = pair
         step = max(1, -(-len(x) // CURVE_POINTS))
         places = sorted({*range(0, len(x), step), len(x) - 1})
         across, up = ([_rounded(value) for value in np.asarray(values)[places].tolist()] for values in (x, y))
