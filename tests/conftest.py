@@ -7,13 +7,13 @@ from pathlib import Path
 import cv2
 import pytest
 
+from helpers import SHARED
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers that run side by side take one core each
     cv2.setNumThreads(1)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as below a shell's background job; programs inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def _shared(part: str) -> Path:
@@ -25,7 +25,7 @@ def _shared(part: str) -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: not item.path.name.startswith("test_models"))
+    items.sort(key=lambda item: "models" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")

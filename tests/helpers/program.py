@@ -1,0 +1,134 @@
+"""Call the command line as a user does, and draw small videos for it."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+from click.testing import CliRunner
+
+import cli
+from evalkit.commands.common import run
+from helpers import ROOT
+
+PATIENCE = 300.0
+"""Seconds until a test gives up waiting; no test passes or fails by what a loaded machine needs."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+def call(*arguments: object, cwd: Path | None = None) -> Done:
+    """Run a command in this process, which saves the start of another one."""
+    with contextlib.chdir(cwd or Path.cwd()), CliRunner().isolation() as (out, err, _):
+        code = run(cli.make_app(), [*map(str, arguments)])
+        return Done(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+def evalkit(*arguments: object, cwd: Path | None = None, timeout: float = PATIENCE) -> Done:
+    """Run the program in a process of its own: where a tracker kills it, hangs, or prints beside Python's streams."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def start(*arguments: object, cwd: Path | None = None) -> "subprocess.Popen[str]":
+    """Start the program and return at once."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def wait_until(condition: Callable[[], object], process: "subprocess.Popen[str] | None" = None) -> None:
+    """Wait for something that another thread or process does; the process must not end before."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class Clock:
+    """Stands in for the module ``time`` inside evalkit: only what is asked to cost time takes any."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def thread_time(self) -> float:
+        return 0.0
+
+    process_time = thread_time
+
+
+def load_perf(name: str) -> ModuleType:
+    """Import a program of ``perf/``."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "perf" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def draw_video(
+    folder: Path, frames: int, *, seed: int = 0, wh: tuple[int, int] = (64, 48), suffix: str = ".png"
+) -> None:
+    """Write ``img/0001.png ...`` with a bright square that moves, and ``groundtruth.txt``."""
+    noise = np.random.default_rng(seed)
+    ground = noise.integers(0, 120, (wh[1], wh[0], 3), dtype=np.uint8)
+    rows = []
+    (folder / "img").mkdir(parents=True)
+    for index in range(frames):
+        image = ground.copy()
+        x, y = 5 + (index + seed) % 30, 6 + index % 20
+        image[y : y + 10, x : x + 12] = noise.integers(180, 255, (10, 12, 3))
+        done, data = cv2.imencode(suffix, image)
+        assert done
+        (folder / "img" / f"{index + 1:04d}{suffix}").write_bytes(data.tobytes())
+        rows.append(f"{x},{y},12,10\n")
+    (folder / "groundtruth.txt").write_text("".join(rows))
+
+
+def draw_videos(root: Path, lengths: Iterable[int], **settings: Any) -> Path:
+    """Write one folder per sequence, named s0, s1, ..."""
+    for number, frames in enumerate(lengths):
+        draw_video(root / f"s{number}", frames, seed=number, **settings)
+    return root

@@ -1,0 +1,237 @@
+"""Scoring runs of the store: which runs are taken, repetitions, limited and partial runs, own long-term runs."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from evalkit.errors import ScoringError, StoreError
+from evalkit.evaluation import inputs
+from evalkit.results.importing import store_results
+from evalkit.results.reader import read_results
+from evalkit.sequences import Trajectory
+from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
+from evalkit.store.runs import ResultStore
+from helpers.trees import boxes, rows, text
+
+NAMES = ("one", "two")
+FRAMES = {"one": 12, "two": 8}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A UAV123 copy with two sequences of its own, annotations only."""
+    folder = tmp_path / "UAV123"
+    table = "name,folder,start_frame,end_frame\n"
+    for name in NAMES:
+        text(folder / "anno" / "UAV123" / f"{name}.txt", rows(boxes(FRAMES[name])))
+        table += f"{name},{name},1,{FRAMES[name]}\n"
+        (folder / "data_seq" / "UAV123" / name).mkdir(parents=True)
+    text(folder / "anno" / "UAV123" / "sequences.csv", table)
+    return folder
+
+
+def identity(**changed):
+    values = {
+        "benchmark": "uav123",
+        "split": "test",
+        "data": "official",
+        "sequence_list_sha256": names_sha256(NAMES),
+        "tracker": "t",
+        "config": {"size": [1, 2]},
+        "weights_sha256": None,
+        "precision": "fp32",
+        "seed": 0,
+        "repeat": 0,
+        "frame_limit": None,
+    }
+    return RunIdentity(**(values | changed))
+
+
+def store_run(folder, trajectories, names=NAMES, **changed):
+    run = ResultStore(folder).open_or_create(identity(**changed), names)
+    for name, trajectory in trajectories.items():
+        record = SequenceRecord(
+            name=name,
+            frames=len(trajectory),
+            initial_box=tuple(trajectory.boxes[0].tolist()),
+            predictions_sha256="",
+            file_sha256="",
+            seconds=1.0,
+            device="cpu",
+            capacity=1,
+            rank=0,
+            finished_utc="2026-01-01T00:00:00+00:00",
+            environment_sha256="",
+        )
+        run.write(record, trajectory)
+    return run
+
+
+def answers(shift, frames=None):
+    found = {}
+    for name in NAMES:
+        rows_ = boxes(FRAMES[name])[:frames]
+        moved = rows_ + np.array([shift, 0, 0, 0])
+        moved[0] = rows_[0]
+        found[name] = Trajectory(moved, np.full(len(moved), np.nan), np.full(len(moved), 0.01))
+    return found
+
+
+def truth_of(root):
+    return inputs.load_truth("uav123", data_root=root)
+
+
+def test_a_run_is_scored_and_its_speed_is_known(root, tmp_path):
+    run = store_run(tmp_path / "results", answers(0))
+    truth = truth_of(root)
+    (candidate,) = inputs.from_store(truth, tmp_path / "results")
+    (score,) = inputs.compute_scores(truth, [candidate])
+    assert (score.tracker, score.run, score.protocol) == ("t", run.run_id, "ostrack")
+    assert score.summary["success_auc"] == pytest.approx(20 / 21)
+    assert candidate.frames_per_second() == pytest.approx(100)
+
+
+def test_repetitions_of_a_run_are_averaged(root, tmp_path):
+    for repeat, shift in enumerate((0, 30)):
+        store_run(tmp_path / "results", answers(shift), repeat=repeat)
+    truth = truth_of(root)
+    (candidate,) = inputs.from_store(truth, tmp_path / "results", trackers=["t"])
+    assert all(len(runs) == 2 for runs in candidate.trajectories.values())
+    (score,) = inputs.compute_scores(truth, [candidate])
+    alone = []
+    for shift in (0, 30):
+        single = dataclasses.replace(
+            candidate, trajectories={name: [one] for name, one in answers(shift).items()}, run="x"
+        )
+        alone += inputs.compute_scores(truth, [single])
+    for key, value in score.summary.items():
+        assert value == pytest.approx(np.mean([one.summary[key] for one in alone]))
+
+
+def test_several_runs_of_a_tracker_are_refused_until_one_is_chosen(root, tmp_path):
+    first = store_run(tmp_path / "results", answers(0))
+    store_run(tmp_path / "results", answers(5), config={"size": [3, 4]})
+    truth = truth_of(root)
+    with pytest.raises(StoreError, match=rf"several runs.*{first.run_id}.*--run"):
+        inputs.from_store(truth, tmp_path / "results", trackers=["t"])
+    (candidate,) = inputs.from_store(truth, tmp_path / "results", run_ids=[first.run_id[:6]])
+    assert candidate.run == first.run_id
+
+
+def test_runs_on_other_data_are_not_taken(root, tmp_path):
+    store_run(tmp_path / "results", answers(0), data="sample:format=1:seed=0")
+    with pytest.raises(StoreError, match="no tracker has a run"):
+        inputs.from_store(truth_of(root), tmp_path / "results")
+
+
+def test_a_partial_run_names_what_is_missing_and_the_command_that_continues(root, tmp_path):
+    answer = answers(0)
+    store_run(tmp_path / "results", {"one": answer["one"]})
+    truth = truth_of(root)
+    candidates = inputs.from_store(truth, tmp_path / "results")
+    with pytest.raises(ScoringError) as error:
+        inputs.compute_scores(truth, candidates)
+    assert "no result, 1: two" in str(error.value)
+    assert "evalkit run-benchmark uav123 --tracker t" in str(error.value)
+    (score,) = inputs.compute_scores(truth, candidates, allow_missing=True)
+    assert score.missing == ("two",)
+
+
+def test_a_run_limited_to_the_first_frames_is_scored_on_them_and_says_so(root, tmp_path):
+    store_run(tmp_path / "results", answers(0, frames=5), frame_limit=5)
+    truth = truth_of(root)
+    (score,) = inputs.compute_scores(truth, inputs.from_store(truth, tmp_path / "results"))
+    assert score.frames.tolist() == [5, 5]
+    assert "scored on the first 5 frames of every sequence" in score.notes
+
+
+def test_imported_results_score_as_the_files_they_came_from(root, tmp_path):
+    folder = tmp_path / "files" / "mine"
+    for name, answer in answers(3).items():
+        text(folder / f"{name}.txt", rows(answer.boxes))
+    truth = truth_of(root)
+    (found,) = read_results(tmp_path / "files", names=NAMES, benchmark="uav123")
+    store_results(
+        found, ResultStore(tmp_path / "results"), benchmark="uav123", split="test", data="official", names=NAMES
+    )
+    (stored,) = inputs.compute_scores(truth, inputs.from_store(truth, tmp_path / "results"))
+    (raw,) = inputs.compute_scores(truth, inputs.from_files(truth, tmp_path / "files"))
+    assert stored.summary == raw.summary
+    assert stored.run.startswith("imported:")
+    assert raw.run.startswith("files:")
+
+
+def test_frame_zero_of_an_own_long_term_run_counts_as_the_vot_toolkit_writes_it(tmp_path):
+    folder = tmp_path / "DepthTrack" / "test" / "bag_indoor"
+    text(folder / "groundtruth.txt", rows(boxes(6)))
+    text(folder / "sequence", "width=640\nheight=360\n")
+    (folder.parent / "list.txt").write_text("bag_indoor\n")
+    truth = inputs.load_truth("depthtrack", data_root=tmp_path)
+    moved = boxes(6)
+    run = Trajectory(moved, np.full(6, np.nan), np.full(6, np.nan))
+    own = inputs.Candidate("t", "r", {"bag_indoor": [run]}, own=True)
+    foreign = dataclasses.replace(own, own=False)
+    (first,), (second,) = (inputs.compute_scores(truth, [one]) for one in (own, foreign))
+    assert first.summary["longterm_recall"] == pytest.approx(5 / 6)
+    assert second.summary["longterm_recall"] == 1.0
+
+
+@pytest.mark.parametrize("benchmark", ["got10k", "trackingnet"])
+def test_local_truth_needs_the_sample(tmp_path, benchmark):
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(Exception, match="no folder"):
+        inputs.load_truth(benchmark, data_root=tmp_path / "copy", local_truth=True)
+
+
+def test_of_several_runs_the_one_on_the_sequences_of_the_data_is_taken(root, tmp_path):
+    answer = answers(0)
+    longer = (*NAMES, "removed")
+    older = store_run(tmp_path / "results", answer, names=longer, sequence_list_sha256=names_sha256(longer))
+    newer = store_run(tmp_path / "results", answer)
+    (candidate,) = inputs.from_store(truth_of(root), tmp_path / "results")
+    assert candidate.run == newer.run_id
+    assert any(f"there are also: {older.run_id} (3 sequences)" in note for note in candidate.notes)
+
+
+def test_of_several_runs_the_one_on_the_sequences_asked_for_is_taken(root, tmp_path):
+    answer = answers(0)
+    whole = store_run(tmp_path / "results", answer)
+    one = {"one": answer["one"]}
+    part = store_run(tmp_path / "results", one, names=["one"], sequence_list_sha256=names_sha256(["one"]))
+    for sequences, run in ((None, whole), (["one"], part), (["two"], whole)):
+        truth = inputs.load_truth("uav123", data_root=root, sequences=sequences)
+        (candidate,) = inputs.from_store(truth, tmp_path / "results")
+        assert candidate.run == run.run_id
+
+
+def test_a_folder_that_cannot_be_read_does_not_block_another_tracker(root, tmp_path):
+    store_run(tmp_path / "results", answers(0))
+    future = tmp_path / "results" / "uav123" / "other" / "abc"
+    text(future / "manifest.json", '{"schema": 99}')
+    with pytest.raises(StoreError, match="other"):
+        inputs.from_store(truth_of(root), tmp_path / "results")
+    (candidate,) = inputs.from_store(truth_of(root), tmp_path / "results", trackers=["t"])
+    assert candidate.tracker == "t"
+
+
+def test_a_run_id_chooses_among_the_runs_of_its_own_tracker_only(root, tmp_path):
+    first = store_run(tmp_path / "results", answers(0))
+    store_run(tmp_path / "results", answers(5), config={"size": [3, 4]})
+    other = store_run(tmp_path / "results", answers(9), tracker="u")
+    truth = truth_of(root)
+    for run_ids in ([first.run_id], [first.run_id, other.run_id[:8]]):
+        found = inputs.from_store(truth, tmp_path / "results", trackers=["t", "u"], run_ids=run_ids)
+        assert [one.run for one in found] == [first.run_id, other.run_id]
+    with pytest.raises(StoreError, match=r"--run zz: no such run of t, u on uav123 test"):
+        inputs.from_store(truth, tmp_path / "results", trackers=["t", "u"], run_ids=[first.run_id, "zz"])
+
+
+def test_a_run_id_of_another_benchmark_of_the_same_command_is_passed_over(root, tmp_path):
+    here = store_run(tmp_path / "results", answers(0))
+    there = store_run(tmp_path / "results", answers(0), benchmark="lasot")
+    truth = truth_of(root)
+    (found,) = inputs.from_store(truth, tmp_path / "results", trackers=["t"], run_ids=[here.run_id, there.run_id])
+    assert found.run == here.run_id
+    with pytest.raises(StoreError, match=rf"--run {there.run_id}: no such run"):
+        inputs.from_store(truth, tmp_path / "results", trackers=["t"], run_ids=[there.run_id])

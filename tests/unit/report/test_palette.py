@@ -1,0 +1,71 @@
+"""One palette: a tracker looks the same in a chart of the report, in a figure and on a drawn frame."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from evalkit.report.curves import SUCCESS
+from evalkit.report.figures.charts import difference_figure, speed_figure
+from evalkit.report.figures.lines import curve_figure
+from evalkit.report.html.part import part_json, part_styles
+from evalkit.report.palette import rgb_of, styles_of
+from evalkit.report.pictures.hardest import draw_thumbnails
+from evalkit.report.pictures.overlay import Shown, draw_frame
+from evalkit.sequences import Annotation, Frame, Trajectory
+from helpers.report_parts import part
+
+NAMES = [f"t{number:02}" for number in range(24)]
+BOX = np.array([100.0, 100, 300, 200])
+
+
+class Frames:
+    """One gray frame."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def read(self, index: int) -> Frame:
+        return Frame(np.full((500, 600, 3), 90, np.uint8))
+
+
+@pytest.mark.parametrize("place", [0, 4, 9, 10, 11, 23])
+def test_a_tracker_has_the_same_color_in_chart_figure_and_drawn_frame(place: int) -> None:
+    made = part({name: 0.1 + 0.03 * ((7 * number) % 24) for number, name in enumerate(NAMES)})  # ranked otherwise
+    name = NAMES[place]
+    row = made.names.index(name)
+    (chart,) = (one for one in part_json(made, part_styles([made]))["trackers"] if one["name"] == name)
+    line = curve_figure(SUCCESS, made.scores, "LaSOT").axes[0].lines[row]
+    assert chart["color"] == to_hex(line.get_color())
+    assert (chart["dash"] == "solid") == (line.get_linestyle() == "-")
+    shown = [Shown(other, BOX if other == name else np.full(4, np.nan)) for other in made.names]
+    picture = draw_frame(Frames().read(0), shown, truth=None, heading="x")[-500:]
+    assert (np.abs(picture.astype(int) - rgb_of(chart["color"])).max(axis=2) < 25).sum() > 500
+    annotation = Annotation("clip", BOX[None], np.array([True]), 1)
+    small = draw_thumbnails(annotation, Frames(), {name: Trajectory.of_boxes(BOX[None])}, [0], part_styles([made]))
+    pixels = np.asarray(Image.open(io.BytesIO(small[0].jpeg))).astype(int)
+    assert (np.abs(pixels - rgb_of(chart["color"])).max(axis=2) < 60).sum() > 100
+
+
+def test_all_figures_of_a_call_agree_even_where_they_leave_trackers_out() -> None:
+    scores = part({"a": 0.5, "b": 0.6, "c": 0.7}).scores
+    last = next(score for score in scores if score.tracker == "c")
+    speeds = {(last.benchmark, last.tracker, last.run): 10.0}
+    assert (
+        speed_figure(scores, "LaSOT", "success_auc", speeds).axes[0].lines[0].get_color() == styles_of("abc")["c"].color
+    )
+    figure = difference_figure(scores[:2], "LaSOT", "success_auc")  # "c" is better on all sequences
+    assert to_hex(figure.axes[0].patches[0].get_facecolor()) == styles_of("bc")["c"].color
+
+
+def test_further_benchmarks_change_no_color() -> None:
+    first, second = part({"kcf": 0.5, "eco": 0.6}), part({"a-new": 0.9, "eco": 0.3})
+    alone, both = part_styles([first]), part_styles([first, second])
+    assert {name: both[name] for name in alone} == alone
+    assert both["a-new"] not in alone.values()
+
+
+def test_forty_trackers_have_forty_colors() -> None:
+    assert len({style.color for style in styles_of(map(str, range(40))).values()}) == 40

@@ -1,0 +1,626 @@
+"""Papers' tables: as the papers print them, and what was measured beside them with a verdict."""
+
+import csv
+import dataclasses
+import io
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from cli import make_app
+from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS
+from evalkit.benchmarks.names import official_rows
+from evalkit.commands.common import run
+from evalkit.errors import ScoringError, UnknownNameError
+from evalkit.published import Printed, PublishedDataError, load_published
+from evalkit.report.metrics import METRICS, Metric
+from evalkit.report.tables.comparison import Measured, compare, difference_text, is_named
+from evalkit.report.tables.formats import FORMATS, write_tables
+from evalkit.report.tables.shapes import PaperTable, get_tables, load_tables, paper_cells, published_table
+from evalkit.report.tables.table import Place, Ranking
+from evalkit.report.tables.values import paper_csv, paper_json
+from evalkit.scoring.protocols import PROTOCOLS
+from evalkit.scoring.verdicts import Explained, Verdict, judge
+from evalkit.sequences import Trajectory
+from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
+from evalkit.store.runs import ResultStore, Run
+from helpers.scores_by_hand import lasot, make_scores
+
+AUC = METRICS["success_auc"]
+
+
+def get_table(paper: str, table: str) -> PaperTable:
+    return next(one for one in get_tables(paper, table) if one.table == table)
+
+
+TABLE_2 = get_table("upvpt", "2")
+
+
+def evalkit(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    app = make_app()
+    with CliRunner().isolation() as (out, err, _):
+        code = run(app, [str(part) for part in arguments])
+        return code, out.getvalue().decode(), err.getvalue().decode()
+
+
+@pytest.fixture
+def upvpt(shared_spec: Path) -> dict[str, Any]:
+    return json.loads((shared_spec / "paper_tables.json").read_text(encoding="utf-8"))
+
+
+# The published tables
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_upvpt_tables_are_the_papers_cell_by_cell(upvpt: dict[str, Any], number: int):
+    paper = upvpt["tables"][number - 1]
+    table = published_table(get_table("upvpt", str(number)))
+    labels = [column["label"] for column in paper["columns"]]
+    assert [column.label for column in table.columns] == (labels[1:] if number == 1 else labels)
+    assert [row.label for row in table.rows] == [row["label"] for row in paper["rows"]]
+    for ours, theirs in zip(table.cells, paper["rows"], strict=True):
+        numbers = ["-" if cell is None else str(cell) for cell in theirs["cells"]]
+        assert [cell.text for cell in ours] == theirs.get("text", numbers)
+    assert sum(cell.text == "-" for line in table.cells for cell in line) == len(paper["missing"])
+
+
+@pytest.mark.parametrize("number", range(2, 8))
+def test_upvpt_highlights_are_the_best_by_plain_comparison(upvpt: dict[str, Any], number: int):
+    paper = upvpt["tables"][number - 1]
+    values = [[-1.0 if cell is None else cell for cell in row["cells"]] for row in paper["rows"]]
+    lines = values if "row" in paper["highlight"]["rule"] else [list(line) for line in zip(*values, strict=True)]
+    expected = []
+    for line in lines:
+        ranked = sorted(set(line), reverse=True)
+        places = {ranked[0]: Place.FIRST} | ({ranked[1]: Place.SECOND} if "two" in paper["highlight"]["rule"] else {})
+        expected.append([places.get(value, Place.NONE) for value in line])
+    table = published_table(get_table("upvpt", str(number)))
+    found = table.places()
+    assert (found if table.ranking is Ranking.ROWS else [list(line) for line in zip(*found, strict=True)]) == expected
+
+
+def test_every_suspicious_entry_of_upvpt_is_told(upvpt: dict[str, Any]):
+    for entry in upvpt["suspicious"]:
+        if entry["table"] is None:
+            continue
+        table = published_table(get_table("upvpt", str(entry["table"])))
+        for name in entry["row"].split(", "):
+            told = table.notes if name == "all" else _notes_on(table, name)
+            assert told, entry
+
+
+def _notes_on(table: Any, label: str) -> list[str]:
+    rows = [k for k, row in enumerate(table.rows) if row.label == label]
+    columns = [k for k, column in enumerate(table.columns) if column.label == label]
+    cells = [cell for i, line in enumerate(table.cells) for j, cell in enumerate(line) if i in rows or j in columns]
+    assert cells, label
+    return [note for cell in cells for note in cell.notes] + [note for i in rows for note in table.rows[i].notes]
+
+
+@pytest.mark.parametrize("shape", load_tables(), ids=lambda shape: f"{shape.paper}-{shape.table}")
+def test_every_table_is_complete_and_printable_in_every_format(shape: PaperTable):
+    compared = compare(shape, [])
+    for form in FORMATS:
+        text = write_tables([compared], form)
+        assert text.endswith("\n")
+        assert shape.rows[0].label.split("_")[0] in text
+    assert all(cell.text for line in compared.table.cells for cell in line)
+    assert shape.source in compared.table.notes[0]
+
+
+@pytest.mark.parametrize("shape", load_tables(), ids=lambda shape: f"{shape.paper}-{shape.table}")
+def test_every_table_names_known_protocols_and_splits(shape: PaperTable):
+    ours = {**BENCHMARKS, **EXTRA_BENCHMARKS}
+    if shape.is_text:
+        return
+    for line in paper_cells(shape):
+        for cell in line:
+            assert cell.names
+            assert (cell.benchmark in ours) == bool(cell.protocols)
+            if cell.benchmark in ours:
+                assert set(cell.protocols) <= set(PROTOCOLS)
+                assert cell.split in ours[cell.benchmark].splits
+
+
+def test_own_trackers_in_the_tables_exist():
+    from trackers import CATALOG
+
+    names = {name for shape in load_tables() for h in (*shape.rows, *shape.columns) for name in h.names}
+    ours = {name for name in names if name.startswith(("ostrack-", "swintrack-", "upvpt-", "srft-", "vipt-"))}
+    assert len(ours) > 10
+    assert ours <= set(CATALOG)
+
+
+def test_a_value_that_is_missing_or_doubled_is_an_error():
+    values = load_published()
+    with pytest.raises(PublishedDataError, match=r"0 published values of Ours.*one number"):
+        paper_cells(get_table("upvpt", "3"), [v for v in values if v.tracker != "UPVPT"])
+    with pytest.raises(PublishedDataError, match="2 published values"):
+        paper_cells(get_table("upvpt", "3"), [*values, *values])
+    dash = dataclasses.replace(
+        next(v for v in values if v.tracker == "SwinTrack" and v.benchmark == "tnl2k" and v.table == "Table 4"),
+        tracker="OSTrack",
+        variant="OSTrack-256",
+        metric="precision_20",
+    )
+    with pytest.raises(PublishedDataError, match=r"1 published values of OSTracK-256.*a dash"):
+        paper_cells(get_table("upvpt", "4"), [*values, dash])
+
+
+@pytest.mark.parametrize(("paper", "table", "hint"), [("upvtp", "2", "'upvpt'"), ("upvpt", "8", "known: 1, 2")])
+def test_unknown_tables_suggest_known_ones(paper: str, table: str, hint: str):
+    with pytest.raises(UnknownNameError, match=hint):
+        get_table(paper, table)
+
+
+def test_papers_have_all_their_tables():
+    assert [len(get_tables(paper)) for paper in ("upvpt", "srft", "vipt")] == [7, 1, 6]
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(
+    ("published", "measured", "reason", "text"),
+    [
+        ("49.6", 0.49563, "", "agrees to the printed digit"),
+        ("49.6", 0.49449, "", "differs by -0.2 points, unexplained"),
+        ("49.6", 0.56, "", "differs by +6.4 points, unexplained"),
+        ("49.6", 0.496, "random weights", "not comparable because: random weights"),
+        ("0.758", 0.7584, "", "agrees to the printed digit"),
+        ("0.758", 0.7586, "", "differs by +0.1 points, unexplained"),
+        (None, 0.496, "", "the paper prints no number"),
+    ],
+)
+def test_verdicts(published: str | None, measured: float, reason: str, text: str):
+    printed = Printed.parse(published) if published else None
+    assert judge("success_auc", printed, measured, "pytracking", reason=reason).text == text
+
+
+def test_rules_are_asked_only_where_a_comparable_number_disagrees():
+    asked = []
+
+    def explain(key: str, published: Printed, attribute: str) -> Explained:
+        asked.append((key, published.value, attribute))
+        return Explained("pytracking", "predicted coordinates are: truncated to integers", key, 0.49638)
+
+    printed = Printed.parse("49.6")
+    for value, reason in ((0.4956, ""), (0.51, "random weights")):
+        judge("success_auc", printed, value, "pytracking", reason=reason, explain=explain)
+    assert asked == []
+    found = judge("success_auc", printed, 0.501, "pytracking", explain=explain, attribute="FM")
+    assert asked == [("success_auc", 0.496, "FM")]
+    assert found.verdict is Verdict.EXPLAINED
+    assert found.text == "explained by predicted coordinates are: truncated to integers (49.64)"
+
+
+def test_differences_have_the_papers_digits():
+    assert difference_text(Metric("precision_20", "PR", 1, 3), -0.0044) == "-0.004"
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "expected"),
+    [
+        ("siamrpnpp", ["SiamRPN++"], True),
+        ("SIAMRPN++", ["SiamRPN++"], True),
+        ("SiamRPN", ["SiamRPN++"], False),
+        ("ostrack_256", ["OSTrack", "OSTrack-256"], True),
+        ("ostrack-384", ["OSTrack", "OSTrack-256"], False),
+    ],
+)
+def test_runs_find_their_row_by_name(name: str, names: list[str], expected: bool):
+    assert is_named(name, names) is expected
+
+
+# Measured rows
+
+
+def siamrpn(
+    *, protocol: str = "pytracking", auc: float = 0.4956, tracker: str = "siamrpnpp", **others: Any
+) -> Measured:
+    settings = {name: others.pop(name) for name in ("reason", "origin", "explain") if name in others}
+    scores = make_scores(tracker, lasot(auc, 0.5694, 0.4914), protocol=protocol, **others)
+    return Measured(scores, **settings)
+
+
+def line_under(table: Any, label: str) -> dict[str, str]:
+    labels = [row.label for row in table.rows]
+    return {c.key: cell.text for c, cell in zip(table.columns, table.cells[labels.index(label) + 1], strict=True)}
+
+
+def test_a_measured_row_stands_under_the_published_one_with_differences():
+    compared = compare(TABLE_2, [siamrpn()])
+    assert [row.label for row in compared.table.rows][2:5] == ["siamRPN++", "measured: siamrpnpp", "SiamBAN"]
+    shown = line_under(compared.table, "siamRPN++")
+    assert shown["lasot.success_auc"] == "49.6 (0.0)"
+    assert shown["lasot.normalized_precision_20"] == "56.9 (0.0)"
+    assert shown["lasot.precision_20"] == "49.1 (0.0)"
+    assert shown["got10k.average_overlap"] == ""
+    assert [one.judgment.verdict for one in compared.comparisons] == [Verdict.AGREES] * 3
+    assert "agrees to the printed digit" in compared.table.footnotes()
+
+
+def test_a_mismatch_is_told_with_its_size_or_with_the_rule_behind_it():
+    def explain(key: str, published: Printed, attribute: str) -> Explained | None:
+        return Explained("swintrack", "", key, published.value) if published.value == 0.496 else None
+
+    compared = compare(TABLE_2, [siamrpn(auc=0.51, explain=explain), siamrpn(auc=0.6, tracker="ATOM", explain=explain)])
+    verdicts = {
+        (one.row, one.column): one.judgment.text for one in compared.comparisons if one.cell.metric == "success_auc"
+    }
+    assert verdicts == {
+        ("siamRPN++", "AUC"): "explained by swintrack (49.60)",
+        ("ATOM", "AUC"): "differs by +8.5 points, unexplained",
+    }
+    assert line_under(compared.table, "ATOM")["lasot.success_auc"] == "60.0 (+8.5)"
+    assert set(verdicts.values()) <= set(compared.table.footnotes())
+
+
+def test_another_protocol_is_not_comparable():
+    compared = compare(TABLE_2, [siamrpn(protocol="swintrack")])
+    assert {one.judgment.verdict for one in compared.comparisons} == {Verdict.NOT_COMPARABLE}
+    assert {one.judgment.detail for one in compared.comparisons} == {
+        "other protocol: measured by swintrack, published by pytracking or ostrack"
+    }
+
+
+def test_the_kit_of_tnl2k_made_some_numbers_of_table_4():
+    table = get_table("upvpt", "4")
+    scores = make_scores("ATOM", {"success_auc": 0.401, "precision_20": 0.392}, "tnl2k", protocol="tnl2k-kit")
+    measured = [Measured(scores), Measured(dataclasses.replace(scores, tracker="TransT"))]
+    compared = compare(table, measured)
+    verdicts = {(one.column, one.cell.metric): one.judgment.verdict for one in compared.comparisons}
+    assert verdicts["ATOM", "precision_20"] is Verdict.AGREES
+    assert verdicts["ATOM", "success_auc"] is Verdict.DIFFERS  # the paper's slip, 49.1 for 40.1
+    assert verdicts["TransT", "success_auc"] is Verdict.NOT_COMPARABLE
+    labels = [row.label for row in compared.table.rows]
+    assert labels == ["AUC", "AUC, measured", "P", "P, measured"]
+    atom = compared.table.cells[0][3]
+    assert any("slip for 40.1" in note for note in atom.notes)
+
+
+@pytest.mark.parametrize(
+    ("tracker", "benchmark", "reason"),
+    [
+        ("ostrack-256", "got10k", "other training data: GOT-10k's protocol asks for training on GOT-10k alone"),
+        ("ostrack-256-got10k", "got10k", ""),
+        ("ostrack-256", "lasot", ""),
+        ("ostrack-256-got10k", "lasot", "other training data: this model was trained on GOT-10k alone"),
+    ],
+)
+def test_models_of_other_training_data_are_not_comparable(tracker: str, benchmark: str, reason: str):
+    summary = lasot(0.691, 0.787, 0.752) | {"average_overlap": 0.71, "success_rate_50": 0.804}
+    protocol = {"got10k": "got10k-toolkit", "lasot": "pytracking"}[benchmark]
+    compared = compare(TABLE_2, [Measured(make_scores(tracker, summary, benchmark, protocol=protocol))])
+    assert {one.row for one in compared.comparisons} == {"OSTrack"}
+    assert {one.judgment.detail for one in compared.comparisons} == {reason}
+    assert {one.judgment.verdict for one in compared.comparisons} == {
+        Verdict.NOT_COMPARABLE if reason else Verdict.AGREES
+    }
+
+
+def test_reasons_of_the_caller_are_kept():
+    compared = compare(TABLE_2, [siamrpn(reason="random weights")])
+    assert "not comparable because: random weights" in compared.table.footnotes()
+
+
+def test_measured_numbers_do_not_take_the_papers_highlights():
+    compared = compare(TABLE_2, [siamrpn(auc=0.9)])
+    rows = [row.label for row in compared.table.rows]
+    places = compared.table.places()
+    assert places[rows.index("OSTrack")][3] is Place.FIRST
+    assert all(place is Place.NONE for place in places[rows.index("measured: siamrpnpp")])
+
+
+def test_scores_of_the_sample_never_stand_in_a_papers_table():
+    with pytest.raises(ScoringError, match="sample"):
+        compare(TABLE_2, [siamrpn(sample=True)])
+
+
+def test_trackers_that_the_paper_does_not_list_are_passed_over():
+    assert compare(TABLE_2, [siamrpn(tracker="kcf")]).table.rows == published_table(TABLE_2).rows
+
+
+def test_attributes_are_compared_one_by_one():
+    scores = make_scores(
+        "vipt-rgbt",
+        {"precision_20": 0.6512, "success_auc": 0.5251},
+        "lasher",
+        protocol="lasher-kit",
+        attributes={"LI": {"precision_20": 0.4981, "success_auc": 0.5}},
+    )
+    compared = compare(get_table("vipt", "attributes"), [Measured(scores)])
+    verdicts = {(one.row, one.column): one.judgment.verdict for one in compared.comparisons}
+    assert verdicts == {
+        ("LI", "PR"): Verdict.AGREES,
+        ("LI", "SR"): Verdict.DIFFERS,
+        ("ALL", "PR"): Verdict.AGREES,
+        ("ALL", "SR"): Verdict.AGREES,
+    }
+
+
+# Formats
+
+
+def test_json_has_every_comparison_with_its_provenance():
+    compared = compare(TABLE_2, [siamrpn(origin={"predictions_sha256": "ab"})], ["x: because"])
+    document = paper_json(compared)
+    first = document["comparisons"][0]
+    assert first["published"]["value"] == 0.496
+    assert first["published"]["source"].endswith("Table 2")
+    assert first["measured"]["run"] == "run-siamrpnpp"
+    assert first["measured"]["predictions_sha256"] == "ab"
+    assert first["difference"] == pytest.approx(-0.0004)
+    assert (first["verdict"], first["reason"]) == ("agrees", None)
+    assert document["left_out"] == ["x: because"]
+    json.dumps(document, allow_nan=False)
+
+
+def test_csv_has_fractions_and_verdicts_beside_measured_numbers():
+    rows = list(csv.DictReader(io.StringIO(paper_csv([compare(TABLE_2, [siamrpn(auc=0.51)])]))))
+    by_label = {row["row"]: row for row in rows}
+    assert float(by_label["siamRPN++"]["lasot.success_auc"]) == 0.496
+    measured = by_label["measured: siamrpnpp"]
+    assert float(measured["lasot.success_auc"]) == 0.51
+    assert float(measured["lasot.success_auc.difference"]) == pytest.approx(0.014)
+    assert measured["lasot.success_auc.verdict"] == "differs by +1.4 points, unexplained"
+    assert measured["lasot.precision_20.verdict"] == "agrees to the printed digit"
+    assert (measured["got10k.average_overlap"], measured["got10k.average_overlap.verdict"]) == ("", "")
+    assert by_label["SiamBAN"]["got10k.average_overlap"] == ""
+
+
+class _Cells(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.rows: list[list[str]] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and ("td" in self.open or "th" in self.open) and "sup" not in self.open:
+            self.rows[-1][-1] += data
+
+
+def test_html_is_well_formed_and_escaped(upvpt: dict[str, Any]):
+    compared = compare(TABLE_2, [siamrpn(run="<script>alert(1)</script>")], ["a & b <i>"])
+    page = write_tables([compared], "html")
+    assert "<script" not in page
+    assert "a &amp; b &lt;i&gt;" in page
+    parser = _Cells()
+    parser.feed(page)
+    assert parser.open == []
+    assert parser.rows[0] == ["", "GOT-10k", "LaSOT", "TrackingNet"]
+    assert parser.rows[2] == ["SiamFC", *upvpt["tables"][1]["rows"][0]["text"]]
+    assert parser.rows[5][4] == "49.6 (0.0)"
+
+
+def test_latex_has_as_many_cells_in_every_row():
+    text = write_tables([compare(TABLE_2, [siamrpn()])], "latex")
+    assert r"\begin{tabular}{lrrrrrrrrr}" in text
+    body = text[text.index(r"\midrule") : text.index(r"\bottomrule")].splitlines()[1:]
+    assert len(body) == 17
+    assert {line.count(" & ") for line in body} == {9}
+    assert text.isascii()
+
+
+# The command
+
+
+def test_without_a_run_the_published_table_is_printed_alone(tmp_path: Path):
+    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path)
+    assert (code, err) == (0, "")
+    assert "siamRPN++" in out
+    assert "measured" not in out
+
+
+def test_a_papers_tables_all_at_once_as_html(tmp_path: Path):
+    path = tmp_path / "upvpt.html"
+    code, _, err = evalkit("make-table", "--paper", "upvpt", "--output", path, "--results", tmp_path)
+    assert code == 0
+    assert str(path) in err
+    page = path.read_text(encoding="utf-8")
+    assert [f"<h2>UPVPT table {number}</h2>" in page for number in range(1, 8)] == [True] * 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--table", "2"], "--paper"),
+        (["--paper", "upvpt", "--benchmark", "lasot"], "exclude each other"),
+        (["--paper", "upvtp"], "did you mean 'upvpt'"),
+        (["--paper", "upvpt", "--table", "9"], "known: 1, 2"),
+        (["--paper", "upvpt", "--table", "2", "--tracker", "SiamRPNpp3"], "did you mean 'SiamRPN++'"),
+    ],
+)
+def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str], text: str):
+    code, out, err = evalkit("make-table", *arguments, "--results", tmp_path)
+    assert (code, out) == (2, "")
+    assert text in err
+
+
+def test_list_tables_names_all_and_how_to_print_them():
+    code, out, _ = evalkit("list", "tables")
+    assert code == 0
+    assert len(out.splitlines()) == len(load_tables())
+    assert out.startswith("--paper upvpt --table 1 ")
+    _, text, _ = evalkit("list", "tables", "--json")
+    second = json.loads(text)[1]
+    assert (second["paper"], second["table"], len(second["rows"])) == ("upvpt", "2", 16)
+    assert second["about"]["venue"] == "ACM Multimedia Asia 2023"
+
+
+def store_run(
+    results: Path, benchmark: str, tracker: str, names: tuple[str, ...], *, split: str = "test", data: str = "official",
+    finished: int | None = None, weights: str | None = None,
+) -> Run:  # fmt: skip
+    identity = RunIdentity(benchmark, split, data, names_sha256(names), tracker, {}, weights, "fp32", 0, 0, None)
+    stored = ResultStore(results).open_or_create(identity, names, ())
+    boxes = np.array([[10.0, 20, 20, 10]])
+    for name in names[:finished]:
+        record = SequenceRecord(name, 1, (10.0, 20.0, 20.0, 10.0), "", "", 0.5, "cpu", 1, 0, "2026-01-01", "")
+        stored.write(record, Trajectory(boxes, np.full(1, np.nan), np.full(1, np.nan)))
+    return stored
+
+
+def test_runs_that_cannot_be_compared_are_named_with_the_reason(tmp_path: Path):
+    lasot_names = tuple(official_rows("lasot_test.csv"))
+    store_run(tmp_path, "lasot", "SiamFC", ("cup-1",), data="sample:12")
+    store_run(tmp_path, "lasot", "ATOM", ("cup-1", "cup-2"))
+    store_run(tmp_path, "lasot", "Ocean", lasot_names, finished=1)
+    store_run(tmp_path, "got10k", "DiMP", ("GOT-10k_Val_000001",), split="val")
+    store_run(tmp_path, "got10k", "kcf", ("GOT-10k_Val_000001",), split="val")
+    arguments = ["--paper", "upvpt", "--table", "2", "--results", tmp_path]
+    code, out, _ = evalkit("make-table", *arguments, "--json")
+    assert code == 0
+    (table,) = json.loads(out)
+    assert table["comparisons"] == []
+    left_out = {text.split(" on ")[0]: text for text in table["left_out"]}
+    assert sorted(left_out) == ["ATOM", "DiMP", "Ocean", "SiamFC"]
+    assert "rendered sample" in left_out["SiamFC"]
+    assert "another sequence list (2 sequences, not 280)" in left_out["ATOM"]
+    assert "279 of 280 sequences are missing" in left_out["Ocean"]
+    assert "split val, published test" in left_out["DiMP"]
+    assert all(any(text in note for note in table["notes"]) for text in left_out.values())
+
+
+def test_what_only_a_server_can_score_is_said(tmp_path: Path):
+    store_run(tmp_path, "trackingnet", "ATOM", tuple(official_rows("trackingnet_test.csv")), finished=0)
+    _, out, _ = evalkit("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path, "--json")
+    (text,) = json.loads(out)[0]["left_out"]
+    assert "only the organizers' server has the ground truth" in text
+
+
+def test_a_run_without_ground_truth_is_said(tmp_path: Path):
+    store_run(tmp_path / "results", "uav123", "ATOM", tuple(official_rows("uav123_test.csv")))
+    arguments = ["--results", tmp_path / "results", "--data-root", tmp_path / "nothing"]
+    code, out, _ = evalkit("make-table", "--paper", "upvpt", "--table", "3", *arguments)
+    assert code == 0
+    assert "ATOM on UAV123" in out
+    assert "no ground truth" in out
+
+
+@pytest.fixture
+def small_lasot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A LaSOT copy with one sequence of one frame, whose name passes for the whole list."""
+    from evalkit.evaluation import papers
+
+    folder = tmp_path / "LaSOT" / "cup" / "cup-1"
+    folder.mkdir(parents=True)
+    (folder / "groundtruth.txt").write_text("10,20,20,10\n")
+    (folder / "full_occlusion.txt").write_text("0")
+    (folder / "out_of_view.txt").write_text("0")
+    (folder / "nlp.txt").write_text("a cup\n")
+    (tmp_path / "LaSOT" / "testing_set.txt").write_text("cup-1\n")
+    monkeypatch.setattr(papers, "official_rows", lambda _: {"cup-1": {}})
+    return tmp_path / "LaSOT"
+
+
+@pytest.mark.parametrize(("weights", "reason"), [("random", "random weights"), (None, "another sequence list (1 ")])
+def test_random_weights_and_other_data_are_not_comparable(
+    tmp_path: Path, small_lasot: Path, weights: str | None, reason: str
+):
+    store_run(tmp_path / "results", "lasot", "ostrack-256", ("cup-1",), weights=weights)
+    arguments = ["--results", tmp_path / "results", "--data-root", small_lasot, "--json"]
+    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "2", *arguments)
+    assert (code, err) == (0, "")
+    (table,) = json.loads(out)
+    assert table["left_out"] == []
+    assert [one["verdict"] for one in table["comparisons"]] == ["not_comparable"] * 3
+    assert all(one["reason"].startswith(reason) for one in table["comparisons"])
+    assert table["comparisons"][0]["measured"]["value"] == pytest.approx(20 / 21)
+
+
+def test_several_complete_runs_are_refused_and_chosen_by_run(tmp_path: Path, small_lasot: Path):
+    runs = [store_run(tmp_path / "r", "lasot", "ostrack-256", ("cup-1",), weights=weights) for weights in "ab"]
+    arguments = ["--paper", "upvpt", "--table", "2", "--results", tmp_path / "r", "--data-root", small_lasot, "--json"]
+    code, _, err = evalkit("make-table", *arguments)
+    assert code == 1
+    assert all(stored.run_id in err for stored in runs)
+    code, out, _ = evalkit("make-table", *arguments, "--run", runs[1].run_id)
+    assert code == 0
+    assert {one["measured"]["run"] for one in json.loads(out)[0]["comparisons"]} == {runs[1].run_id}
+
+
+def test_files_without_a_tracker_of_the_table_are_an_error(tmp_path: Path, small_lasot: Path):
+    (tmp_path / "kcf").mkdir()
+    (tmp_path / "kcf" / "cup-1.txt").write_text("10,20,20,10\n")
+    arguments = ["--predictions", tmp_path / "kcf", "--data-root", small_lasot]
+    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "7", *arguments)
+    assert (code, out) == (1, "")
+    assert "no tracker of the table" in err
+
+
+def test_ground_truth_of_one_benchmark_is_not_read_as_anothers(tmp_path: Path):
+    for file in (tmp_path / "truth" / "cup-1" / "groundtruth.txt", tmp_path / "files" / "cup-1.txt"):
+        file.parent.mkdir(parents=True)
+        file.write_text("10,20,20,10\n" * 3)
+    arguments = ["--predictions", tmp_path / "files", "--annotations", tmp_path / "truth"]
+    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "5", *arguments)
+    assert (code, out) == (1, "")
+    assert "not GOT-10k test's: none of its 1 sequences (cup-1, ...) is among the 180 official ones" in err
+
+
+def test_raw_files_of_lasot_stand_in_a_table_of_three_benchmarks(shared_data: Path):
+    arguments = ["--predictions", shared_data / "results_lasot.zip", "--annotations", shared_data / "lasot_test_gt.zip"]
+    code, out, err = evalkit(
+        "make-table", "--paper", "upvpt", "--table", "2", "--tracker", "SiamRPN++", *arguments, "--json"
+    )
+    assert code == 0, err
+    comparisons = json.loads(out)[0]["comparisons"]
+    assert {(one["row"], one["verdict"]) for one in comparisons} == {("siamRPN++", "agrees")}
+
+
+def test_real_results_of_siamrpn_agree_to_the_printed_digit(shared_data: Path, tmp_path: Path):
+    archive = shared_data / "results_lasot.zip"
+    code, _, err = evalkit(
+        "import-results", archive, "--benchmark", "lasot", "--tracker", "SiamRPN++", "--results", tmp_path, "--quiet"
+    )
+    assert code == 0, err
+    truth = ["--annotations", shared_data / "lasot_test_gt.zip"]
+    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path, *truth, "--json")
+    assert code == 0, err
+    (table,) = json.loads(out)
+    found = {one["metric"]: (one["measured"]["value"], one["verdict"]) for one in table["comparisons"]}
+    assert {one["row"] for one in table["comparisons"]} == {"siamRPN++"}
+    assert {verdict for _, verdict in found.values()} == {"agrees"}
+    assert found["success_auc"][0] == pytest.approx(0.4956, abs=5e-5)
+    assert found["normalized_precision_20"][0] == pytest.approx(0.5694, abs=5e-5)
+    assert found["precision_20"][0] == pytest.approx(0.4914, abs=5e-5)
+
+
+def test_real_raw_files_stand_in_vipts_lasher_figure(shared_data: Path, tmp_path: Path):
+    arguments = ["--predictions", shared_data / "lasher_results_A.zip", "--tracker", "APFNet", "--tracker", "CAT"]
+    truth = ["--annotations", shared_data / "lasher_test_gt.zip", "--results", tmp_path]
+    code, out, err = evalkit("make-table", "--paper", "vipt", "--table", "figure-4", *arguments, *truth, "--json")
+    assert code == 0, err
+    comparisons = json.loads(out)[0]["comparisons"]
+    assert len(comparisons) == 4
+    assert {one["verdict"] for one in comparisons} == {"agrees"}
+
+
+def test_a_stand_in_annotation_is_recognized(shared_data: Path, tmp_path: Path):
+    arguments = ["--benchmark", "depthtrack", "--results", tmp_path, "--quiet"]
+    archive = shared_data / "depthtrack_results_A.zip/DiMP50"
+    assert evalkit("import-results", archive, "--tracker", "DeT", *arguments)[0] == 0
+    truth = ["--annotations", shared_data / "depthtrack_proxy_gt.zip", "--results", tmp_path]
+    code, out, err = evalkit("make-table", "--paper", "vipt", "--table", "1", *truth, "--json")
+    assert code == 0, err
+    comparisons = json.loads(out)[0]["comparisons"]
+    assert {one["verdict"] for one in comparisons} == {"not_comparable"}
+    assert "stand-in" in comparisons[0]["reason"]

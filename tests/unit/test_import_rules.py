@@ -1,0 +1,196 @@
+"""Who may import whom; what must stay cheap to import."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers import ROOT
+from helpers.program import draw_videos
+
+# Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
+CORE = [
+    "evalkit.hardware",
+    "evalkit.machine",
+    "evalkit.errors",
+    "evalkit.boxes",
+    "evalkit.numbers",
+    "evalkit.flat",
+    "evalkit.modality",
+    "evalkit.visible",
+    "evalkit.provenance",
+    "evalkit.zips",
+]
+DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
+RULES = {
+    "evalkit": ["evalkit.api"],
+    "evalkit.api": [
+        "evalkit.errors",
+        "evalkit.benchmarks",
+        "evalkit.evaluation",
+        "evalkit.report",
+        "evalkit.results",
+        "evalkit.scoring",
+        "evalkit.store",
+    ],
+    "evalkit.hardware": ["evalkit.machine"],
+    "evalkit.machine": [],
+    "evalkit.errors": [],
+    "evalkit.modality": [],
+    "evalkit.provenance": [],
+    "evalkit.visible": [],
+    "evalkit.zips": [],
+    "evalkit.boxes": CORE,
+    "evalkit.flat": CORE,
+    "evalkit.numbers": CORE,
+    "evalkit.sequences": CORE,
+    "evalkit.images": DATA,
+    "evalkit.archive": CORE,
+    "evalkit.sample": [*DATA, "evalkit.sample"],
+    "evalkit.benchmarks": [*DATA, "evalkit.benchmarks"],
+    "evalkit.store": [*DATA, "evalkit", "evalkit.store"],
+    "evalkit.results": [*DATA, "evalkit.results", "evalkit.store"],
+    "evalkit.scoring": [*DATA, "evalkit.published", "evalkit.scoring", "evalkit.benchmarks.spec"],
+    "evalkit.scoring.score": [*DATA, "evalkit.scoring", "evalkit.benchmarks.spec", "evalkit.store"],
+    "evalkit.tracking": [*DATA, "evalkit.tracking", "evalkit.store"],
+    "evalkit.testing": [*DATA, "evalkit.tracking"],
+    "evalkit.settings": [*CORE, "evalkit.store.atomic"],
+    "evalkit.evaluation": [
+        *DATA,
+        "evalkit",
+        "evalkit.benchmarks",
+        "evalkit.evaluation",
+        "evalkit.published",
+        "evalkit.report",
+        "evalkit.results",
+        "evalkit.sample",
+        "evalkit.scoring",
+        "evalkit.settings",
+        "evalkit.store",
+        "evalkit.tracking",
+    ],
+    "evalkit.published": CORE,
+    "evalkit.report": [
+        *DATA,
+        "evalkit",
+        "evalkit.published",
+        "evalkit.report",
+        "evalkit.scoring",
+        "evalkit.benchmarks",
+        "evalkit.store",
+    ],
+    "evalkit.submission": [*DATA, "evalkit.submission", "evalkit.benchmarks", "evalkit.store"],
+    "evalkit.commands": ["evalkit"],
+    "trackers": [*DATA, "trackers", "evalkit.tracking"],
+    "trackers.training": [*DATA, "trackers", "evalkit.sample"],
+    "trackers.__main__": ["evalkit.commands", "trackers"],
+    "cli": ["trackers"],
+}
+EXACT = {"evalkit"}  # allowed as the bare package where a prefix would allow everything
+
+
+def modules() -> dict[str, Path]:
+    files = [*ROOT.glob("evalkit/**/*.py"), *ROOT.glob("trackers/**/*.py"), ROOT / "cli.py"]
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files}
+    return {name: path for path, name in names.items()}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            module = ".".join([*package, *([node.module] if node.module else [])])
+            assert bool(node.level) == module.startswith("trackers") or path.name == "cli.py", (
+                f"{path}: trackers import each other relatively, since the wheel has them as evalkit.trackers; all else "
+                f"is imported by its full name, not {module}"
+            )
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def below(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def rule_of(module: str) -> str:
+    return max((prefix for prefix in RULES if below(module, prefix)), key=len)
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_imports_only_what_its_layer_may(module):
+    rule = rule_of(module)
+    known = modules()
+    for target in imports(modules()[module]):
+        if not (below(target, "evalkit") or below(target, "trackers") or target == "cli"):
+            continue
+        target_module = target if target in known else target.rpartition(".")[0]
+        if rule != "evalkit.commands" and target_module == "evalkit":
+            assert "evalkit" in RULES[rule] or target == "evalkit.__version__", f"{module} imports {target}"
+            continue
+        allowed = [prefix for prefix in RULES[rule] if prefix not in EXACT or rule == "evalkit.commands"]
+        assert any(below(target_module, prefix) for prefix in allowed), f"{module} ({rule}) must not import {target}"
+
+
+@pytest.mark.parametrize("module", sorted(name for name in modules() if not below(name, "trackers")))
+def test_torch_stays_in_the_trackers(module):
+    lazily = {"evalkit.evaluation.executors"}  # asks whether there is a CUDA device
+    found = {name.partition(".")[0] for name in imports(modules()[module])}
+    assert "torch" not in found or module in lazily
+
+
+@pytest.mark.parametrize(
+    ("program", "forbidden"),
+    [
+        ("import evalkit", {"numpy", "torch", "matplotlib", "cv2", "pandas", "scipy"}),
+        *[
+            (f"import cli; from evalkit.commands.common import run; run(cli.make_app(), {words.split()})", heavy)
+            for words, more in (
+                ("--help", {"numpy", "rich", "pydantic"}),
+                ("list trackers", {"numpy", "rich", "pydantic"}),
+                ("list trackers --json", {"numpy", "rich", "pydantic"}),
+                ("list benchmarks", set()),
+                ("list protocols", set()),
+                ("list tables", set()),
+            )
+            for heavy in [{"torch", "matplotlib", "cv2", "pandas", "scipy"} | more]
+        ],
+    ],
+)
+def test_light_commands_load_no_heavy_library(program, forbidden):
+    check = f"{program}\nimport sys; print('LOADED', *sorted(set(sys.modules) & {forbidden!r}))"
+    done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "LOADED"
+
+
+def test_a_tracker_without_a_network_runs_where_torch_is_forbidden(tmp_path):
+    draw_videos(tmp_path / "videos", [4])
+    program = (
+        "import sys\n"
+        "class Forbidden:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in {'torch', 'safetensors', 'got10k', 'six'}:\n"
+        "            raise ImportError(name + ' is forbidden')\n"
+        "sys.meta_path.insert(0, Forbidden())\n"
+        "import cli; from evalkit.commands.common import run; sys.exit(run(cli.make_app()))"
+    )
+    for tracker, code in {"kcf": 0, "ostrack-256": 1}.items():
+        words = [
+            "run-benchmark",
+            "custom",
+            "--data-root",
+            tmp_path / "videos",
+            "--results",
+            tmp_path / "r",
+            "--tracker",
+            tracker,
+        ]
+        weights = ["--weights", "random"] if code else []
+        line = [sys.executable, "-c", program, *map(str, words), *weights]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert ("pip install 'evalkit[networks]'" in done.stderr) == bool(code)
