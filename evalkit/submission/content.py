@@ -2,22 +2,26 @@
 
 import collections.abc as cabc
 import hashlib
-import io
 import itertools
-import lzma
+import mmap
 import os
-import re
 import stat
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from evalkit.errors import SubmissionError
 from evalkit.submission.findings import Finding, Kind, error, warning
-from evalkit.zips import member_count
+from evalkit.zips import (
+    Bytes,
+    ZipDamageError,
+    as_file,
+    inflate,
+    inner_path,
+    is_encrypted,
+    member_count,
+    table_of_contents,
+)
 
 MEMBER_LIMIT = 1 << 25
 """Bytes that a text file may unpack to; real ones have some hundred kilobytes at most."""
@@ -35,20 +39,8 @@ ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _BOMB_RATIO = 100  # text of numbers packs to a third; only large members with a larger ratio are suspicious
 _BOMB_SIZE = 1 << 22
 _LOCAL_HEADER = 30
-_ENCRYPTED = 0x1
-_DRIVE = re.compile(r"[A-Za-z]:/*")
+_UTF_8 = 0x800
 _USUAL_COMPRESSION = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_DAMAGES = (  # what the standard library raises for damaged archives
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    struct.error,
-)
 _MAGIC: cabc.Mapping[bytes, str] = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!": "a RAR archive",
@@ -94,33 +86,30 @@ def open_content(path: Path) -> Content:
         raise SubmissionError(f"{path}: no such file or folder. Pass a zip, or the folder that will become one.")
     try:
         with outer.open("rb") as file:
-            if outer == path:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                return _zip(file, str(path), digest)
-            return _inner(file, outer, path.relative_to(outer).as_posix())
+            empty = os.fstat(file.fileno()).st_size == 0  # cannot be mapped
+            content: Bytes = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as problem:
         raise SubmissionError(f"cannot read {outer}: {problem.strerror or problem}.") from problem
+    return _zip(content, str(path)) if outer == path else _inner(content, outer, path.relative_to(outer).as_posix())
 
 
 def content_of_bytes(data: bytes, where: str) -> Content:
     """Read a zip in memory."""
-    return _zip(io.BytesIO(data), where, hashlib.sha256(data).hexdigest())
+    return _zip(data, where)
 
 
-def _inner(file: BinaryIO, outer: Path, name: str) -> Content:
+def _inner(content: Bytes, outer: Path, name: str) -> Content:
+    if member_count(as_file(content)) > COUNT_LIMIT:
+        raise SubmissionError(f"{outer} holds more than {COUNT_LIMIT} files; refused.")
     try:
-        if member_count(file) > COUNT_LIMIT:
-            raise SubmissionError(f"{outer} holds more than {COUNT_LIMIT} files; refused.")
-        with zipfile.ZipFile(file) as archive:
-            info = archive.getinfo(name)
-            if info.file_size > NESTED_LIMIT:
-                raise SubmissionError(f"{name!r} in {outer} unpacks to {info.file_size} bytes; refused.")
-            data = archive.read(info)
-    except KeyError:
-        raise SubmissionError(f"{outer} holds no file {name!r}.") from None
-    except _DAMAGES as problem:
+        member = next((one for one in table_of_contents(content) if one.filename == name), None)
+        if member is None:
+            raise SubmissionError(f"{outer} holds no file {name!r}.")
+        if member.file_size > NESTED_LIMIT:
+            raise SubmissionError(f"{name!r} in {outer} unpacks to {member.file_size} bytes; refused.")
+        return _zip(inflate(content, member), f"{outer}/{name}")
+    except ZipDamageError as problem:
         raise SubmissionError(f"cannot read {name!r} in {outer}: {problem}.") from problem
-    return content_of_bytes(data, f"{outer}/{name}")
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------
@@ -174,54 +163,57 @@ def _too_large(name: str, size: int) -> Finding:
 # --- zips ------------------------------------------------------------------------------------------------------------
 
 
-def _zip(file: BinaryIO, where: str, digest: str, *, nested: bool = False) -> Content:
-    if (count := member_count(file)) > COUNT_LIMIT:
+def _zip(content: Bytes, where: str, *, nested: bool = False) -> Content:
+    name, digest = Path(where).name, hashlib.sha256(content).hexdigest()
+    if (count := member_count(as_file(content))) > COUNT_LIMIT:
         limit = f"at most {COUNT_LIMIT} members"
-        bomb = error(Kind.ZIP_BOMB, Path(where).name, f"about {count} members", limit, advice="Not read.")
+        bomb = error(Kind.ZIP_BOMB, name, f"about {count} members", limit, advice="Not read.")
         return Content(where, archive=True, files={}, findings=(bomb,), sha256=digest)
-    file.seek(0)
     try:
-        with zipfile.ZipFile(file) as archive:
-            files, findings = _Members(archive).read()
-            inner = None if nested else _only_archive(archive, files)
-    except _DAMAGES as problem:
-        fault = _no_zip(file, where, str(problem))
+        members = table_of_contents(content)
+    except ZipDamageError as problem:
+        fault = _no_zip(content, name, str(problem))
         return Content(where, archive=True, files={}, findings=(fault,), sha256=digest)
+    files, findings = _Members(content, name, members).read()
+    inner = None if nested else _only_archive(content, members, files)
     if inner is not None:  # someone zipped the zip: go on inside, so that all defects show at once
-        within = _zip(io.BytesIO(inner[1]), f"{where}/{inner[0]}", digest, nested=True)
+        within = _zip(inner[1], f"{where}/{inner[0]}", nested=True)
         advice = "Submit the inner archive itself; its content was checked."
         outer = error(Kind.NESTED_ARCHIVE, inner[0], "an archive", "text files", advice=advice)
         return Content(where, True, within.files, (*findings, outer, *within.findings), digest)
     return Content(where, archive=True, files=files, findings=tuple(findings), sha256=digest)
 
 
-def _no_zip(file: BinaryIO, where: str, problem: str) -> Finding:
-    name = Path(where).name
-    file.seek(0)
-    head = file.read(8)
-    size = file.seek(0, os.SEEK_END)
+def _no_zip(content: Bytes, name: str, problem: str) -> Finding:
+    head = content[:8]
     if head.startswith(b"PK"):
         advice = "It begins like a zip; probably a copy that was cut short. Make it again."
-        return error(Kind.DAMAGED, name, f"{size} bytes, {problem}", "a complete zip", advice=advice)
+        return error(Kind.DAMAGED, name, f"{len(content)} bytes, {problem}", "a complete zip", advice=advice)
     what = next((text for magic, text in _MAGIC.items() if head.startswith(magic)), f"bytes {head!r}")
-    return error(Kind.NOT_A_ZIP, name, what if size else "an empty file", "a zip archive")
+    return error(Kind.NOT_A_ZIP, name, what if len(content) else "an empty file", "a zip archive")
 
 
-def _only_archive(archive: zipfile.ZipFile, files: cabc.Mapping[str, bytes | None]) -> tuple[str, bytes] | None:
-    zips = [info for info in archive.infolist() if info.filename.lower().endswith(".zip")]
+def _only_archive(
+    content: Bytes, members: cabc.Iterable[zipfile.ZipInfo], files: cabc.Iterable[str]
+) -> tuple[str, bytes] | None:
+    """The one zip that a zip without results holds."""
+    zips = [member for member in members if member.filename.lower().endswith(".zip")]
     texts = [name for name in files if name.lower().endswith(TEXT_SUFFIXES)]
     if texts or len(zips) != 1 or zips[0].file_size > NESTED_LIMIT:
         return None
-    data = _inflate(archive, zips[0])
-    return (zips[0].filename, data) if isinstance(data, bytes) else None
+    try:
+        return zips[0].filename, inflate(content, zips[0])
+    except ZipDamageError:
+        return None
 
 
 class _Members:
     """The members of one archive."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self.archive = archive
-        self.entries = archive.infolist()
+    def __init__(self, content: Bytes, archive_name: str, entries: cabc.Sequence[zipfile.ZipInfo]) -> None:
+        self.content = content
+        self.archive_name = archive_name
+        self.entries = entries
         self.files: dict[str, bytes | None] = {}
         self.findings: list[Finding] = []
         self.refused = self._refused()
@@ -241,25 +233,23 @@ class _Members:
 
     def _name(self, stored: str) -> str:
         """The name with forward slashes, without what leads out of the archive."""
-        name = stored.replace("\\", "/")
-        if name != stored:
+        if "\\" in stored:
             advice = "Linux programs take this for a part of the name; make the zip with another program."
             self.findings.append(error(Kind.BACKSLASH, stored, "\\", "/ between folders", advice=advice))
-        relative = _DRIVE.sub("", name).lstrip("/")
-        parts = relative.split("/")
-        if relative != name or ".." in parts:
-            what = "a name that leads out of the archive" if ".." in parts else "an absolute name"
+        name, leads_out = inner_path(stored)
+        if leads_out:
+            climbs = ".." in stored.replace("\\", "/").split("/")
+            what = "a name that leads out of the archive" if climbs else "an absolute name"
             self.findings.append(error(Kind.UNSAFE_NAME, stored, what, "a relative name without '..'"))
-        return "/".join([part for part in parts if part not in {"", ".", ".."}])
+        return name
 
     def _refused(self) -> bool:
         """Whether the archive as a whole is not worth reading."""
-        name = Path(self.archive.filename or "archive").name
         total = sum(info.file_size for info in self.entries)
         if total > TOTAL_LIMIT:
             found = f"{len(self.entries)} members of {total} bytes in all"
             limit = f"at most {TOTAL_LIMIT >> 20} MiB"
-            self.findings.append(error(Kind.ZIP_BOMB, name, found, limit, advice="Not read."))
+            self.findings.append(error(Kind.ZIP_BOMB, self.archive_name, found, limit, advice="Not read."))
             return True
         order = sorted(self.entries, key=lambda info: info.header_offset)
         for one, other in itertools.pairwise(order):
@@ -275,7 +265,7 @@ class _Members:
         if stat.S_ISLNK(info.external_attr >> 16):
             self.findings.append(_link(name))
             return None
-        if info.flag_bits & _ENCRYPTED:
+        if is_encrypted(info):
             self.findings.append(error(Kind.ENCRYPTED, name, "a member with a password", "an open one"))
             return None
         if self.refused or not name.lower().endswith(TEXT_SUFFIXES):
@@ -289,20 +279,21 @@ class _Members:
             found = f"compression method {info.compress_type}"
             advice = "Not every program can unpack it."
             self.findings.append(warning(Kind.COMPRESSION, name, found, "stored or deflated", advice=advice))
-        data = _inflate(self.archive, info)
-        if isinstance(data, bytes):
-            return data
-        self.findings.append(error(Kind.DAMAGED, name, data, "a member that unpacks", advice="Make the zip again."))
+        try:
+            data = inflate(self.content, info)
+        except ZipDamageError as problem:
+            fault = str(problem)
+        else:
+            if self._is_named(info):
+                return data
+            fault = "another name in the member's own header"
+        advice = "Make the zip again."
+        self.findings.append(error(Kind.DAMAGED, name, fault, "a member that unpacks", advice=advice))
         return None
 
-
-def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | str:
-    """Content of a member, never more than it claims to have; or what is wrong with it."""
-    try:
-        with archive.open(info) as file:
-            data = file.read(info.file_size + 1)  # beyond the end, where the checksum is compared
-    except _DAMAGES as problem:
-        return str(problem) or type(problem).__name__
-    if len(data) != info.file_size:
-        return f"{len(data)} bytes, where its header says {info.file_size}"
-    return data
+    def _is_named(self, info: zipfile.ZipInfo) -> bool:
+        """Whether a member's own header has the name of the table of contents; some programs believe the one only."""
+        stored = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF_8 else "cp437")
+        start = info.header_offset
+        length = int.from_bytes(self.content[start + 26 : start + 28], "little")
+        return self.content[start + _LOCAL_HEADER : start + _LOCAL_HEADER + length] == stored

@@ -41,7 +41,7 @@ RULES = {
     "evalkit.modality": [],
     "evalkit.provenance": [],
     "evalkit.visible": [],
-    "evalkit.zips": [],
+    "evalkit.zips": CORE,
     "evalkit.boxes": CORE,
     "evalkit.flat": CORE,
     "evalkit.numbers": CORE,

@@ -37,7 +37,9 @@ def member(name, mode=0o100644):
     return info
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "/etc/evil.txt", "C:/evil.txt", "//host/evil.txt"])
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "a/../../evil.txt", "/etc/evil.txt", "C:/evil.txt", "//host/evil.txt", "a/C:/evil.txt"]
+)
 def test_names_that_leave_the_archive_are_named(name):
     report = check("got10k", archive_of((name, b"x")))
     kinds = [(kind, file) for kind, file in errors(report) if kind == "unsafe name"]
@@ -124,6 +126,13 @@ def test_a_wrong_checksum_is_told_for_its_member_alone():
     data[start] ^= 1
     report = check("got10k", bytes(data))
     assert errors(report) == [("damaged archive", BOXES)]
+
+
+def test_a_member_whose_own_header_has_another_name_is_told():
+    data = bytearray(archive_of())
+    start = data.index(BOXES.encode())  # programs differ in which of the two names they believe
+    data[start : start + 1] = b"X"
+    assert errors(check("got10k", bytes(data))) == [("damaged archive", BOXES)]
 
 
 @pytest.mark.parametrize(
