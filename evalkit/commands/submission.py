@@ -19,8 +19,9 @@ from evalkit.errors import unknown_name
 from evalkit.evaluation.roots import find_root
 from evalkit.sample import sample_origin
 from evalkit.store.runs import ResultStore
-from evalkit.submission.checking import FORMATS, SubmissionFormat, SubmissionReport, check_submission
+from evalkit.submission.checking import FORMATS, SubmissionReport, check_submission
 from evalkit.submission.expected import of_copy, official
+from evalkit.submission.form import SubmissionFormat
 from evalkit.submission.packaging import Package, make_package, select_runs, write_package
 
 

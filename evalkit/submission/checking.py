@@ -6,59 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.sequences import Trajectory
 from evalkit.submission import depthtrack, got10k, trackingnet
 from evalkit.submission.content import Content, open_content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Severity, error, merged
 from evalkit.submission.findings import Kind as FindingKind
-
-Trajectories = cabc.Mapping[str, cabc.Sequence[Trajectory]]
-
-
-@dataclass(frozen=True, slots=True)
-class SubmissionFormat:
-    """What one receiver takes.
-
-    Attributes:
-        benchmark: Name of the benchmark.
-        receiver: Who takes the files.
-        repetitions: At most so many.
-        layouts: Names of the layouts in use; the first one is the default.
-        write: (trajectories, tracker, layout) -> names and texts of the files.
-        obstacles: Trajectories -> why they cannot be written, in whole sentences.
-        check: (content, expected) -> what is wrong with the files.
-        caveat: What a user must know, a whole sentence.
-    """
-
-    benchmark: str
-    receiver: str
-    repetitions: int
-    layouts: tuple[str, ...]
-    write: cabc.Callable[[Trajectories, str, str], cabc.Iterator[tuple[str, str]]]
-    obstacles: cabc.Callable[[Trajectories], cabc.Iterator[str]]
-    check: cabc.Callable[[Content, Expected], list[Finding]]
-    caveat: str
-
+from evalkit.submission.form import SubmissionFormat
 
 FORMATS: cabc.Mapping[str, SubmissionFormat] = types.MappingProxyType(
-    {
-        name: SubmissionFormat(
-            benchmark=name,
-            receiver=receiver,
-            repetitions=module.REPETITIONS,
-            layouts=module.LAYOUTS,
-            write=module.write,
-            obstacles=module.obstacles,
-            check=module.check,
-            caveat=module.CAVEAT,
-        )
-        for name, receiver, module in (
-            ("got10k", "the GOT-10k server", got10k),
-            ("trackingnet", "the TrackingNet server", trackingnet),
-            ("depthtrack", "the VOT toolkit", depthtrack),
-        )
-    }
+    {form.benchmark: form for form in (got10k.FORM, trackingnet.FORM, depthtrack.FORM)}
 )
 """Formats by the name of their benchmark."""
 

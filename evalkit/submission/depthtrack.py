@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.boxes import Boxes, Flags, FloatArray
-from evalkit.sequences import Trajectory
 from evalkit.submission import rows
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Kind, Severity, error, warning
+from evalkit.submission.form import SubmissionFormat, Trajectories
 from evalkit.submission.got10k import TRACKER_FOLDER, number_rows
 from evalkit.submission.placing import (
     Names,
@@ -29,9 +29,6 @@ from evalkit.submission.placing import (
     missing_sequence,
 )
 
-REPETITIONS = 1
-CAVEAT = "The annotation is public, so there is no server: put the folder into `results` of a VOT workspace."
-LAYOUTS = (TRACKER_FOLDER,)
 EXPERIMENT = "rgbd-unsupervised"
 REGION = "left,top,width,height with commas, a polygon, or the code 0 (no target)"
 
@@ -44,7 +41,7 @@ _SHAPE = f"TRACKER/{EXPERIMENT}/SEQUENCE/..."
 
 
 def write(
-    trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]],
+    trajectories: Trajectories,
     tracker: str,
     layout: str,  # noqa: ARG001 - the same signature for all formats
 ) -> cabc.Iterator[tuple[str, str]]:
@@ -66,7 +63,7 @@ def _value_lines(confidence: FloatArray) -> str:
     return "".join(f"{value}\n" for value in ["", *values])
 
 
-def obstacles(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -> cabc.Iterator[str]:
+def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:
     """What a run lacks: a confidence in some sequences, where others have it."""
     without = [name for name, (one,) in trajectories.items() if len(one) > 1 and np.isnan(one.confidence[1:]).all()]
     if without and len(without) < len(trajectories):
@@ -251,3 +248,15 @@ def _meaning(base: str, names: Names) -> tuple[str, Purpose, int] | None:
     purpose = _PURPOSES[match[3]]
     wanted = "txt" if purpose is Purpose.BOXES else "value"
     return (sequence, purpose, int(match[2])) if suffix.lower() == wanted else None
+
+
+FORM = SubmissionFormat(
+    benchmark="depthtrack",
+    receiver="the VOT toolkit",
+    repetitions=1,
+    layouts=(TRACKER_FOLDER,),
+    write=write,
+    obstacles=obstacles,
+    check=check,
+    caveat="The annotation is public, so there is no server: put the folder into `results` of a VOT workspace.",
+)

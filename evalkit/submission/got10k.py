@@ -12,11 +12,11 @@ import re
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.sequences import Trajectory
 from evalkit.submission import rows
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Kind, error, warning
+from evalkit.submission.form import SubmissionFormat, Trajectories
 from evalkit.submission.placing import (
     Names,
     Place,
@@ -27,10 +27,8 @@ from evalkit.submission.placing import (
     missing_sequence,
 )
 
-CAVEAT = "The layout is that of public packers; the live server was not tried."
 REPETITIONS = 3
 FLAT, TRACKER_FOLDER = "flat", "tracker-folder"
-LAYOUTS = (FLAT, TRACKER_FOLDER)
 BOX_ROW = "left,top,width,height with commas"
 TIME_ROW = "seconds, with commas between repetitions"
 
@@ -38,9 +36,7 @@ _REPETITION = re.compile(r"(.+)_(\d+)")
 _SHAPE = "SEQUENCE/... or TRACKER/SEQUENCE/..."
 
 
-def write(
-    trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]], tracker: str, layout: str
-) -> cabc.Iterator[tuple[str, str]]:
+def write(trajectories: Trajectories, tracker: str, layout: str) -> cabc.Iterator[tuple[str, str]]:
     """Names and texts of all files: boxes with 4 decimals, times with 8 and one column per repetition."""
     above = f"{tracker}/" if layout == TRACKER_FOLDER else ""
     for name, repetitions in trajectories.items():
@@ -61,7 +57,7 @@ def number_rows(values: Boxes, decimals: int) -> str:
     return "".join(",".join(f"{value:.{decimals}f}" for value in row) + "\n" for row in rounded.tolist())
 
 
-def obstacles(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -> cabc.Iterator[str]:
+def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:
     """What a run lacks for this server."""
     yield from without_box(trajectories)
     untimed = [name for name, runs in trajectories.items() if any(np.isnan(one.seconds).any() for one in runs)]
@@ -72,7 +68,7 @@ def obstacles(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -> cab
         )
 
 
-def without_box(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -> cabc.Iterator[str]:
+def without_box(trajectories: Trajectories) -> cabc.Iterator[str]:
     """Say which sequences have rows without a box."""
     lost = [name for name, runs in trajectories.items() if not all(np.isfinite(one.boxes).all() for one in runs)]
     if lost:
@@ -219,3 +215,15 @@ def _check_times(
         yield from findings
         if table is not None:
             yield from rows.check_times(place.name, table, rows=frames or len(table), columns=columns)
+
+
+FORM = SubmissionFormat(
+    benchmark="got10k",
+    receiver="the GOT-10k server",
+    repetitions=REPETITIONS,
+    layouts=(FLAT, TRACKER_FOLDER),
+    write=write,
+    obstacles=obstacles,
+    check=check,
+    caveat="The layout is that of public packers; the live server was not tried.",
+)

@@ -14,9 +14,10 @@ from evalkit.errors import SubmissionError, listed
 from evalkit.sequences import Trajectory
 from evalkit.store.atomic import write_whole
 from evalkit.store.runs import ResultStore, Run
-from evalkit.submission.checking import SubmissionFormat, SubmissionReport, check_content
+from evalkit.submission.checking import SubmissionReport, check_content
 from evalkit.submission.content import content_of_bytes
 from evalkit.submission.expected import SPLIT, Expected, of_run
+from evalkit.submission.form import SubmissionFormat
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first one that a zip can hold
 _MODE = 0o100644 << 16

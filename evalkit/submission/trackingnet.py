@@ -6,24 +6,20 @@ files by names that contain one another. The live server was not tried.
 
 import collections.abc as cabc
 
-from evalkit.sequences import Trajectory
 from evalkit.submission import rows
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Kind, Severity, warning
+from evalkit.submission.form import SubmissionFormat, Trajectories
 from evalkit.submission.got10k import BOX_ROW, FLAT, number_rows, without_box
 from evalkit.submission.placing import Names, Place, Placed, Purpose, folder_prefix, missing_sequence
-
-CAVEAT = "The layout is that of public packers; the live server was not tried."
-REPETITIONS = 1
-LAYOUTS = (FLAT,)
 
 _PAIRING = "The development kit scores a sequence as lost when two names contain that of the sequence."
 _DEEPER = "The development kit looks at names only, and other packers do the same; flat is the common form."
 
 
 def write(
-    trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]],
+    trajectories: Trajectories,
     tracker: str,  # noqa: ARG001 - the same signature for all formats
     layout: str,  # noqa: ARG001
 ) -> cabc.Iterator[tuple[str, str]]:
@@ -32,7 +28,7 @@ def write(
         yield f"{name}.txt", number_rows(trajectory.boxes, 2)
 
 
-def obstacles(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -> cabc.Iterator[str]:
+def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:
     """What a run lacks for this server."""
     yield from without_box(trajectories)
 
@@ -106,3 +102,15 @@ def _prefixes(stem: str, names: Names) -> cabc.Iterator[str]:
         found = names.find("_".join(parts[:count]))
         if found is not None:
             yield found
+
+
+FORM = SubmissionFormat(
+    benchmark="trackingnet",
+    receiver="the TrackingNet server",
+    repetitions=1,
+    layouts=(FLAT,),
+    write=write,
+    obstacles=obstacles,
+    check=check,
+    caveat="The layout is that of public packers; the live server was not tried.",
+)
