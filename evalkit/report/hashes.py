@@ -6,8 +6,8 @@ import hashlib
 import numpy as np
 
 from evalkit.sequences import Annotation, Trajectory
+from evalkit.store.box_csv import predictions_sha256
 from evalkit.store.manifest import json_sha256
-from evalkit.store.runs import predictions_sha256
 
 
 def results_sha256(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -> str:

@@ -11,12 +11,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from evalkit.boxes import FloatArray
 from evalkit.errors import StoreError, listed
 from evalkit.sequences import Trajectory
 from evalkit.store.atomic import file_name, read_file, write_together, write_whole
+from evalkit.store.box_csv import from_csv, predictions_sha256, to_csv
 from evalkit.store.locks import Shard, hold_run
 from evalkit.store.manifest import (
     RUN_ID_DIGITS,
@@ -32,14 +30,9 @@ from evalkit.store.manifest import (
 )
 from evalkit.store.sealed import Json, read_any, read_json, seal
 
-COLUMNS = b"frame,left,top,width,height,confidence,seconds\n"
 TOGETHER = 64
 """Sequences that are written together at most."""
 _MANIFEST = {"run", "identity", "sequences", "notes"}
-
-
-_EXACT = 1e15
-_TAILS = tuple(f"{number:03}".rstrip("0") or "0" for number in range(1000))
 
 
 class RunStatus(enum.Enum):
@@ -157,7 +150,7 @@ class Run:
             raise
 
     def _write_together(self, results: cabc.Sequence[tuple[SequenceRecord, Trajectory]]) -> list[SequenceRecord]:
-        boxes = {f"{file_name(record.name)}.csv": _to_csv(trajectory) for record, trajectory in results}
+        boxes = {f"{file_name(record.name)}.csv": to_csv(trajectory) for record, trajectory in results}
         records = [
             dataclasses.replace(
                 record,
@@ -189,7 +182,7 @@ class Run:
         Raises:
             StoreError: Its file was changed since it was written.
         """
-        trajectory = _from_csv(self._boxes(record), self._place(record.name, "csv"))
+        trajectory = from_csv(self._boxes(record), self._place(record.name, "csv"))
         # a newer record has a hash of its own, which covers this one
         if not self.sealed and predictions_sha256(trajectory) != record.predictions_sha256:
             raise StoreError(
@@ -373,13 +366,6 @@ def mixture(environments: cabc.Mapping[str, RunEnvironment], records: cabc.Itera
     return remarks
 
 
-def predictions_sha256(trajectory: Trajectory) -> str:
-    """Hash over boxes and confidences as little-endian doubles; all NaN and both zeros count as one."""
-    values = np.column_stack([trajectory.boxes, trajectory.confidence]) + 0.0
-    values[np.isnan(values)] = np.nan
-    return hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
-
-
 def _open(manifest: Path) -> Run:
     try:
         content, sealed = read_any(manifest)
@@ -404,55 +390,3 @@ def _open(manifest: Path) -> Run:
     if content.keys() - _MANIFEST or names_sha256(run.names) != run.identity.sequence_list_sha256:
         raise StoreError(f"{manifest} was changed: its entries or its sequences are not those that were written.")
     return run
-
-
-def _to_csv(trajectory: Trajectory) -> bytes:
-    boxes, seconds = _decimals(trajectory.boxes.ravel()), trajectory.seconds
-    columns = [
-        map(str, range(len(seconds))),
-        *(boxes[place::4] for place in range(4)),
-        _decimals(trajectory.confidence),
-        [f"{one:.6f}" for one in seconds.tolist()] if np.isfinite(seconds).any() else _decimals(seconds),
-    ]
-    rows = map(",".join, zip(*columns, strict=True))
-    return COLUMNS + "\n".join([*rows, ""]).encode("ascii")
-
-
-def _decimals(values: FloatArray) -> list[str]:
-    """What ``repr`` writes; put together from parts where up to 3 decimals are enough, in less than half of its time.
-
-    A decimal of at most 15 digits is the shortest text of the double that it is read as.
-    """
-    if np.isnan(values).all():
-        return ["nan"] * len(values)
-    with np.errstate(over="ignore", invalid="ignore"):
-        size = np.abs(values)
-        thousandths = np.rint(size * 1000)
-        if not ((thousandths / 1000 == size) & (thousandths < _EXACT)).all():
-            return list(map(repr, values.tolist()))
-    whole, rest = np.divmod(thousandths.astype(np.int64), 1000)
-    heads = map(_Heads().__getitem__, np.where(np.signbit(values), -1 - whole, whole).tolist())
-    tails = map(_TAILS.__getitem__, rest.tolist()) if rest.any() else itertools.repeat("0")
-    return list(map(str.__add__, heads, tails))
-
-
-class _Heads(dict[int, str]):
-    """Text before the decimals; of numbers with a sign, -0.5 among them, the key is one below."""
-
-    def __missing__(self, key: int) -> str:
-        text = self[key] = f"{key}." if key >= 0 else f"-{-1 - key}."
-        return text
-
-
-def _from_csv(data: bytes, path: str) -> Trajectory:
-    if not data.startswith(COLUMNS):
-        raise StoreError(f"{path}: the first line is {data[:80]!r}, expected {COLUMNS!r}.")
-    fields = data[len(COLUMNS) :].replace(b"\n", b",").split(b",")[:-1]
-    try:
-        table = np.array(list(map(float, fields))).reshape(-1, COLUMNS.count(b",") + 1)
-    except ValueError as problem:
-        raise StoreError(f"{path} is damaged: {problem}.") from None
-    if not np.array_equal(table[:, 0], np.arange(len(table))):
-        raise StoreError(f"{path} is damaged: the first column does not count the frames.")
-    boxes, confidence, seconds = table[:, 1:5].copy(), table[:, 5].copy(), table[:, 6].copy()
-    return Trajectory(boxes, confidence, seconds)

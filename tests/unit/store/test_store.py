@@ -18,9 +18,10 @@ from hypothesis.extra import numpy as hnp
 
 from evalkit.errors import StoreError
 from evalkit.sequences import Trajectory
-from evalkit.store import atomic, runs
+from evalkit.store import atomic, box_csv
+from evalkit.store.box_csv import predictions_sha256
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
-from evalkit.store.runs import ResultStore, RunStatus, predictions_sha256
+from evalkit.store.runs import ResultStore, RunStatus
 from evalkit.store.sealed import seal
 
 IDENTITY = RunIdentity(
@@ -243,4 +244,4 @@ def test_environments_tell_what_differs() -> None:
 def test_boxes_are_written_as_repr_writes_them(numbers, decimals, odd):
     values = [float(f"{number}e-{decimals}") for number in numbers]
     for chosen in (values, [*values, odd], [float(number) for number in numbers], [odd]):
-        assert runs._decimals(np.array(chosen)) == [repr(value) for value in chosen]
+        assert box_csv._decimals(np.array(chosen)) == [repr(value) for value in chosen]
