@@ -32,8 +32,8 @@ from pipeline import Cost, Stub, lasot_lengths, slot_loop, write_sequences
 
 from evalkit.evaluation.clips import write_clip
 from evalkit.images import single_opencv_thread
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings
-from evalkit.tracking.source import Job
 from evalkit.tracking.timing import LoopTiming
 
 Decoder = cabc.Callable[[bytes], Any]

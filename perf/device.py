@@ -33,8 +33,8 @@ from evalkit.hardware import describe, energy_joules
 from evalkit.machine import usable_cores
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings
-from evalkit.tracking.source import Job
 from evalkit.tracking.timing import LoopTiming
 
 TRACKERS = "ostrack-256,ostrack-384,swintrack-tiny,srft-rgbt-256,upvpt-ostrack-256"

@@ -46,8 +46,8 @@ from evalkit.machine import usable_cores
 from evalkit.sequences import Trajectory
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import Predictions, Tracker, TrackerInfo, TrackerOptions
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings, run_jobs
-from evalkit.tracking.source import Job
 from evalkit.tracking.timing import LoopTiming, details, summary
 
 LENGTHS = Path(evalkit.__file__).parent / "data" / "sequences" / "lasot_test.csv"

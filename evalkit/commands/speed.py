@@ -21,7 +21,7 @@ from evalkit.store.manifest import RunIdentity
 from evalkit.store.runs import ResultStore
 from evalkit.tracking.catalog import check_name, load_tracker
 from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
-from evalkit.tracking.source import Job
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.speed import (
     Latency,
     Spread,
@@ -127,9 +127,14 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
         jobs = _jobs(place, size, images, count=8)
         app.detail(f"measuring {tracker.info.name} on {device} ...")
         latency = measure_latency(tracker, jobs[0], seconds=seconds)
-        sink = _sink(place / "results", jobs, tracker.info.name, asked, device)
+        sink = StoreSink(Place(device, 0, asked.environment().sha256), LoopTiming(), lambda _: None, _refuse)
         throughput = measure_throughput(
-            tracker, jobs, sink, settings, seconds=seconds, energy=lambda: energy_joules(device)
+            tracker,
+            _stored(jobs, place / "results", tracker.info.name),
+            sink,
+            settings,
+            seconds=seconds,
+            energy=lambda: energy_joules(device),
         )
         height, width = jobs[0].frames.read(0).rgb.shape[:2]
     memory = tracker.device_memory() if isinstance(tracker, DeviceTracker) else None
@@ -171,12 +176,11 @@ def _jobs(folder: Path, size: str, images: Path | None, *, count: int) -> list[J
     return [dataclasses.replace(first, name=f"clip{number}") for number in range(count)]
 
 
-def _sink(folder: Path, jobs: list[Job], tracker: str, asked: ExecutorOptions, device: str) -> StoreSink:
-    names = [job.name for job in jobs]
+def _stored(jobs: list[Job], folder: Path, tracker: str) -> list[Job]:
+    """The jobs with a run in which their results are stored, as in a run of a benchmark."""
     identity = RunIdentity("speed", "test", Origin("drawn"), "", tracker, {}, None, "", 0, 0, None)
-    run = ResultStore(folder).open_or_create(identity, names)
-    place = Place(device, 0, asked.environment().sha256)
-    return StoreSink({id(job): run for job in jobs}, place, LoopTiming(), lambda _: None, _refuse)
+    run = ResultStore(folder).open_or_create(identity, [job.name for job in jobs])
+    return [dataclasses.replace(job, run=run) for job in jobs]
 
 
 def _refuse(job: Job, error: Exception) -> None:

@@ -19,8 +19,8 @@ from evalkit.scoring.statistics import compare_metric
 from evalkit.sequences import Sequence, Trajectory
 from evalkit.tracking.catalog import check_modalities
 from evalkit.tracking.interface import Tracker
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings, run_jobs
-from evalkit.tracking.source import Job
 
 PROTOCOL = "ostrack"
 METRIC = "success_auc"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.benchmarks.frames import ImageFrames, open_folder
-from evalkit.tracking.source import Job
+from evalkit.tracking.jobs import Job
 
 QUALITY = 90
 GRAIN = 6.5

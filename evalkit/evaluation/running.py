@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 import contextlib
+import dataclasses
 import datetime as dt
 import itertools
 import platform
@@ -24,9 +25,8 @@ from evalkit.tracking.catalog import check_modalities
 from evalkit.tracking.dispatch import Reports
 from evalkit.tracking.executor import Executor
 from evalkit.tracking.interface import TrackerInfo
-from evalkit.tracking.messages import Task
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.shards import shard_names
-from evalkit.tracking.source import Job
 from evalkit.tracking.storing import store_failure
 from evalkit.tracking.timing import LoopTiming
 
@@ -192,7 +192,7 @@ def make_plan(target: Target, run: Run, *, aux: bool, shard: Shard | None = None
             plan.finished_before += 1
             _check_finished(run, record, sequence, target.frame_limit)
         elif isinstance(sequence, Sequence):
-            plan.jobs.append(_job(sequence, target.frame_limit, aux=aux))
+            plan.jobs.append(_job(run, sequence, target.frame_limit, aux=aux))
         else:
             _note_failure(plan, name, sequence)
     return plan
@@ -205,11 +205,11 @@ def _open_sequence(target: Target, name: str) -> Sequence | Exception:
         return problem
 
 
-def _job(sequence: Sequence, frame_limit: int | None, *, aux: bool) -> Job:
+def _job(run: Run, sequence: Sequence, frame_limit: int | None, *, aux: bool) -> Job:
     frames = sequence.frames
     if not aux and isinstance(frames, ImageFrames):
         frames = frames.without_aux()  # a second image that nobody reads need not be decoded
-    return Job(sequence.name, frames, sequence.initial_box, _length(sequence, frame_limit))
+    return Job(sequence.name, frames, sequence.initial_box, _length(sequence, frame_limit), run)
 
 
 def _length(sequence: Sequence, frame_limit: int | None) -> int:
@@ -256,23 +256,21 @@ def execute(
     Returns:
         Where the time went.
     """
-    tasks: list[Task] = []
-    owner: dict[int, Plan] = {}
-    for plan in plans:
-        for job in plan.jobs:
-            owner[len(tasks)] = plan
-            tasks.append(Task(len(tasks), plan.run, job.name, job.frames, job.initial_box, job.length))
+    owners = [plan for plan in plans for _ in plan.jobs]
+    jobs = [
+        dataclasses.replace(job, number=number) for number, job in enumerate(job for plan in plans for job in plan.jobs)
+    ]
 
-    def failed(task: Task, error: str) -> None:
-        plan = owner[task.number]
-        plan.failed[task.name] = error
-        on_failure(f"{plan.target.spec.name}/{task.name}", error)
+    def failed(job: Job, error: str) -> None:
+        plan = owners[job.number]
+        plan.failed[job.name] = error
+        on_failure(f"{plan.target.spec.name}/{job.name}", error)
 
-    if not tasks:
+    if not jobs:
         return executor.timing
     begin = time.perf_counter()
     try:
-        executor.run(tasks, Reports(on_frames, failed, on_note, on_under_way))
+        executor.run(jobs, Reports(on_frames, failed, on_note, on_under_way))
     finally:
         _keep_timing(plans, executor.timing, time.perf_counter() - begin)
     return executor.timing

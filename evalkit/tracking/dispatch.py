@@ -1,6 +1,6 @@
 """Sharing sequences among workers: longest first, to whoever has room; what a dead worker held goes back.
 
-The main process hands tasks out and takes events in; results do not pass through it, each worker writes its own into
+The main process hands jobs out and takes events in; results do not pass through it, each worker writes its own into
 the store. How messages travel is the business of a :class:`Transport`.
 """
 
@@ -18,6 +18,7 @@ from evalkit.store.manifest import RunEnvironment
 from evalkit.store.runs import Run
 from evalkit.tracking.interface import TrackerInfo
 from evalkit.tracking.interrupts import Interrupts, held_back
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.messages import (
     Began,
     Broken,
@@ -34,7 +35,6 @@ from evalkit.tracking.messages import (
     Ready,
     Share,
     Stop,
-    Task,
 )
 from evalkit.tracking.seats import LIVES, Seat, SeatState, difference
 from evalkit.tracking.timing import LoopTiming, merged
@@ -104,19 +104,19 @@ class Reports:
 
     Attributes:
         frames: With a number of frames done.
-        failure: With a task and its error.
+        failure: With a job and its error.
         note: With what the user should know.
         under_way: With the names of the sequences that this process works on, when they change.
     """
 
     frames: cabc.Callable[[int], None] = lambda _: None
-    failure: cabc.Callable[[Task, str], None] = lambda _task, _error: None
+    failure: cabc.Callable[[Job, str], None] = lambda _job, _error: None
     note: cabc.Callable[[str], None] = lambda _: None
     under_way: cabc.Callable[[cabc.Iterable[str]], None] = lambda _: None
 
 
 class Dispatcher:
-    """Runs tasks on the workers of a transport.
+    """Runs jobs on the workers of a transport.
 
     Use as a context manager; leaving it ends all workers.
 
@@ -138,7 +138,7 @@ class Dispatcher:
         self._seats = {rank: Seat() for rank in transport.ranks}
         self._first: Ready | None = None
         self._queue: list[tuple[int, int, int]] = []
-        self._open: dict[int, Task] = {}
+        self._open: dict[int, Job] = {}
         self._deaths: dict[int, int] = {}
         self._reasons: dict[int, str] = {}
         self._unread: dict[int, set[str]] = {}
@@ -181,14 +181,14 @@ class Dispatcher:
                 interrupts.check()
         return self._first.info
 
-    def run(self, tasks: cabc.Iterable[Task], reports: Reports) -> LoopTiming:
-        """Have all tasks done, as far as workers survive.
+    def run(self, jobs: cabc.Iterable[Job], reports: Reports) -> LoopTiming:
+        """Have all jobs done, as far as workers survive.
 
-        Tasks that are left when the last worker is gone stay missing in their runs; those that were under way then
+        Jobs that are left when the last worker is gone stay missing in their runs; those that were under way then
         have a failure that says why.
 
         Args:
-            tasks: What to do.
+            jobs: What to do.
             reports: Progress.
 
         Returns:
@@ -199,11 +199,11 @@ class Dispatcher:
             KeyboardInterrupt: Passed on, after the workers have written what was finished.
         """
         self._reports = reports
-        self._open = {task.number: task for task in tasks}
-        self._runs = {task.run.path: task.run for task in self._open.values()}
+        self._open = {job.number: job for job in jobs}
+        self._runs = {job.destination.path: job.destination for job in self._open.values()}
         self._note_environments()
-        for task in self._open.values():
-            self._queue_up(task)
+        for job in self._open.values():
+            self._queue_up(job)
         for rank, seat in self._seats.items():
             if seat.state is SeatState.GONE and seat.lives:
                 self._start(rank)
@@ -273,8 +273,8 @@ class Dispatcher:
             case Failed(number, error, unreadable) if unreadable and self._try_elsewhere(seat, number):
                 self._reports.note(f"worker {rank}: {error} Trying it on another machine.")
             case Failed(number, error):
-                if (task := self._settle(seat, number)) is not None:
-                    self._reports.failure(task, error)
+                if (job := self._settle(seat, number)) is not None:
+                    self._reports.failure(job, error)
             case Note(text):
                 self._reports.note(f"worker {rank}: {text}")
             case _:
@@ -336,7 +336,7 @@ class Dispatcher:
             for environment in self._environments.values():
                 run.add_environment(environment)
 
-    def _settle(self, seat: Seat, number: int) -> Task | None:
+    def _settle(self, seat: Seat, number: int) -> Job | None:
         self._refresh(seat)
         seat.hand.pop(number, None)
         seat.begun.discard(number)
@@ -348,15 +348,15 @@ class Dispatcher:
 
     def _try_elsewhere(self, seat: Seat, number: int) -> bool:
         """A machine cannot read a sequence: let another one try, if there is one that has not."""
-        task = self._open.get(number)
-        if task is None:
+        job = self._open.get(number)
+        if job is None:
             return False
         self._unread.setdefault(number, set()).add(seat.node)
         if not self._other_nodes(number):
             return False
         seat.hand.pop(number, None)
         seat.begun.discard(number)
-        self._queue_up(task)
+        self._queue_up(job)
         return True
 
     def _other_nodes(self, number: int) -> set[str]:
@@ -364,16 +364,16 @@ class Dispatcher:
         return {seat.node for seat in self._alive()} - self._unread.get(number, set())
 
     def _lose(self, rank: int, reason: str) -> None:
-        """A worker is gone: take its tasks back and start another one in its place, if it has a life left."""
+        """A worker is gone: take its jobs back and start another one in its place, if it has a life left."""
         self._transport.kill(rank)  # what is left of it must not speak for the next one
         seat = self._seats[rank]
         seat.state = SeatState.GONE
-        tasks, seat.hand = seat.hand, {}
-        guilty = seat.begun & tasks.keys() or set(list(tasks)[:1])  # it may have died before it could say which
+        jobs, seat.hand = seat.hand, {}
+        guilty = seat.begun & jobs.keys() or set(list(jobs)[:1])  # it may have died before it could say which
         seat.begun = set()
-        self._barren += bool(tasks)
-        for number, task in tasks.items():
-            if task.run.record(task.name) is not None:  # written, but it could not say so any more
+        self._barren += bool(jobs)
+        for number, job in jobs.items():
+            if job.destination.record(job.name) is not None:  # written, but it could not say so any more
                 self._open.pop(number, None)
                 self._refresh(seat)
                 continue
@@ -381,11 +381,11 @@ class Dispatcher:
                 self._deaths[number] = self._deaths.get(number, 0) + 1
                 self._reasons[number] = f"worker {rank} was lost while this sequence was under way: {reason}"
             if self._deaths.get(number, 0) >= DEADLY:
-                self._abandon(task)
+                self._abandon(job)
                 if self._barren <= BARREN:
                     seat.lives = max(seat.lives, LIVES - 1)  # it was the sequence, not the worker
             else:
-                self._queue_up(task)
+                self._queue_up(job)
         again = seat.lives > 0 and (bool(self._open) or self._first is None)
         self._reports.note(f"worker {rank} was lost: {reason}" + ("; starting another one" if again else ""))
         if again:
@@ -393,17 +393,17 @@ class Dispatcher:
         else:
             self._share_machines()
 
-    # ---- tasks
+    # ---- jobs
 
-    def _queue_up(self, task: Task) -> None:
-        heapq.heappush(self._queue, (self._deaths.get(task.number, 0), -task.length, task.number))
+    def _queue_up(self, job: Job) -> None:
+        heapq.heappush(self._queue, (self._deaths.get(job.number, 0), -job.length, job.number))
 
     def _is_suspect(self, number: int) -> bool:
         """A sequence that may be what kills the workers: it comes after all others, and alone."""
         return self._deaths.get(number, 0) > (1 if self._barren < 2 else 0)
 
     def _takes(self, seat: Seat, number: int, share: int) -> bool:
-        """Whether a worker can take one more task, this one."""
+        """Whether a worker can take one more job, this one."""
         if seat.state is not SeatState.WORKING or any(map(self._is_suspect, seat.hand)):
             return False
         if number in self._unread and (others := self._other_nodes(number)) and seat.node not in others:
@@ -413,10 +413,10 @@ class Dispatcher:
         return len(seat.hand) < min(seat.capacity + SPARE, share)
 
     def _hand_out(self) -> None:
-        """Fill the workers' hands one task at a time, so that the longest sequences spread over them."""
+        """Fill the workers' hands one job at a time, so that the longest sequences spread over them."""
         alive = len(self._alive())
         share = -(-len(self._open) // max(alive, 1))
-        given: dict[int, list[Task]] = {}
+        given: dict[int, list[Job]] = {}
         aside: list[tuple[int, int, int]] = []
         while self._queue:
             number = self._queue[0][2]
@@ -432,25 +432,25 @@ class Dispatcher:
                 aside.append(entry)
                 continue
             rank = min(hungry)[1]
-            task = self._open[number]
+            job = self._open[number]
             seat = self._seats[rank]
             if not seat.hand:
                 seat.silent = 0.0
-            seat.hand[task.number] = task
-            given.setdefault(rank, []).append(task)
+            seat.hand[job.number] = job
+            given.setdefault(rank, []).append(job)
         for entry in aside:
             heapq.heappush(self._queue, entry)
-        for rank, tasks in given.items():
-            self._transport.send(rank, Push(tuple(tasks)))
+        for rank, jobs in given.items():
+            self._transport.send(rank, Push(tuple(jobs)))
 
-    def _abandon(self, task: Task) -> None:
-        text = self._reasons[task.number]
-        task.run.write_failure(task.name, text, text)
-        self._open.pop(task.number, None)
-        self._reports.failure(task, text)
+    def _abandon(self, job: Job) -> None:
+        text = self._reasons[job.number]
+        job.destination.write_failure(job.name, text, text)
+        self._open.pop(job.number, None)
+        self._reports.failure(job, text)
 
     def _give_up(self) -> None:
-        """No worker is left: say of the tasks that were under way what became of them."""
+        """No worker is left: say of the jobs that were under way what became of them."""
         for number in [number for number in self._open if number in self._reasons]:
             self._abandon(self._open[number])
 

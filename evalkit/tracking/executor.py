@@ -5,12 +5,10 @@ import contextlib
 from typing import Any, Protocol
 
 from evalkit.store.manifest import RunEnvironment
-from evalkit.store.runs import Run
 from evalkit.tracking.dispatch import Dispatcher, Limits, Reports, Transport
 from evalkit.tracking.interface import Tracker, TrackerInfo
+from evalkit.tracking.jobs import Job, JobList
 from evalkit.tracking.loop import LoopSettings, run_jobs
-from evalkit.tracking.messages import Task
-from evalkit.tracking.source import Job, JobList
 from evalkit.tracking.storing import Place, StoreSink, one_line
 from evalkit.tracking.timing import LoopTiming
 
@@ -28,8 +26,8 @@ class Executor(Protocol):
         """Where the time went so far."""
         ...
 
-    def run(self, tasks: cabc.Sequence[Task], reports: Reports) -> None:
-        """Track all tasks; those that could not be tracked stay missing in their runs.
+    def run(self, jobs: cabc.Sequence[Job], reports: Reports) -> None:
+        """Track all jobs; those that could not be tracked stay missing in their runs.
 
         Raises:
             StoreError: Results cannot be written.
@@ -58,33 +56,28 @@ class InProcess:
         self._place = Place(device, 0, environment.sha256)
         self._environment = environment
 
-    def run(self, tasks: cabc.Sequence[Task], reports: Reports) -> None:
+    def run(self, jobs: cabc.Sequence[Job], reports: Reports) -> None:
         """See :class:`Executor`."""
-        for run in {task.run.path: task.run for task in tasks}.values():
+        for run in {job.destination.path: job.destination for job in jobs}.values():
             run.add_environment(self._environment)
-        jobs = [Job(task.name, task.frames, task.initial_box, task.length) for task in tasks]
-        known = {id(job): task for job, task in zip(jobs, tasks, strict=True)}
-        runs: dict[int, Run] = {key: task.run for key, task in known.items()}
-
         live: dict[int, str] = {}
 
         def begun(job: Job) -> None:
-            live[id(job)] = job.name
+            live[job.number] = job.name
             reports.under_way(tuple(live.values()))
 
         def finished(job: Job) -> None:
-            live.pop(id(job), None)
+            live.pop(job.number, None)
             reports.under_way(tuple(live.values()))
 
         def failed(job: Job, error: Exception) -> None:
             finished(job)
-            reports.failure(known[id(job)], one_line(error))
+            reports.failure(job, one_line(error))
 
-        sink = StoreSink(runs, self._place, self.timing, finished, failed)
         run_jobs(
             self._tracker,
             JobList(jobs, begun),
-            sink,
+            StoreSink(self._place, self.timing, finished, failed),
             self._settings,
             reports.frames,
             on_note=reports.note,
@@ -109,9 +102,9 @@ class Workers:
         """Of the workers that have ended."""
         return self._dispatcher.timing
 
-    def run(self, tasks: cabc.Sequence[Task], reports: Reports) -> None:
+    def run(self, jobs: cabc.Sequence[Job], reports: Reports) -> None:
         """See :class:`Executor`."""
-        self._dispatcher.run(tasks, reports)
+        self._dispatcher.run(jobs, reports)
 
 
 @contextlib.contextmanager

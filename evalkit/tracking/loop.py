@@ -18,16 +18,14 @@ import numpy as np
 from evalkit.errors import TrackerError
 from evalkit.images import single_opencv_thread
 from evalkit.sequences import Frame, Trajectory
-from evalkit.tracking.ahead import Budget, FramesAhead, Reader, frame_bytes
+from evalkit.tracking.ahead import Budget, FramesAhead, Reader, frame_bytes, keep_freed_memory
 from evalkit.tracking.interface import DeviceTracker, LimitedTracker, SubmittingTracker, Tracker
-from evalkit.tracking.memory import keep_freed_memory
-from evalkit.tracking.settings import LoopSettings
-from evalkit.tracking.source import Job, JobList, JobSource
+from evalkit.tracking.jobs import Job, JobList, JobSource
+from evalkit.tracking.sizing import LoopSettings
 from evalkit.tracking.streams import Batch, Stream, Wave, checked, initialized
-from evalkit.tracking.threads import DaemonPool
+from evalkit.tracking.threads import DaemonPool, HangingError, Writes, call_here, limited
 from evalkit.tracking.timing import LoopTiming, Timed, timed
 from evalkit.tracking.tuning import GrowingCapacity, Step, WaveChooser, fixed, is_out_of_memory
-from evalkit.tracking.waiting import HangingError, Writes, call_here, limited
 
 __all__ = ["Job", "JobList", "JobSource", "LoopSettings", "LoopTiming", "Sink", "run_jobs"]
 

@@ -4,12 +4,10 @@ import collections.abc as cabc
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.boxes import Boxes
-from evalkit.sequences import FrameSource
 from evalkit.store.manifest import RunEnvironment
-from evalkit.store.runs import Run
 from evalkit.tracking.catalog import TrackerEntry
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.sizing import Sizing
 from evalkit.tracking.timing import LoopTiming
 
@@ -37,18 +35,6 @@ class Order:
     code: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
-    """A job on its way: its number, the run that it belongs to, and what makes a :class:`~.source.Job`."""
-
-    number: int
-    run: Run
-    name: str
-    frames: FrameSource
-    initial_box: Boxes
-    length: int
-
-
 # ---- from the main process to a worker
 
 
@@ -56,7 +42,7 @@ class Task:
 class Push:
     """Further sequences."""
 
-    tasks: tuple[Task, ...]
+    jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +99,24 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A task is under way; until then it is merely queued."""
+    """A job is under way; until then it is merely queued."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A task's result is in the store."""
+    """A job's result is in the store."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A task's error is in the store.
+    """A job's error is in the store.
 
     Attributes:
-        number: Of the task.
+        number: Of the job.
         error: Its text.
         unreadable: The frames could not be read, which another machine may be able to do.
     """

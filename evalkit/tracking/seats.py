@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass, field
 
 from evalkit.tracking.interface import TrackerInfo
-from evalkit.tracking.messages import Task
+from evalkit.tracking.jobs import Job
 
 LIVES = 3
 """A worker that dies is replaced twice; all lives come back with every sequence that it settles."""
@@ -26,7 +26,7 @@ class Seat:
         state: What is known of it.
         lives: How often it may still be started.
         capacity: Streams that it tracks together.
-        hand: Its tasks by number, in the order in which it got them.
+        hand: Its jobs by number, in the order in which it got them.
         begun: Numbers of those that it has said to be under way.
         silent: Seconds since it was started, or last gave a sign of progress.
         node: Its machine, once it is known.
@@ -37,7 +37,7 @@ class Seat:
     state: SeatState = SeatState.GONE
     lives: int = LIVES
     capacity: int = 1
-    hand: dict[int, Task] = field(default_factory=dict)
+    hand: dict[int, Job] = field(default_factory=dict)
     begun: set[int] = field(default_factory=set)
     silent: float = 0.0
     node: str = ""

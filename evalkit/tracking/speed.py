@@ -16,8 +16,8 @@ import numpy as np
 from evalkit.boxes import FloatArray
 from evalkit.errors import TrackerError
 from evalkit.tracking.interface import DeviceTracker, SubmittingTracker, Tracker
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings, Sink, run_jobs
-from evalkit.tracking.source import Job
 from evalkit.tracking.timing import LoopTiming
 
 WARM_UP_FRAMES = 20

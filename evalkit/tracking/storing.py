@@ -12,7 +12,7 @@ from evalkit.errors import EvalkitError, text_of
 from evalkit.sequences import Trajectory
 from evalkit.store.manifest import SequenceRecord
 from evalkit.store.runs import Run
-from evalkit.tracking.source import Job
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.timing import LoopTiming
 
 
@@ -33,33 +33,27 @@ class Place:
 
 @dataclass(slots=True)
 class StoreSink:
-    """Writes what the loop finishes.
-
-    Jobs of several runs share one queue, so each job's run is looked up.
+    """Writes what the loop finishes, each job into its own run.
 
     Attributes:
-        runs: ``id(job)`` -> its run.
         place: For the records.
         timing: The loop's counters; they know the capacity.
         on_finished: Called after a job's result is on the disk.
         on_failure: Called with a job and its error after that is on the disk.
     """
 
-    runs: cabc.Mapping[int, Run]
     place: Place
     timing: LoopTiming
     on_finished: cabc.Callable[[Job], None]
     on_failure: cabc.Callable[[Job, Exception], None]
 
     def finished(self, results: cabc.Sequence[tuple[Job, Trajectory]]) -> None:
-        """Write boxes and records, those of a run together."""
-        of_run: dict[Path, list[tuple[SequenceRecord, Trajectory]]] = {}
+        """Write boxes and records, those of a run together: each write waits for the disk once."""
+        of_run: dict[Path, list[tuple[Job, Trajectory]]] = {}
         for job, trajectory in results:
-            run = self.runs[id(job)]
-            of_run.setdefault(run.path, []).append((self._record(job, trajectory), trajectory))
-        runs = {run.path: run for run in (self.runs[id(job)] for job, _ in results)}
-        for path, run in runs.items():
-            run.write_all(of_run[path])
+            of_run.setdefault(job.destination.path, []).append((job, trajectory))
+        for part in of_run.values():
+            part[0][0].destination.write_all([(self._record(*result), result[1]) for result in part])
         for job, _ in results:
             self.on_finished(job)
 
@@ -80,7 +74,7 @@ class StoreSink:
 
     def failed(self, job: Job, error: Exception) -> None:
         """Write the error."""
-        store_failure(self.runs[id(job)], job.name, error)
+        store_failure(job.destination, job.name, error)
         self.on_failure(job, error)
 
 

@@ -11,7 +11,7 @@ from evalkit.errors import TrackerError
 from evalkit.sequences import Frame
 from evalkit.tracking.ahead import Reader
 from evalkit.tracking.interface import Predictions, Tracker
-from evalkit.tracking.source import Job
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.timing import Timed
 
 

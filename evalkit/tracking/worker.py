@@ -8,8 +8,8 @@ import time
 from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError, text_of
 from evalkit.machine import usable_cores, usable_memory
 from evalkit.store.manifest import current_environment
-from evalkit.store.runs import Run
 from evalkit.tracking.catalog import load_tracker
+from evalkit.tracking.jobs import Job, JobFeed
 from evalkit.tracking.loop import LoopSettings, run_jobs
 from evalkit.tracking.messages import (
     Began,
@@ -27,9 +27,7 @@ from evalkit.tracking.messages import (
     Ready,
     Share,
     Stop,
-    Task,
 )
-from evalkit.tracking.source import Job, JobFeed
 from evalkit.tracking.storing import Place, StoreSink, one_line
 from evalkit.tracking.timing import LoopTiming
 
@@ -57,9 +55,6 @@ class Worker:
         self._cores = usable_cores() if cores is None else min(cores, usable_cores())
         self._share = self._settled_share = order.share
         self._feed = JobFeed(self._began)
-        self._tasks: dict[int, Task] = {}
-        self._runs: dict[int, Run] = {}
-        self._jobs: list[Job] = []
         self._timing = LoopTiming()
         self._frames = 0
         self._said = time.monotonic()
@@ -68,8 +63,8 @@ class Worker:
     def tell(self, message: Message) -> None:
         """Take a message of the main process."""
         match message:
-            case Push(tasks):
-                self._push(tasks)
+            case Push(jobs):
+                self._feed.push(jobs)
             case Share(workers):
                 self._share = workers
             case Close():
@@ -89,7 +84,7 @@ class Worker:
             self._emit(Ready(tracker.info, environment, host, settings.capacity, self._node, order.share))
             working = True
             place = Place(order.options.device, order.rank, environment.sha256)
-            sink = StoreSink(self._runs, place, self._timing, self._finished, self._failed)
+            sink = StoreSink(place, self._timing, self._finished, self._failed)
             run_jobs(
                 tracker,
                 self._feed,
@@ -107,14 +102,6 @@ class Worker:
             self._say_progress()
             self._emit(Ended(self._timing))
 
-    def _push(self, tasks: cabc.Iterable[Task]) -> None:
-        for task in tasks:
-            job = Job(task.name, task.frames, task.initial_box, task.length)
-            self._jobs.append(job)  # its id is a key as long as it lives
-            self._tasks[id(job)] = task
-            self._runs[id(job)] = task.run
-            self._feed.push([job])
-
     def _settings(self, share: int) -> LoopSettings:
         return self._order.sizing.settings(self._order.options.device, self._cores, share, usable_memory())
 
@@ -126,14 +113,14 @@ class Worker:
         return self._settings(share)
 
     def _began(self, job: Job) -> None:
-        self._emit(Began(self._tasks[id(job)].number))
+        self._emit(Began(job.number))
 
     def _finished(self, job: Job) -> None:
-        self._emit(Finished(self._tasks[id(job)].number))
+        self._emit(Finished(job.number))
 
     def _failed(self, job: Job, error: Exception) -> None:
         unreadable = isinstance(error, ImageReadError | OSError)
-        self._emit(Failed(self._tasks[id(job)].number, one_line(error), unreadable))
+        self._emit(Failed(job.number, one_line(error), unreadable))
 
     def _progress(self, frames: int) -> None:
         with self._saying:

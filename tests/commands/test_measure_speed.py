@@ -14,8 +14,8 @@ from evalkit.evaluation import accuracy
 from evalkit.evaluation.accuracy import Copy, precision_costs
 from evalkit.tracking import speed
 from evalkit.tracking.interface import Predictions
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings
-from evalkit.tracking.source import Job
 from evalkit.tracking.speed import Latency, Spread, Throughput, definitions, measure_latency, measure_throughput
 from evalkit.tracking.timing import LoopTiming
 from helpers.program import Clock, call, draw_video, draw_videos

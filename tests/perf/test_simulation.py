@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings, run_jobs
-from evalkit.tracking.source import Job
 from helpers.program import load_perf
 from helpers.walks import Memory, Numbers, Walk
 

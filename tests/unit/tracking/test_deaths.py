@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import TrackerError
-from evalkit.tracking.threads import DaemonPool
-from evalkit.tracking.waiting import call_here
+from evalkit.tracking.threads import DaemonPool, call_here
 from helpers import ROOT
 from helpers.program import draw_videos, evalkit, start
 

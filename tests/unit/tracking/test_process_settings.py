@@ -13,7 +13,7 @@ from helpers.walks import Memory, Walk, jobs
 FAULTS = """
 import resource, sys
 import numpy as np
-from evalkit.tracking.memory import keep_freed_memory
+from evalkit.tracking.ahead import keep_freed_memory
 
 if sys.argv[1] == "keep" and not keep_freed_memory():
     print("-1")
@@ -43,7 +43,7 @@ def test_frames_that_are_done_with_leave_their_pages_to_the_next(monkeypatch):
 
 
 def test_thresholds_of_the_user_are_left_alone(monkeypatch):
-    from evalkit.tracking.memory import keep_freed_memory
+    from evalkit.tracking.ahead import keep_freed_memory
 
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
     assert keep_freed_memory() is False

@@ -9,8 +9,8 @@ import pytest
 from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError
 from evalkit.tracking import waiting
 from evalkit.tracking.interface import Predictions
+from evalkit.tracking.jobs import JobFeed
 from evalkit.tracking.loop import Job, LoopSettings, run_jobs
-from evalkit.tracking.source import JobFeed
 from evalkit.tracking.threads import DaemonPool
 from helpers.program import PATIENCE, wait_until
 from helpers.walks import LENGTHS, Memory, Numbers, Walk, jobs, run

@@ -147,13 +147,13 @@ def test_a_worker_that_lives_but_stands_still_is_replaced(tmp_path, hang):
     from evalkit.tracking.dispatch import Dispatcher, Limits, Reports
     from evalkit.tracking.local_workers import LocalTransport
 
-    orders, tasks = make_orders(tracker, 2), make_tasks(videos, tmp_path / "results", tracker)
+    orders, jobs = make_orders(tracker, 2), make_jobs(videos, tmp_path / "results", tracker)
     notes = []
     with Dispatcher(LocalTransport(orders), Limits(start=60, silence=3, stop=10)) as dispatcher:
         dispatcher.start()
-        dispatcher.run(tasks, Reports(note=notes.append))
+        dispatcher.run(jobs, Reports(note=notes.append))
     assert "stood still for 3 s" in notes[0]
-    assert tasks[0].run.missing() == []
+    assert jobs[0].run.missing() == []
 
 
 def test_the_limit_of_a_step_and_a_margin_decide_when_a_worker_stands_still(videos, tmp_path, monkeypatch, capsys):
@@ -174,13 +174,13 @@ def test_a_worker_shows_progress_in_the_middle_of_a_long_step(videos, tmp_path):
     from evalkit.tracking.worker import PROGRESS_SECONDS, Worker
 
     tracker = own_tracker(tmp_path, sleep=1.1 * PROGRESS_SECONDS)
-    (order,), tasks = make_orders(tracker, 1), make_tasks(videos, tmp_path / "results", tracker)[:4]
+    (order,), jobs = make_orders(tracker, 1), make_jobs(videos, tmp_path / "results", tracker)[:4]
     events = []
 
     def emit(event):
         events.append(event)
         if isinstance(event, Ready):
-            worker.tell(Push(tuple(tasks)))
+            worker.tell(Push(tuple(jobs)))
         elif sum(isinstance(event, Progress) and event.frames > 0 for event in events) == 3:
             worker.tell(Stop())
 
@@ -200,14 +200,13 @@ def make_orders(tracker, count):
     return [Order(tracker, {}, TrackerOptions(), sizing, count, rank, ()) for rank in range(count)]
 
 
-def make_tasks(videos, results, tracker):
+def make_jobs(videos, results, tracker):
     from evalkit.benchmarks import get_benchmark, get_split
     from evalkit.evaluation import running
     from evalkit.provenance import Origin
     from evalkit.store.runs import ResultStore
     from evalkit.tracking.catalog import load_tracker
     from evalkit.tracking.interface import TrackerOptions
-    from evalkit.tracking.messages import Task
 
     spec = get_benchmark("custom")
     split = get_split(spec, None)
@@ -215,7 +214,7 @@ def make_tasks(videos, results, tracker):
     info = load_tracker({}, tracker, TrackerOptions()).info
     run = running.open_run(ResultStore(results), target, info, precision="fp32", seed=0, repeat=0)
     jobs = running.make_plan(target, run, aux=False).jobs
-    return [Task(n, run, job.name, job.frames, job.initial_box, job.length) for n, job in enumerate(jobs)]
+    return [dataclasses.replace(job, number=number) for number, job in enumerate(jobs)]
 
 
 @pytest.mark.parametrize(

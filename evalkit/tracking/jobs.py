@@ -1,4 +1,4 @@
-"""Where the slot loop gets its sequences from: a list, or a feed that another process fills."""
+"""The unit of work, and where the slot loop gets it from: a list, or a feed that another process fills."""
 
 import collections
 import collections.abc as cabc
@@ -8,23 +8,34 @@ from typing import Protocol
 
 from evalkit.boxes import Boxes
 from evalkit.sequences import FrameSource
+from evalkit.store.runs import Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One sequence to track.
+    """One sequence to track, from the plan to the loop that tracks it, here or in a worker.
 
     Attributes:
         name: For messages.
         frames: Its frames.
         initial_box: (4,) box of the target in frame 0.
         length: Number of frames to track, at most ``len(frames)``.
+        run: Where its result is stored; None if the loop's sink keeps it elsewhere.
+        number: Among the jobs of one call of an executor: how its worker speaks of it.
     """
 
     name: str
     frames: FrameSource
     initial_box: Boxes
     length: int
+    run: Run | None = None
+    number: int = 0
+
+    @property
+    def destination(self) -> Run:
+        """The run of a job that has one."""
+        assert self.run is not None, f"job {self.name} belongs to no run"
+        return self.run
 
 
 class JobSource(Protocol):
