@@ -204,7 +204,9 @@ def _devices(asked: ExecutorOptions) -> list[str]:
         count = asked.workers or 1
         return [kind] if count == 1 else [f"{kind}:{n}" if kind == "cuda" else kind for n in range(count)]
     if asked.workers not in {None, len(listed)}:
-        raise OptionError("--workers", f"{asked.workers} for {len(listed)} devices; leave it out: one per device.")
+        raise OptionError(
+            "--workers", f"{asked.workers} workers for {len(listed)} devices; leave it out: one per device."
+        )
     return [f"{kind}:{number}" for number in listed]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evalkit.errors import EvalkitError, ImageReadError, StoreError, TrackerError
-from evalkit.tracking import waiting
+from evalkit.tracking import threads
 from evalkit.tracking.interface import Predictions
 from evalkit.tracking.jobs import JobFeed
 from evalkit.tracking.loop import Job, LoopSettings, run_jobs
@@ -184,11 +184,11 @@ def test_a_disk_that_does_not_answer_ends_the_run_and_a_slow_one_does_not(monkey
                 assert beats.acquire(timeout=60)
             super().finished(results)
 
-    monkeypatch.setattr(waiting, "TICK", 0.01)
+    monkeypatch.setattr(threads, "TICK", 0.01)
     memory = Slow()
     run_jobs(Walk(), jobs([1]), memory, LoopSettings(), on_beat=beats.release)
     assert list(memory.results) == ["s0"]
-    monkeypatch.setattr(waiting, "WRITE_SECONDS", 0.05)
+    monkeypatch.setattr(threads, "WRITE_SECONDS", 0.05)
     with pytest.raises(StoreError, match="did not take a result"):
         run_jobs(Walk(), jobs([1, 2]), Slow(), LoopSettings())
 
