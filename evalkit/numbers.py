@@ -114,14 +114,14 @@ def parse_tables(blobs: cabc.Sequence[bytes], where: cabc.Sequence[str]) -> Tabl
     texts = [_normalized(blob) for blob in blobs]
     for start, stop in _chunks([len(text) for text in texts]):
         alone = stop - start == 1 and len(texts[start]) < _FEW_BYTES
-        found = None if alone else _parse_regular(texts[start:stop])
-        if found is not None:
-            arrays[start:stop] = found
+        parsed = None if alone else _parse_regular(texts[start:stop])
+        if parsed is not None:
+            arrays[start:stop] = parsed
             continue
         for index in range(start, stop):
-            one = _parse_regular([texts[index]]) if stop - start > 1 else None
+            parsed = _parse_regular([texts[index]]) if stop - start > 1 else None
             try:
-                arrays[index] = one[0] if one is not None else _parse_lines(texts[index])
+                arrays[index] = parsed[0] if parsed is not None else _parse_lines(texts[index])
             except _WrongLineError as problem:
                 problems.append(f"{where[index]}, {problem}")
     return Tables(arrays, problems)

@@ -15,7 +15,7 @@ def visible(text: str) -> str:
         >>> visible("a\x1b[2J\nb")
         'a\\x1b[2J\\nb'
     """
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def json_text(document: object) -> str:
@@ -28,4 +28,4 @@ def json_text(document: object) -> str:
         }
     """
     text = json.dumps(document, ensure_ascii=False, indent=1)
-    return _CONTROL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _CONTROL_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

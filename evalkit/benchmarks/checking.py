@@ -136,55 +136,55 @@ def check_copy(
     """
     names = spec.list_sequences(root, split)
     is_sample = any((folder / SAMPLE_MARK).is_file() for folder in (root, root.parent))
-    found = _Findings()
+    findings = _Findings()
     with ThreadPoolExecutor(max_workers=threads) as pool:
         for position, name in enumerate(names):
 
             def report(images: int, *, name: str = name, position: int = position) -> None:
-                found.images += images
-                progress(Step(name, position, len(names), found.images))
+                findings.images += images
+                progress(Step(name, position, len(names), findings.images))
 
-            _check_one(spec, root, split, name, found, compare_facts=not is_sample)
+            _check_one(spec, root, split, name, findings, compare_facts=not is_sample)
             frames = _frames(spec, root, split, name)
             if frames is not None:
-                found.frames += len(frames)
-                _empty_files(name, frames, found)
-                _decode(name, frames, pool, found, report, deep=deep)
-            progress(Step(name, position + 1, len(names), found.images))
-    broken = {problem.sequence for problem in found.problems}
+                findings.frames += len(frames)
+                _empty_files(name, frames, findings)
+                _decode(name, frames, pool, findings, report, deep=deep)
+            progress(Step(name, position + 1, len(names), findings.images))
+    broken = {problem.sequence for problem in findings.problems}
     return CheckReport(
         benchmark=spec.name,
         split=split.name,
         root=str(root),
         expected=len(names),
         readable=sum(name not in broken for name in names),
-        frames=found.frames,
-        absent=found.absent,
-        images_decoded=found.images,
-        problems=tuple(found.problems),
+        frames=findings.frames,
+        absent=findings.absent,
+        images_decoded=findings.images,
+        problems=tuple(findings.problems),
         notes=tuple(_notes(split, names, is_sample=is_sample)),
     )
 
 
 def _check_one(
-    spec: BenchmarkSpec, root: Path, split: Split, name: str, found: _Findings, *, compare_facts: bool
+    spec: BenchmarkSpec, root: Path, split: Split, name: str, findings: _Findings, *, compare_facts: bool
 ) -> None:
     """Read annotation, images and both together; report what fails, each defect once."""
     for read in (spec.read_annotation, _read_frames(spec), spec.read_sequence):
         try:
             result = read(root, split, name)
         except MissingSequenceError as problem:  # once, whatever else is missing of it
-            found.add(ProblemKind.MISSING_SEQUENCE, name, str(problem))
+            findings.add(ProblemKind.MISSING_SEQUENCE, name, str(problem))
             return
         except EvalkitError as problem:
-            found.add(_kind(problem), name, str(problem))
+            findings.add(_kind(problem), name, str(problem))
             continue
         if isinstance(result, Sequence):
             annotation = result.annotation
-            found.absent += int((annotation.absent | np.isnan(annotation.ground_truth).any(axis=1)).sum())
+            findings.absent += int((annotation.absent | np.isnan(annotation.ground_truth).any(axis=1)).sum())
             if compare_facts:
-                _compare_facts(annotation, split, found)
-            _compare_stated_size(result, found)
+                _compare_facts(annotation, split, findings)
+            _compare_stated_size(result, findings)
 
 
 def _kind(problem: EvalkitError) -> ProblemKind:
@@ -211,39 +211,39 @@ def _frames(spec: BenchmarkSpec, root: Path, split: Split, name: str) -> ImageFr
     return frames
 
 
-def _compare_stated_size(sequence: Sequence, found: _Findings) -> None:
+def _compare_stated_size(sequence: Sequence, findings: _Findings) -> None:
     """Compare the size that the benchmark states in a file of its own (GOT-10k) with the first image."""
     stated = sequence.annotation.frame_wh
     assert isinstance(sequence.frames, ImageFrames)
     real = sequence.frames.first_wh()
     if stated is not None and stated != real:
         text = f"the annotation says {stated[0]} x {stated[1]} pixels, the first image has {real[0]} x {real[1]}."
-        found.add(ProblemKind.SIZE, sequence.name, text)
+        findings.add(ProblemKind.SIZE, sequence.name, text)
 
 
-def _compare_facts(annotation: Annotation, split: Split, found: _Findings) -> None:
+def _compare_facts(annotation: Annotation, split: Split, findings: _Findings) -> None:
     """Compare the number of frames, the first box and the image size with the packaged official facts."""
     row = official_row(split, annotation.name)
     frames = annotation.frame_count + annotation.dropped_leading
     if row.get("frames") and int(row["frames"]) != frames:
         text = f"{frames} frames; the official release has {row['frames']}."
-        found.add(ProblemKind.FACTS, annotation.name, text)
+        findings.add(ProblemKind.FACTS, annotation.name, text)
     if "left" in row:
         official = [float(row[key]) for key in ("left", "top", "width", "height")]
         if not np.allclose(annotation.ground_truth[0], official, atol=1.0):  # the source rounds to whole pixels
             own = ",".join(f"{value:g}" for value in annotation.ground_truth[0])
             text = f"first box {own}; the official release has {','.join(f'{value:g}' for value in official)}."
-            found.add(ProblemKind.FACTS, annotation.name, text)
+            findings.add(ProblemKind.FACTS, annotation.name, text)
     if row.get("width") and "left" not in row and annotation.frame_wh is not None:
         official_wh = (int(row["width"]), int(row["height"]))
         if annotation.frame_wh != official_wh:
             text = "images of {} x {} pixels; the official release has {} x {}.".format(
                 *annotation.frame_wh, *official_wh
             )
-            found.add(ProblemKind.FACTS, annotation.name, text)
+            findings.add(ProblemKind.FACTS, annotation.name, text)
 
 
-def _empty_files(name: str, frames: ImageFrames, found: _Findings) -> None:
+def _empty_files(name: str, frames: ImageFrames, findings: _Findings) -> None:
     """Look for image files of zero bytes, the usual trace of a broken unpacking."""
     for folder, files in ((frames.folder, frames.names), (frames.aux_folder, frames.aux_names)):
         if folder is None:
@@ -252,7 +252,7 @@ def _empty_files(name: str, frames: ImageFrames, found: _Findings) -> None:
         with os.scandir(folder) as entries:
             empty = sorted(entry.name for entry in entries if entry.name in wanted and entry.stat().st_size == 0)
         for file in empty:
-            found.add(ProblemKind.IMAGE, name, f"{os.path.join(folder, file)}: the file is empty (0 bytes).")  # noqa: PTH118 - folder is text
+            findings.add(ProblemKind.IMAGE, name, f"{os.path.join(folder, file)}: the file is empty (0 bytes).")  # noqa: PTH118 - folder is text
 
 
 class _Decoded(NamedTuple):
@@ -265,7 +265,7 @@ def _decode(
     name: str,
     frames: ImageFrames,
     pool: ThreadPoolExecutor,
-    found: _Findings,
+    findings: _Findings,
     report: cabc.Callable[[int], None],
     *,
     deep: bool,
@@ -273,7 +273,7 @@ def _decode(
     """Decode frames in threads; sizes that change within a video are reported once."""
     count = len(frames)
     indices = list(range(count)) if deep else sorted({0, count // 2, count - 1})
-    known = tuple(problem.text for problem in found.problems if problem.sequence == name)
+    known = tuple(problem.text for problem in findings.problems if problem.sequence == name)
     sizes: dict[tuple[int, int], int] = {}
 
     def decode(index: int) -> _Decoded:
@@ -289,11 +289,11 @@ def _decode(
             if decoded.wh is not None:
                 sizes.setdefault(decoded.wh, decoded.frame)
             elif decoded.problem is not None and not decoded.problem.startswith(known):
-                found.add(ProblemKind.IMAGE, name, decoded.problem)
+                findings.add(ProblemKind.IMAGE, name, decoded.problem)
         report(len(batch) * (1 if frames.aux_folder is None else 2))
     if len(sizes) > 1:
         parts = ", ".join(f"{w} x {h} from frame {index}" for (w, h), index in sizes.items())
-        found.add(ProblemKind.SIZE, name, f"the image size changes: {parts} (frames counted from 0).")
+        findings.add(ProblemKind.SIZE, name, f"the image size changes: {parts} (frames counted from 0).")
 
 
 def _notes(split: Split, names: list[str], *, is_sample: bool) -> cabc.Iterator[str]:

@@ -129,8 +129,8 @@ class CustomReader:
             layouts = [] if self.layout is None else [self.layout, *self.layout.sequences.values()]
             return frozenset(modality for layout in layouts for modality in AUX_FOLDERS if layout.aux(modality))
         names = self.list_sequences(root, Split("all", 0, None, Access.FULL, None))
-        found = [_aux_folder(root / name, self._layout(root, name)) for name in names]
-        return frozenset(second[0] for second in found if second is not None)
+        folders = [_aux_folder(root / name, self._layout(root, name)) for name in names]
+        return frozenset(second[0] for second in folders if second is not None)
 
     def _layout(self, root: Path, name: str) -> SequenceLayout:
         """Usual names, changed by --layout or the root's file, changed by the file in the sequence's folder."""

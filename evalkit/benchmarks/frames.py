@@ -97,9 +97,9 @@ def open_folder(folder: Path, *, title: str, name: str, kind: str = "image") -> 
         ) from None
     if not names:
         others = sorted(entry.name for entry in folder.iterdir())
-        found = f"{len(others)} other files such as {others[0]}" if others else "nothing"
+        content = f"{len(others)} other files such as {others[0]}" if others else "nothing"
         raise DatasetLayoutError(
-            f"{title}: sequence {name}: the {kind} folder {folder} holds no image; found {found}, expected files "
+            f"{title}: sequence {name}: the {kind} folder {folder} holds no image; found {content}, expected files "
             f"ending in {', '.join(sorted(IMAGE_SUFFIXES))}. Check that the archive is unpacked completely."
         )
     return ImageFrames(folder=str(folder), names=names)

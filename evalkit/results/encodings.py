@@ -99,13 +99,13 @@ def parse_otb_mat(data: bytes, *, where: str) -> Boxes:
         content = scipy.io.loadmat(io.BytesIO(data), squeeze_me=False)  # type: ignore[arg-type]  # the stubs know paths only
     except _damage() as problem:
         raise ResultFormatError(f"{where}: no readable MATLAB file ({problem}).") from problem
-    found = [item for key, value in content.items() if not key.startswith("__") for item in _structs(value)]
+    results = [item for key, value in content.items() if not key.startswith("__") for item in _structs(value)]
     bare = content.get("res")
     if isinstance(bare, np.ndarray) and bare.dtype.kind in "fiu":
-        found.append({"res": bare})
-    if len(found) != 1:
-        raise ResultFormatError(f"{where}: {len(found)} results called 'res', expected one.")
-    result = found[0]
+        results.append({"res": bare})
+    if len(results) != 1:
+        raise ResultFormatError(f"{where}: {len(results)} results called 'res', expected one.")
+    result = results[0]
     names = result if isinstance(result, dict) else result.dtype.names or ()
     kind = str(np.ravel(result["type"])[0]) if "type" in names else "rect"
     if kind != "rect":
@@ -168,8 +168,8 @@ def parse_json(data: bytes, *, where: str) -> FloatArray:
 
 def rows_of(value: Any) -> list[Any] | None:
     """The rows of one sequence in a JSON value, None if it is something else."""
-    found = value if isinstance(value, list) else _under(value, _ROWS)
-    return found if isinstance(found, list) and all(row is None or isinstance(row, list) for row in found) else None
+    rows = value if isinstance(value, list) else _under(value, _ROWS)
+    return rows if isinstance(rows, list) and all(row is None or isinstance(row, list) for row in rows) else None
 
 
 def without_header(data: bytes, *, where: str) -> tuple[bytes, list[int] | None]:
@@ -209,8 +209,8 @@ def _row(row: Any, width: int, where: str) -> FloatArray:
     if row is None:
         return np.full(width, np.nan)
     if not isinstance(row, list) or len(row) != width:
-        found = f"{len(row)} values" if isinstance(row, list) else type(row).__name__
-        raise ResultFormatError(f"{where}: {found}, expected {width} numbers.")
+        shown = f"{len(row)} values" if isinstance(row, list) else type(row).__name__
+        raise ResultFormatError(f"{where}: {shown}, expected {width} numbers.")
     if any(type(number) not in {int, float, type(None)} for number in row):
         raise ResultFormatError(f"{where}: expected numbers, found {str(row)[:60]}.")
     try:
@@ -220,11 +220,11 @@ def _row(row: Any, width: int, where: str) -> FloatArray:
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    document = dict(pairs)
+    if len(document) < len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice")
-    return found
+    return document
 
 
 def _check_size(data: bytes, where: str) -> None:

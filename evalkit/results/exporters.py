@@ -12,10 +12,8 @@ import numpy as np
 
 from evalkit.boxes import FloatArray, to_corners
 from evalkit.errors import ResultFormatError, StoreError, listed, unknown_name
+from evalkit.results.layouts import OWN_PREFIX
 from evalkit.sequences import Trajectory
-
-SEQUENCE_PREFIXES: cabc.Mapping[str, str] = {"uav123": "uav_"}
-"""What pytracking and its descendants put before sequence names."""
 
 
 class Numbers(enum.Enum):
@@ -33,7 +31,7 @@ class ExportFormat:
     """One program's files.
 
     Patterns know ``{tracker}``, ``{benchmark}``, ``{title}``, ``{sequence}``, ``{prefix}`` (see
-    :data:`SEQUENCE_PREFIXES`) and ``{repetition}`` (from 1).
+    :data:`evalkit.results.layouts.OWN_PREFIX`) and ``{repetition}`` (from 1).
 
     Attributes:
         description: For the list of formats.
@@ -159,7 +157,7 @@ def write_results(
         _require_plain(name, what)
     files: dict[Path, str] = {}
     for name, repetitions in trajectories.items():
-        prefix = SEQUENCE_PREFIXES.get(benchmark, "")
+        prefix = OWN_PREFIX.get(benchmark, "")
         for pattern, text in _texts(repetitions, kind):
             path = folder / pattern.format(sequence=name, prefix=prefix, **values)
             if path in files:
@@ -187,17 +185,14 @@ def _check(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]], kind: Exp
     unfit = [
         sequence
         for sequence, repetitions in trajectories.items()
-        if not all(_has_boxes(one, kind) for one in repetitions)
+        if not (kind.initialization_code or kind.numbers is Numbers.EXACT)
+        and not all(np.isfinite(trajectory.boxes).all() for trajectory in repetitions)
     ]
     if unfit:
         raise ResultFormatError(
             f"{len(unfit)} sequences have rows without a box, which the format {name!r} cannot express: "
             f"{listed(unfit)}."
         )
-
-
-def _has_boxes(trajectory: Trajectory, kind: ExportFormat) -> bool:
-    return kind.initialization_code or kind.numbers is Numbers.EXACT or bool(np.isfinite(trajectory.boxes).all())
 
 
 def _texts(repetitions: cabc.Sequence[Trajectory], kind: ExportFormat) -> cabc.Iterator[tuple[str, str]]:
@@ -210,8 +205,8 @@ def _texts(repetitions: cabc.Sequence[Trajectory], kind: ExportFormat) -> cabc.I
         if kind.seconds is not None and "{repetition" in kind.seconds and not np.isnan(trajectory.seconds).any():
             yield _numbered(kind.seconds, number), _times([trajectory], kind)
     if kind.seconds is not None and "{repetition" not in kind.seconds:
-        timed = [one for one in repetitions if not np.isnan(one.seconds).any()]
-        if len(timed) == len(repetitions) and len({len(one) for one in timed}) == 1:
+        timed = [trajectory for trajectory in repetitions if not np.isnan(trajectory.seconds).any()]
+        if len(timed) == len(repetitions) and len({len(trajectory) for trajectory in timed}) == 1:
             yield kind.seconds, _times(timed, kind)
 
 

@@ -63,9 +63,13 @@ def store_results(
         run = store.open_or_create(identity, names, notes)
         with run.lock():
             missing = set(run.missing())
-            found = {name: runs[repeat] for name, runs in results.sequences.items() if repeat < len(runs)}
+            finished = {name: runs[repeat] for name, runs in results.sequences.items() if repeat < len(runs)}
             run.write_all(
-                [(_record(name, one, initial_boxes or {}), one) for name, one in found.items() if name in missing]
+                [
+                    (_record(name, trajectory, initial_boxes or {}), trajectory)
+                    for name, trajectory in finished.items()
+                    if name in missing
+                ]
             )
         runs.append(run)
     return runs

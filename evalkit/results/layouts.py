@@ -21,7 +21,8 @@ RESULT_LAYOUTS: cabc.Mapping[str, str] = {
 PREFIXES = ("uav_", "nfs_", "tpl_", "otb_")
 """What programs put before sequence names of UAV123, NFS, TC128 and OTB where one folder holds all benchmarks."""
 
-_OWN_PREFIX: cabc.Mapping[str, str] = {"uav123": "uav_"}
+OWN_PREFIX: cabc.Mapping[str, str] = {"uav123": "uav_"}
+"""Benchmark -> what pytracking and its descendants put before the names of its sequences."""
 _SUFFIXES = frozenset({"txt", "csv", "json", "npy"})
 
 _EXPERIMENTS = frozenset({"rgbd-unsupervised", "unsupervised", "longterm", "longterm-unsupervised"})
@@ -109,9 +110,9 @@ class Recognizer:
             return ResultFile(path, Role.OTHER)
         suffix = suffix.lower()
         if suffix in _SUFFIXES:
-            found = self._text(path, folders, stem)
-            other = found.role is Role.FOREIGN and suffix in {"csv", "json"}  # which hold much besides results
-            return ResultFile(path, Role.OTHER) if other else found
+            file = self._text(path, folders, stem)
+            other = file.role is Role.FOREIGN and suffix in {"csv", "json"}  # which hold much besides results
+            return ResultFile(path, Role.OTHER) if other else file
         if suffix == "value":
             return self._value(path, stem)
         if suffix == "mat":
@@ -132,7 +133,7 @@ class Recognizer:
         Of two spellings of a name the benchmark's own counts.
         """
         listed = list(files)
-        own = _OWN_PREFIX.get(self.benchmark, "")
+        own = OWN_PREFIX.get(self.benchmark, "")
         used = {prefix: foreign for foreign in (False, True) for prefix in _prefixes(listed, foreign=foreign)}
         mixed = len(used) > 1 or any(used.values())
         named = [file for file in listed if file.sequence]
@@ -154,8 +155,8 @@ class Recognizer:
                 return _Claim(name, prefix, exact=True)
         lowered = stem.lower()
         for prefix in ("", *PREFIXES):
-            if lowered.startswith(prefix) and (found := self._lowered.get(lowered[len(prefix) :])):
-                return _Claim(found, prefix, exact=False)
+            if lowered.startswith(prefix) and (official := self._lowered.get(lowered[len(prefix) :])):
+                return _Claim(official, prefix, exact=False)
         return None
 
     def _text(self, path: str, folders: list[str], stem: str) -> ResultFile:
@@ -225,7 +226,8 @@ class Recognizer:
             folders.pop()  # LaSOT keeps airplane-1 in airplane/; elsewhere "-" is a letter as any other
         if "test_metrics" in folders:
             del folders[folders.index("test_metrics") :]
-        kept = [folder for folder in folders if _plain_name(folder) not in self._folders]
+        # letters and digits in lower case, so that "GOT-10k" is "got10k"
+        kept = [folder for folder in folders if re.sub(r"[^a-z0-9]", "", folder.lower()) not in self._folders]
         if kept and kept[-1].endswith("_tracking_result"):
             kept[-1] = kept[-1].removesuffix("_tracking_result")
         return kept
@@ -239,11 +241,6 @@ def _prefixes(files: cabc.Iterable[ResultFile], *, foreign: bool) -> set[str]:
 
 def _place(file: ResultFile) -> tuple[object, ...]:
     return file.role, file.tracker, file.sequence, file.repetition
-
-
-def _plain_name(folder: str) -> str:
-    """Letters and digits in lower case, so that "GOT-10k" is "got10k"."""
-    return re.sub(r"[^a-z0-9]", "", folder.lower())
 
 
 def tracker_labels(groups: cabc.Iterable[tuple[str, ...]], fallback: str) -> dict[tuple[str, ...], str]:

@@ -113,9 +113,9 @@ def read_results(
     if not any(file.role is Role.BOXES for file in wanted):
         raise ResultFormatError(*_nothing_found(tree, files, names, benchmark, format))
     labels = tracker_labels([file.tracker for file in wanted if file.role is Role.BOXES], path.stem)
-    request = _Request(tree, names, format, frame_counts or {}, initial_boxes, with_times)
+    reading = _Reading(tree, names, format, frame_counts or {}, initial_boxes, with_times)
     return [
-        _read_tracker(request, label, [file for file in wanted if file.tracker == folders], files)
+        _read_tracker(reading, label, [file for file in wanted if file.tracker == folders], files)
         for folders, label in sorted(_selected(labels, tracker, tree).items(), key=lambda item: item[1])
     ]
 
@@ -123,8 +123,8 @@ def read_results(
 def trackers_in(path: Path, *, names: cabc.Sequence[str], benchmark: str) -> tuple[str, ...]:
     """Names of the trackers in a folder or zip of raw results, by file names alone; see :func:`read_results`."""
     _, files = _classified(path, Recognizer(frozenset(names), benchmark))
-    found = [file.tracker for file in files if file.sequence and file.role is Role.BOXES]
-    return tuple(sorted(tracker_labels(found, path.stem).values()))
+    groups = [file.tracker for file in files if file.sequence and file.role is Role.BOXES]
+    return tuple(sorted(tracker_labels(groups, path.stem).values()))
 
 
 def _classified(path: Path, recognizer: Recognizer) -> tuple[Tree, list[ResultFile]]:
@@ -168,7 +168,7 @@ def _sequences_in(document: object, above: str, recognizer: Recognizer, levels: 
     if any(recognizer.sequence(key) for key in keys):
         return {name: json.dumps(value).encode() for name, value in rows.items()}
     deeper = [_sequences_in(value, f"{above}/{key}", recognizer, levels - 1) for key, value in keys.items()]
-    return {name: data for found in deeper for name, data in found.items()}
+    return {name: data for part in deeper for name, data in part.items()}
 
 
 def _fits(file: ResultFile, wanted: str | None) -> bool:
@@ -215,7 +215,7 @@ def _nothing_found(
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _Reading:
     """What the caller of read_results asks for."""
 
     tree: Tree
@@ -227,22 +227,22 @@ class _Request:
 
 
 def _read_tracker(
-    request: _Request, label: str, files: cabc.Sequence[ResultFile], everything: cabc.Sequence[ResultFile]
+    reading: _Reading, label: str, files: cabc.Sequence[ResultFile], everything: cabc.Sequence[ResultFile]
 ) -> ImportedResults:
     """Read one tracker's files."""
-    tree, findings = request.tree, Remarks()
+    tree, remarks = reading.tree, Remarks()
     who = f"{tree.where}: {label}"
-    chosen = box_files(files, request.names, who=who)
-    boxes, beside, kind = read_boxes(tree, chosen, request.wanted, request.initial_boxes, findings, who=who)
+    chosen = box_files(files, reading.names, who=who)
+    boxes, beside, kind = read_boxes(tree, chosen, reading.wanted, reading.initial_boxes, remarks, who=who)
     rows = {place(file): len(table) for file, table in boxes}
-    confidences, unfit = read_confidences(tree, files, rows, findings)
+    confidences, unfit = read_confidences(tree, files, rows, remarks)
     confidences = beside | confidences
     boxes = [(file, table) for file, table in boxes if place(file) not in unfit]
     if kind == "vot":
         without = dict.fromkeys(file.sequence for file, _ in boxes if place(file) not in confidences)
         if without:
-            findings.notes.append(f"No confidence file for {len(without)} sequences, counted as 0: {listed(without)}.")
-    times = read_times(tree, files, rows, findings) if request.with_times else {}
+            remarks.notes.append(f"No confidence file for {len(without)} sequences, counted as 0: {listed(without)}.")
+    times = read_times(tree, files, rows, remarks) if reading.with_times else {}
     sequences: dict[str, list[Trajectory]] = {}
     for file, table in boxes:
         nothing = np.full(len(table), np.nan)
@@ -256,13 +256,13 @@ def _read_tracker(
         format=kind,
         where=tree.where,
         sequences=sequences,
-        missing=tuple(sorted(set(request.names) - {file.sequence for file in chosen})),
-        unreadable=tuple(findings.unreadable),
-        short=_mismatches(sequences, request.frame_counts, -1),
-        long=_mismatches(sequences, request.frame_counts, 1),
+        missing=tuple(sorted(set(reading.names) - {file.sequence for file in chosen})),
+        unreadable=tuple(remarks.unreadable),
+        short=_mismatches(sequences, reading.frame_counts, -1),
+        long=_mismatches(sequences, reading.frame_counts, 1),
         with_nan=_rows_without_box(sequences),
-        foreign=tuple(one.path for one in everything if one.role is Role.FOREIGN and _folder(one) in folders),
-        notes=(*findings.notes, *_repetition_notes(sequences)),
+        foreign=tuple(file.path for file in everything if file.role is Role.FOREIGN and _folder(file) in folders),
+        notes=(*remarks.notes, *_repetition_notes(sequences)),
         digest=tree.digest,
     )
 
@@ -284,13 +284,12 @@ def _mismatches(
 
 
 def _rows_without_box(sequences: cabc.Mapping[str, list[Trajectory]]) -> dict[str, int]:
-    counts = {name: sum(_rows_not_finite(one.boxes) for one in found) for name, found in sequences.items()}
-    return {name: count for name, count in counts.items() if count}
-
-
-def _rows_not_finite(boxes: Boxes) -> int:
-    finite = np.isfinite(boxes)
-    return 0 if finite.all() else int((~finite).any(axis=1).sum())
+    counts = {}
+    for name, runs in sequences.items():
+        finite = [np.isfinite(run.boxes) for run in runs]
+        if not all(values.all() for values in finite):  # rarely: the sum by rows takes longer than the rest
+            counts[name] = sum(int((~values).any(axis=1).sum()) for values in finite)
+    return counts
 
 
 def _repetition_notes(sequences: cabc.Mapping[str, list[Trajectory]]) -> list[str]:
@@ -301,4 +300,4 @@ def _repetition_notes(sequences: cabc.Mapping[str, list[Trajectory]]) -> list[st
 
 
 def _counts(lengths: cabc.Mapping[str, tuple[int, int]]) -> str:
-    return listed(f"{name} ({found} of {expected})" for name, (found, expected) in lengths.items())
+    return listed(f"{name} ({rows} of {expected})" for name, (rows, expected) in lengths.items())

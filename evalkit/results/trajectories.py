@@ -55,13 +55,13 @@ def box_files(files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], *, wh
     chosen = [file for file in files if file.role is Role.BOXES]
     if any(file.role is Role.CONFIDENCE for file in files) and {file.format for file in chosen} <= {"got10k", "plain"}:
         # VOT's files without the experiment's folder
-        chosen = [replace(one, format="vot") for one in chosen]
+        chosen = [replace(file, format="vot") for file in chosen]
     order = {name: index for index, name in enumerate(names)}
     chosen.sort(key=lambda file: (order[file.sequence], file.repetition, file.path))
     clashes = [
-        f"{one.path} and {other.path}"
-        for one, other in itertools.pairwise(chosen)
-        if _numbered(one) == _numbered(other)
+        f"{file.path} and {other.path}"
+        for file, other in itertools.pairwise(chosen)
+        if _numbered(file) == _numbered(other)
     ]
     kinds = sorted({file.format for file in chosen})
     if clashes or len(kinds) > 1:
@@ -84,7 +84,7 @@ def read_boxes(
     files: cabc.Sequence[ResultFile],
     wanted: str | None,
     initial_boxes: cabc.Mapping[str, Boxes] | None,
-    findings: Remarks,
+    remarks: Remarks,
     *,
     who: str,
 ) -> tuple[Tables, dict[Place, FloatArray], str]:
@@ -95,7 +95,7 @@ def read_boxes(
         files: As :func:`box_files` returns them.
         wanted: The format that the user names, None to recognize it.
         initial_boxes: Sequence name -> first box of the annotation, to tell corners from sizes.
-        findings: Files that cannot be read are added.
+        remarks: Files that cannot be read are added.
         who: Tree and tracker, for error texts.
 
     Returns:
@@ -112,41 +112,39 @@ def read_boxes(
     for blobs in tree.batches([file.path for file in files]):
         start = len(tables)
         part = [file.path for file in files[start : start + len(blobs)]]
-        tables += _parse(blobs, part, where[start : start + len(blobs)], kind, findings)
+        tables += _parse(blobs, part, where[start : start + len(blobs)], kind, remarks)
     widths = {table.shape[1] for table in tables if table is not None and len(table)}
     if wanted is None and kind != "vot" and widths == {8}:
         kind = "polygons"
     columns = {"polygons": (8,), "vot": (4,)}.get(kind, (4, 5))
-    found, confidences = _without_confidence(_of_width(columns, files, tables, where, findings), kind, findings)
-    if kind == "plain" and wanted is None and _are_corners(found, initial_boxes, who):
+    fitting, confidences = _without_confidence(_of_width(columns, files, tables, where, remarks), kind, remarks)
+    if kind == "plain" and wanted is None and _are_corners(fitting, initial_boxes, who):
         kind = "corners"
     if kind == "polygons":
-        findings.notes.append("Corner polygons were read as their enclosing boxes.")
-        return [(file, enclosing_boxes(table)) for file, table in found], confidences, kind
+        remarks.notes.append("Corner polygons were read as their enclosing boxes.")
+        return [(file, enclosing_boxes(table)) for file, table in fitting], confidences, kind
     if kind in {"corners", "swintrack"}:
-        findings.notes.append("Corners x1,y1,x2,y2 were converted with width = x2 - x1.")
-        return [(file, from_corners(table)) for file, table in found], confidences, kind
-    return found, confidences, kind
+        remarks.notes.append("Corners x1,y1,x2,y2 were converted with width = x2 - x1.")
+        return [(file, from_corners(table)) for file, table in fitting], confidences, kind
+    return fitting, confidences, kind
 
 
 def _parse(
-    blobs: cabc.Sequence[bytes], paths: cabc.Sequence[str], where: cabc.Sequence[str], kind: str, findings: Remarks
+    blobs: cabc.Sequence[bytes], paths: cabc.Sequence[str], where: cabc.Sequence[str], kind: str, remarks: Remarks
 ) -> list[FloatArray | None]:
     parsers = {"mat": parse_otb_mat, "json": parse_json, "npy": parse_npy, "csv": _parse_csv}
     own = [parsers.get(path.rpartition(".")[2].lower()) for path in paths]
     if any(own):
         return [
-            _parse([blob], ["txt"], [name], kind, findings)[0]
-            if parse is None
-            else _attempt(parse, blob, name, findings)
+            _parse([blob], ["txt"], [name], kind, remarks)[0] if parse is None else _attempt(parse, blob, name, remarks)
             for parse, blob, name in zip(own, blobs, where, strict=True)
         ]
     tables, problems = parse_tables(blobs, where)
     if kind != "vot":
-        findings.unreadable += problems
+        remarks.unreadable += problems
         return tables
     return [
-        table if table is not None and table.shape[1] == 4 else _attempt(parse_regions, blob, name, findings)
+        table if table is not None and table.shape[1] == 4 else _attempt(parse_regions, blob, name, remarks)
         for table, blob, name in zip(tables, blobs, where, strict=True)
     ]
 
@@ -157,11 +155,11 @@ def _parse_csv(data: bytes, *, where: str) -> FloatArray:
     return table if columns is None or not len(table) else table[:, columns]
 
 
-def _attempt(parse: cabc.Callable[..., FloatArray], blob: bytes, where: str, findings: Remarks) -> FloatArray | None:
+def _attempt(parse: cabc.Callable[..., FloatArray], blob: bytes, where: str, remarks: Remarks) -> FloatArray | None:
     try:
         return parse(blob, where=where)
     except ResultFormatError as problem:
-        findings.unreadable.append(str(problem))
+        remarks.unreadable.append(str(problem))
         return None
 
 
@@ -170,42 +168,40 @@ def _of_width(
     files: cabc.Sequence[ResultFile],
     tables: cabc.Sequence[FloatArray | None],
     where: cabc.Sequence[str],
-    findings: Remarks,
+    remarks: Remarks,
 ) -> Tables:
-    found: Tables = []
+    fitting: Tables = []
     for file, table, name in zip(files, tables, where, strict=True):
         if table is not None and len(table) and table.shape[1] in columns:
-            found.append((file, table))
+            fitting.append((file, table))
         elif table is not None:
             what = f"{table.shape[1]} columns, expected {columns[0]}" if len(table) else "an empty file"
-            findings.unreadable.append(f"{name}: {what}.")
-    return found
+            remarks.unreadable.append(f"{name}: {what}.")
+    return fitting
 
 
-def _without_confidence(found: Tables, kind: str, findings: Remarks) -> tuple[Tables, dict[Place, FloatArray]]:
+def _without_confidence(tables: Tables, kind: str, remarks: Remarks) -> tuple[Tables, dict[Place, FloatArray]]:
     """Boxes, and what a fifth column says."""
-    five = [(file, table) for file, table in found if kind != "polygons" and table.shape[1] == 5]
+    five = [(file, table) for file, table in tables if kind != "polygons" and table.shape[1] == 5]
     if not five:
-        return found, {}
+        return tables, {}
     longer = [table for _, table in five if len(table) > 1]
     if longer and all((np.diff(table[:, 0]) == 1).all() and table[0, 0] in {0, 1} for table in longer):
-        findings.unreadable += [
-            f"{file.path}: of 5 columns the first counts the frames; remove it." for file, _ in five
-        ]
-        return [pair for pair in found if pair[1].shape[1] == 4], {}
-    findings.notes.append(f"The fifth column of {len(five)} files was read as the confidence.")
-    boxes = [(file, np.ascontiguousarray(table[:, :4])) for file, table in found]
+        remarks.unreadable += [f"{file.path}: of 5 columns the first counts the frames; remove it." for file, _ in five]
+        return [pair for pair in tables if pair[1].shape[1] == 4], {}
+    remarks.notes.append(f"The fifth column of {len(five)} files was read as the confidence.")
+    boxes = [(file, np.ascontiguousarray(table[:, :4])) for file, table in tables]
     return boxes, {place(file): np.ascontiguousarray(table[:, 4]) for file, table in five}
 
 
-def _are_corners(found: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, who: str) -> bool:
+def _are_corners(tables: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, who: str) -> bool:
     """Whether rows are x1,y1,x2,y2: their first rows against the annotation, or a refusal to guess.
 
     Rows of boxes of a whole benchmark never have nearly all widths above the lefts and heights above the tops; corners
     have, but for a broken row here and there.
     """
-    rows = sum(len(table) for _, table in found)
-    ordered = sum(np.count_nonzero((table[:, :2] <= table[:, 2:]).all(axis=1)) for _, table in found)
+    rows = sum(len(table) for _, table in tables)
+    ordered = sum(np.count_nonzero((table[:, :2] <= table[:, 2:]).all(axis=1)) for _, table in tables)
     if not rows or ordered < _MOSTLY * rows:
         return False
     if initial_boxes is None:
@@ -213,7 +209,7 @@ def _are_corners(found: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, 
             f"{who}: the rows can be read as left,top,width,height and as x1,y1,x2,y2. "
             "Say which with --format plain or --format corners."
         )
-    pairs = [(table[0], initial_boxes[file.sequence]) for file, table in found if file.sequence in initial_boxes]
+    pairs = [(table[0], initial_boxes[file.sequence]) for file, table in tables if file.sequence in initial_boxes]
     if not pairs:
         return False
     first, truth = (np.array(column) for column in zip(*pairs, strict=True))
@@ -223,7 +219,7 @@ def _are_corners(found: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, 
 
 
 def read_confidences(
-    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Remarks
+    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], remarks: Remarks
 ) -> tuple[dict[Place, FloatArray], set[Place]]:
     """Read the VOT toolkit's confidence files of the places in ``rows``, which gives their lengths.
 
@@ -231,26 +227,26 @@ def read_confidences(
         Confidences, and the places whose confidence file cannot be used.
     """
     wanted = [file for file in files if file.role is Role.CONFIDENCE and place(file) in rows]
-    found: dict[Place, FloatArray] = {}
+    values: dict[Place, FloatArray] = {}
     unfit: set[Place] = set()
     for file, blob in zip(wanted, tree.read_many([file.path for file in wanted]), strict=True):
         try:
-            found[place(file)] = parse_values(blob, rows=rows[place(file)], blank=0.0, where=tree.location(file.path))
+            values[place(file)] = parse_values(blob, rows=rows[place(file)], blank=0.0, where=tree.location(file.path))
         except ResultFormatError as problem:
-            findings.unreadable.append(str(problem))
+            remarks.unreadable.append(str(problem))
             unfit.add(place(file))
-    return found, unfit
+    return values, unfit
 
 
 def read_times(
-    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], findings: Remarks
+    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], remarks: Remarks
 ) -> dict[Place, FloatArray]:
     """Read times: a file per repetition, or one with a column per repetition. Times that do not fit are left out."""
     wanted = [file for file in files if file.role is Role.SECONDS]
     repetitions: dict[tuple[str, int], list[Place]] = collections.defaultdict(list)
     for sequence, (run, number) in sorted(rows):
         repetitions[sequence, run].append((sequence, (run, number)))
-    found: dict[Place, FloatArray] = {}
+    times: dict[Place, FloatArray] = {}
     left_out = 0
     tables, _ = parse_tables(tree.read_many([file.path for file in wanted]), [file.path for file in wanted])
     for file, table in zip(wanted, tables, strict=True):
@@ -264,10 +260,10 @@ def read_times(
             if seconds is None:
                 left_out += 1
             else:
-                found[target] = seconds
+                times[target] = seconds
     if left_out:
-        findings.notes.append(f"{left_out} time files do not fit the boxes and were left out.")
-    return found
+        remarks.notes.append(f"{left_out} time files do not fit the boxes and were left out.")
+    return times
 
 
 def _fitted(seconds: FloatArray, rows: int) -> FloatArray | None:

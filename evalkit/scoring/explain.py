@@ -132,7 +132,7 @@ class Variants:
         allow_missing: bool = False,
     ) -> None:
         self.reference = reference
-        self.others = [one for one in protocols if one.id != reference.id]
+        self.others = [other for other in protocols if other.id != reference.id]
         self._protocols = protocols
         self._evaluate = partial(evaluate_results, annotations, trajectories, allow_missing=allow_missing)
         self._done: dict[Protocol, Evaluation | ScoringError] = {}
@@ -170,7 +170,8 @@ class Variants:
             return {}
         if not attribute:
             return done.summary()
-        return done.summary(np.flatnonzero([attribute in one.attributes for one in done.gathered.annotations]))
+        having = [attribute in annotation.attributes for annotation in done.gathered.annotations]
+        return done.summary(np.flatnonzero(having))
 
     def explain(self, key: str, published: Printed, attribute: str = "") -> Explained | None:
         """The most plausible rules that give a published number; None if none do.
@@ -180,28 +181,28 @@ class Variants:
         are left out: they move exact ties alone, and meet a printed digit by chance.
         """
         for group in self._by_plausibility(key):
-            found = [one for one in self._numbers(group, attribute) if published.agrees(one.value)]
-            if found:
-                return min(found, key=lambda one: abs(one.value - published.value))
+            fitting = [number for number in self._numbers(group, attribute) if published.agrees(number.value)]
+            if fitting:
+                return min(fitting, key=lambda number: abs(number.value - published.value))
         return None
 
     def nearest(self, key: str, published: Printed) -> Explained:
         """The number nearest to a published one under any rules, the reference's own included."""
         groups = [[(self.reference, "", key)], *self._by_plausibility(key)]
-        found = [one for group in groups for one in self._numbers(group, "")]
-        return min(found, key=lambda one: abs(one.value - published.value))
+        numbers = [number for group in groups for number in self._numbers(group, "")]
+        return min(numbers, key=lambda number: abs(number.value - published.value))
 
     def _by_plausibility(self, key: str) -> list[list[tuple[Protocol, str, str]]]:
         """Groups of (rules, name of the changed rule, metric key), the most plausible group first."""
-        related = [one for keys in _FAMILIES if key in keys for one in keys if one != key]
-        changes = [one for one in self.changes if not one.rule.last_bits]
-        stored = [one for one in changes if one.rule.name == STORED_BOXES]
-        shared = [one for one in changes if one.used_by and one not in stored]
-        rest = [one for one in changes if one not in stored and one not in shared]
+        related = [other for keys in _FAMILIES if key in keys for other in keys if other != key]
+        changes = [change for change in self.changes if not change.rule.last_bits]
+        stored = [change for change in changes if change.rule.name == STORED_BOXES]
+        shared = [change for change in changes if change.used_by and change not in stored]
+        rest = [change for change in changes if change not in stored and change not in shared]
         return [
             [(rules, "", key) for rules in self.others],
             [(rules, "", other) for rules in (self.reference, *self.others) for other in related],
-            *([(one.rules, one.name, key) for one in group] for group in (stored, shared, rest)),
+            *([(change.rules, change.name, key) for change in group] for group in (stored, shared, rest)),
         ]
 
     def _numbers(self, group: cabc.Iterable[tuple[Protocol, str, str]], attribute: str) -> cabc.Iterator[Explained]:
@@ -245,21 +246,26 @@ def explain(
     if metric not in start:
         raise ScoringError(f"{reference.id} does not report {metric}; it reports {', '.join(start)}.")
     refused: dict[str, str] = {}
-    for name, rules in [(one.id, one) for one in variants.others] + [(one.name, one.rules) for one in variants.changes]:
+    everything = [(other.id, other) for other in variants.others]
+    everything += [(change.name, change.rules) for change in variants.changes]
+    for name, rules in everything:
         try:
             variants.evaluation(rules)
         except ScoringError as problem:
             refused[name] = " ".join(str(problem).split("\nOr score")[0].split())
     effects = [
-        _effect(one, variants.summary(one.rules), variants) for one in variants.changes if one.name not in refused
+        _effect(change, variants.summary(change.rules), variants)
+        for change in variants.changes
+        if change.name not in refused
     ]
-    moving = sorted((one for one in effects if one.largest > 0), key=lambda one: (one.last_bits, -one.largest))
+    moving = [effect for effect in effects if effect.largest > 0]
+    moving.sort(key=lambda effect: (effect.last_bits, -effect.largest))
     return Explanation(
         reference.id,
-        {one.id: variants.summary(one) for one in (reference, *variants.others) if one.id not in refused},
+        {rules.id: variants.summary(rules) for rules in (reference, *variants.others) if rules.id not in refused},
         refused,
         tuple(moving),
-        tuple(phrase(one.rule, one.after) for one in effects if one.largest == 0),
+        tuple(phrase(effect.rule, effect.after) for effect in effects if effect.largest == 0),
         base.gathered.notes,
         None if printed is None else _match(variants, metric, printed, start[metric], reason),
     )
@@ -297,13 +303,13 @@ def variations(reference: Protocol, protocols: cabc.Sequence[Protocol]) -> list[
         reference: Where to start.
         protocols: Protocols that give values; those of another kind are left out.
     """
-    found: list[tuple[Rule, object, Protocol]] = []
+    changes: list[tuple[Rule, object, Protocol]] = []
     for rule in rules_for(reference):
-        candidates = [_changed(rule, reference, one) for one in protocols]
+        candidates = [_changed(rule, reference, protocol) for protocol in protocols]
         candidates += [rule.put(reference, value) for value in rule.extra if rule.get(reference) is not None]
-        different = dict.fromkeys(one for one in candidates if one is not None and one != reference)
-        found += [(rule, rule.get(one), one) for one in different]
-    return found
+        different = dict.fromkeys(protocol for protocol in candidates if protocol is not None and protocol != reference)
+        changes += [(rule, rule.get(protocol), protocol) for protocol in different]
+    return changes
 
 
 def _changed(rule: Rule, reference: Protocol, other: Protocol) -> Protocol | None:

@@ -168,15 +168,15 @@ def _readout(curve: str) -> Rule:
     """How the first number of a curve is read off; the other numbers of that curve stay."""
 
     def get(protocol: OpeProtocol) -> object:
-        found = [one for one in protocol.reported if one.curve == curve]
-        if not found:
+        readouts = [reported for reported in protocol.reported if reported.curve == curve]
+        if not readouts:
             return None
         rule: CurveRule = getattr(protocol, curve)
-        at = rule.thresholds[found[0].position] if found[0].readout is Readout.AT_THRESHOLD else None
-        return ReadAt(found[0].readout, at)
+        at = rule.thresholds[readouts[0].position] if readouts[0].readout is Readout.AT_THRESHOLD else None
+        return ReadAt(readouts[0].readout, at)
 
     def put(protocol: OpeProtocol, value: ReadAt) -> Protocol | None:
-        place = next((k for k, one in enumerate(protocol.reported) if one.curve == curve), None)
+        place = next((k for k, reported in enumerate(protocol.reported) if reported.curve == curve), None)
         rule: CurveRule | None = getattr(protocol, curve)
         if place is None or rule is None or (value.threshold is not None and value.threshold not in rule.thresholds):
             return None

@@ -135,12 +135,12 @@ def _intervals(
         return {}, ()
     from evalkit.scoring.statistics import FEWEST, bootstrap_intervals
 
-    found = bootstrap_intervals(metrics, count, level=level, seed=seed)
-    lacking = [key for key in metrics if key not in found]
+    intervals = bootstrap_intervals(metrics, count, level=level, seed=seed)
+    lacking = [key for key in metrics if key not in intervals]
     if not lacking:
-        return found, ()
+        return intervals, ()
     of = "" if len(lacking) == len(metrics) else f" of {', '.join(lacking)}"
-    return found, (f"{TOO_FEW}{of}: it needs {FEWEST}, found {count}",)
+    return intervals, (f"{TOO_FEW}{of}: it needs {FEWEST}, found {count}",)
 
 
 def attribute_scores(done: Evaluation) -> dict[str, dict[str, float]]:

@@ -221,8 +221,8 @@ def _report(experiments: Any, ours: Evaluation, benchmark: str) -> tuple[dict[st
         experiment = _quiet(experiments.ExperimentGOT10k if several else experiments.ExperimentUAV123)
         experiment.dataset, experiment.result_dir, experiment.report_dir = dataset, folder, folder
         experiment.subset, experiment.nbins_iou, experiment.nbins_ce = "val", 101 if several else 21, 51
-        found = _called(experiment)
-    return found["overall"], [found["seq_wise"][name] for name in dataset.seq_names]
+        report = _called(experiment)
+    return report["overall"], [report["seq_wise"][name] for name in dataset.seq_names]
 
 
 def _quiet(kind: Any) -> Any:

@@ -77,10 +77,10 @@ def bootstrap_intervals(
     counts = {key: int(np.isfinite(metric.values).sum()) for key, metric in metrics.items()}
     parts: dict[str, list[FloatArray]] = {key: [] for key, number in counts.items() if number >= FEWEST}
     for draws in _draws(count, seed, resamples) if parts else ():  # the same for all metrics
-        for key, found in parts.items():
-            found.append(metrics[key].resampled(draws))
+        for key, values in parts.items():
+            values.append(metrics[key].resampled(draws))
     rows = np.arange(count)
-    return {key: _around(metrics[key].over(rows), found, counts[key], level) for key, found in parts.items()}
+    return {key: _around(metrics[key].over(rows), values, counts[key], level) for key, values in parts.items()}
 
 
 def _draws(count: int, seed: int, resamples: int) -> cabc.Iterator[FloatArray]:

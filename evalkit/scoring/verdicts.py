@@ -103,7 +103,7 @@ def judge(
         return Judgment(Verdict.NOT_COMPARABLE, reason)
     if published.agrees(measured):
         return Judgment(Verdict.AGREES)
-    found = explain(key, published, attribute) if explain else None
-    if found:
-        return Judgment(Verdict.EXPLAINED, f"{found.text(key, protocol)} ({100 * found.value:.2f})")
+    explained = explain(key, published, attribute) if explain else None
+    if explained:
+        return Judgment(Verdict.EXPLAINED, f"{explained.text(key, protocol)} ({100 * explained.value:.2f})")
     return Judgment(Verdict.DIFFERS, published.points(measured))

@@ -101,8 +101,8 @@ class RunEnvironment:
 
     def document(self) -> dict[str, object]:
         """As JSON; without the hardware where it is not known, so that environments of version 0.1 keep their hash."""
-        found = dataclasses.asdict(self)
-        return found if self.hardware is not None else {key: found[key] for key in found if key != "hardware"}
+        document = dataclasses.asdict(self)
+        return document if self.hardware is not None else {key: document[key] for key in document if key != "hardware"}
 
     def differences(self, other: "RunEnvironment") -> list[str]:
         """What differs in code and libraries from another environment, one text per field.
@@ -176,9 +176,11 @@ def differing_fields(environments: cabc.Sequence[RunEnvironment]) -> dict[str, l
         >>> differing_fields([one, dataclasses.replace(one, hardware={"gpu": "H100", "driver": "none"})])
         {'gpu': ['none', 'H100']}
     """
-    flat = [{**one.document(), **(one.hardware or {}), "hardware": None} for one in environments]
-    keys = dict.fromkeys(key for one in flat for key in one)
-    values = {key: list(dict.fromkeys(str(one.get(key, "unknown")) for one in flat)) for key in keys}
+    flat = [
+        {**environment.document(), **(environment.hardware or {}), "hardware": None} for environment in environments
+    ]
+    keys = dict.fromkeys(key for fields in flat for key in fields)
+    values = {key: list(dict.fromkeys(str(fields.get(key, "unknown")) for fields in flat)) for key in keys}
     return {key: texts for key, texts in values.items() if len(texts) > 1}
 
 

@@ -98,8 +98,8 @@ class Run:
             StoreError: As for :meth:`record`.
         """
         missing = set(self.missing())
-        found = {name: self.record(name) for name in self.names if name not in missing}
-        return {name: record for name, record in found.items() if record is not None}
+        records = {name: self.record(name) for name in self.names if name not in missing}
+        return {name: record for name, record in records.items() if record is not None}
 
     def missing(self) -> list[str]:
         """Sequences that are not finished, in the benchmark's order."""
@@ -144,9 +144,9 @@ class Run:
         except StoreError:
             if len(results) == 1:
                 raise
-            for one in results:  # a disk may be too full for all, but not for some
+            for result in results:  # a disk may be too full for all, but not for some
                 with contextlib.suppress(StoreError):
-                    self._write_together([one])
+                    self._write_together([result])
             raise
 
     def _write_together(self, results: cabc.Sequence[tuple[SequenceRecord, Trajectory]]) -> list[SequenceRecord]:
@@ -208,10 +208,10 @@ class Run:
             data = read_file(path)
         except FileNotFoundError:
             raise StoreError(f"{path} is missing. Restore it, or delete its .json to compute it again.") from None
-        found = hashlib.sha256(data).hexdigest()
-        if found != record.file_sha256:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != record.file_sha256:
             raise StoreError(
-                f"{path} was changed after it was written: its SHA-256 is {found[:12]}..., the record says "
+                f"{path} was changed after it was written: its SHA-256 is {digest[:12]}..., the record says "
                 f"{record.file_sha256[:12]}.... Restore the file, or delete it and its .json to compute it again."
             )
         return data
@@ -233,8 +233,8 @@ class Run:
         Args:
             records: All of :meth:`records`, if they were read before.
         """
-        found = self.records() if records is None else records
-        return json_sha256([[name, found[name].predictions_sha256] for name in sorted(found)])
+        finished = self.records() if records is None else records
+        return json_sha256([[name, finished[name].predictions_sha256] for name in sorted(finished)])
 
     def environments(self) -> dict[str, RunEnvironment]:
         """All environments in which sequences of this run were computed, by hash.
@@ -242,13 +242,13 @@ class Run:
         Raises:
             StoreError: The file of one was changed.
         """
-        found = {}
+        environments = {}
         for path in sorted((self.path / "environments").glob("*.json")):
             environment = environment_from_json(self._json(path), path)
             if not environment.sha256.startswith(path.stem):
                 raise StoreError(f"{path} was changed: it hashes to {environment.sha256[:RUN_ID_DIGITS]}.")
-            found[environment.sha256] = environment
-        return found
+            environments[environment.sha256] = environment
+        return environments
 
     def add_environment(self, environment: RunEnvironment) -> None:
         """Note an environment before the first sequence is computed in it."""
@@ -262,8 +262,8 @@ class Run:
         Args:
             records: All of :meth:`records`, if they were read before.
         """
-        found = self.records() if records is None else records
-        remarks = [*self.notes, *mixture(self.environments(), found.values())]
+        finished = self.records() if records is None else records
+        remarks = [*self.notes, *mixture(self.environments(), finished.values())]
         present = self._present()
         stems = {name: file_name(name) for name in self.names}
         alone = [name for name, stem in stems.items() if f"{stem}.csv" in present and f"{stem}.json" not in present]
@@ -356,12 +356,12 @@ def mixture(environments: cabc.Mapping[str, RunEnvironment], records: cabc.Itera
     used = sorted({environment for environment, _ in places})
     remarks = []
     if len(places) > 1:
-        differing = differing_fields([environments[one] for one in used if one in environments])
+        differing = differing_fields([environments[key] for key in used if key in environments])
         if len(devices := sorted({device for _, device in places})) > 1:
             differing["device"] = devices
         what = "; ".join(f"{name}: {' / '.join(values)}" for name, values in differing.items())
         remarks.append(f"mixed: parts of the run were computed in different environments ({what or 'unknown'})")
-    if lost := [one[:RUN_ID_DIGITS] for one in used if one not in environments]:
+    if lost := [key[:RUN_ID_DIGITS] for key in used if key not in environments]:
         remarks.append(f"the file of environment {listed(lost)} is missing: where sequences were computed is unknown")
     return remarks
 
