@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 

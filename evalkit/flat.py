@@ -4,11 +4,8 @@ import collections.abc as cabc
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from evalkit.boxes import Boxes, Flags, FloatArray
-
-IntArray = npt.NDArray[np.int64]
+from evalkit.boxes import Boxes, Flags, FloatArray, IntArray
 
 
 def offsets_of(lengths: cabc.Sequence[int] | IntArray) -> IntArray:

@@ -22,7 +22,7 @@ _VERSION = re.compile(r"Kernel Module.*?\s(\d+\.\d[\d.]*)\s")
 _CUDA = re.compile(r"^cuda\b[^=]*= *'([^']+)'", re.MULTILINE)
 
 
-def describe(device: str) -> dict[str, object]:
+def describe_machine(device: str) -> dict[str, object]:
     """What a speed was measured on; a speed without it means nothing.
 
     Args:

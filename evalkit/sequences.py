@@ -6,10 +6,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from evalkit.boxes import Boxes, Flags, FloatArray
+from evalkit.boxes import Boxes, Flags, FloatArray, IntArray
 from evalkit.modality import Modality as Modality  # noqa: PLC0414 - a part of this module for who imports it
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,7 @@ from pipeline import slot_loop, write_sequences
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import trackers
-from evalkit.hardware import describe, energy_joules
+from evalkit.hardware import describe_machine, energy_joules
 from evalkit.machine import usable_cores
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
@@ -179,7 +179,7 @@ def main() -> None:
         (first,) = write_sequences(Path(folder), [arguments.frames], (1280, 720), 24)
         jobs = [dataclasses.replace(first, name=f"s{number}") for number in range(arguments.sequences)]
         rows = cases(arguments, jobs)
-    print(json.dumps({**describe(arguments.device), "arguments": vars(arguments), "rows": rows}, indent=1))
+    print(json.dumps({**describe_machine(arguments.device), "arguments": vars(arguments), "rows": rows}, indent=1))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import evalkit
 import trackers
 from evalkit.evaluation.clips import write_clip
-from evalkit.hardware import describe
+from evalkit.hardware import describe_machine
 from evalkit.machine import usable_cores
 from evalkit.sequences import Trajectory
 from evalkit.tracking.catalog import load_tracker
@@ -262,7 +262,7 @@ def main(words: cabc.Sequence[str] | None = None) -> int:
 
 
 def report(arguments: argparse.Namespace, found: dict[str, Any], lengths: list[int]) -> None:
-    hardware = describe(arguments.device)
+    hardware = describe_machine(arguments.device)
     if arguments.json:
         print(json.dumps({"hardware": hardware, "arguments": vars(arguments), "cases": found["cases"]}, indent=1))
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.archive import open_tree
-from evalkit.benchmarks.copies import IMAGE_FOLDERS, Copy, recognize
+from evalkit.benchmarks.copies import IMAGE_FOLDERS, AnnotationCopy, recognize
 from evalkit.benchmarks.files import Files
 from evalkit.benchmarks.names import official_attributes
 from evalkit.benchmarks.spec import BenchmarkSpec
@@ -86,7 +86,7 @@ def _read_listed(path: Path) -> bytes:
 class _Content:
     """The tables of a copy's files, parsed together, and the annotations made of them."""
 
-    def __init__(self, spec: BenchmarkSpec, copy: Copy) -> None:
+    def __init__(self, spec: BenchmarkSpec, copy: AnnotationCopy) -> None:
         self.spec = spec
         self.copy = copy
         self.problems: list[str] = []
@@ -164,7 +164,7 @@ class _CopyFiles(Files):
         self._content.contradictions += len(boxes) - agree
 
 
-def _attributes_of_copy(copy: Copy, spec: BenchmarkSpec) -> dict[str, frozenset[str]]:
+def _attributes_of_copy(copy: AnnotationCopy, spec: BenchmarkSpec) -> dict[str, frozenset[str]]:
     """Attributes from a file for all sequences: ``attributes.json``, a CSV table, or one column of flags per code."""
     tables = [name for name in copy.tree.names if name.rpartition("/")[2].startswith("attributes_")]
     tables = [name for name in tables if name.endswith(".csv")]
@@ -184,7 +184,7 @@ def _attributes_of_copy(copy: Copy, spec: BenchmarkSpec) -> dict[str, frozenset[
         ) from problem
 
 
-def _attributes_by_code(copy: Copy, spec: BenchmarkSpec) -> dict[str, frozenset[str]]:
+def _attributes_by_code(copy: AnnotationCopy, spec: BenchmarkSpec) -> dict[str, frozenset[str]]:
     """Attributes from files ``attributes/<code>.txt`` with one flag per sequence, in the order of the list."""
     files = copy.collected.get("attributes", {})
     if not all(code in files for code in spec.attributes):

@@ -80,7 +80,7 @@ class CheckReport:
         return not self.problems
 
 
-class Step(NamedTuple):
+class CheckStep(NamedTuple):
     """Progress of a check, after one sequence or one batch of images.
 
     Attributes:
@@ -116,7 +116,7 @@ def check_copy(
     *,
     deep: bool = False,
     threads: int = 4,
-    progress: cabc.Callable[[Step], None] = lambda _step: None,
+    progress: cabc.Callable[[CheckStep], None] = lambda _step: None,
 ) -> CheckReport:
     """Check a copy of a benchmark.
 
@@ -142,7 +142,7 @@ def check_copy(
 
             def report(images: int, *, name: str = name, position: int = position) -> None:
                 findings.images += images
-                progress(Step(name, position, len(names), findings.images))
+                progress(CheckStep(name, position, len(names), findings.images))
 
             _check_one(spec, root, split, name, findings, compare_facts=not is_sample)
             frames = _frames(spec, root, split, name)
@@ -150,7 +150,7 @@ def check_copy(
                 findings.frames += len(frames)
                 _empty_files(name, frames, findings)
                 _decode(name, frames, pool, findings, report, deep=deep)
-            progress(Step(name, position + 1, len(names), findings.images))
+            progress(CheckStep(name, position + 1, len(names), findings.images))
     broken = {problem.sequence for problem in findings.problems}
     return CheckReport(
         benchmark=spec.name,

@@ -42,7 +42,7 @@ _NOT_BOXES = frozenset({"absent", "att", "attributes", "lists", "nlp", "language
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class AnnotationCopy:
     """An annotations-only copy with its files sorted out.
 
     Attributes:
@@ -79,7 +79,9 @@ class Copy:
         return f"{paths[0]}" if len(paths) == 1 else None
 
 
-def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: cabc.Sequence[str] | None) -> Copy:
+def recognize(
+    tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: cabc.Sequence[str] | None
+) -> AnnotationCopy:
     """Find the box files of a copy.
 
     Args:
@@ -129,7 +131,7 @@ def recognize(tree: Tree, spec: BenchmarkSpec, split_name: str | None, wanted: c
             f"{spec.title}: {tree.where} has two annotations of {len(doubled)} sequences: {listed(doubled)}. "
             "Pass the folder that is meant."
         )
-    return Copy(tree, split, layout, {name: box_files[name][0] for name in names}, beside, collected)
+    return AnnotationCopy(tree, split, layout, {name: box_files[name][0] for name in names}, beside, collected)
 
 
 def _in_folders(layout: CopyLayout, beside: cabc.Mapping[str, cabc.Mapping[str, str]]) -> dict[str, list[str]]:

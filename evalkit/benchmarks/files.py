@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.benchmarks.reading import check_first_box, parse_integers, read_bytes, refuse_infinite
-from evalkit.boxes import Boxes, Flags, FloatArray
+from evalkit.boxes import Boxes, Flags, FloatArray, IntArray
 from evalkit.errors import AnnotationError, DatasetLayoutError
 from evalkit.images import image_size, list_images
 from evalkit.numbers import parse_numbers
-from evalkit.sequences import IntArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from evalkit.errors import AnnotationError, DatasetLayoutError
 from evalkit.sequences import Annotation, Modality
 
 TITLE = "GOT-10k"
-LABELS = ("absence.label", "cover.label")
+LABEL_FILES = ("absence.label", "cover.label")
 META = "meta_info.ini"
 
 
@@ -37,8 +37,8 @@ def annotate(files: Files, split: Split) -> Annotation:
     """Read one sequence's annotation; the labels are required where they are public."""
     boxes = files.boxes()
     if split.access is Access.FULL:
-        files.require(*LABELS)
-    absence, cover = map(files.beside, LABELS)
+        files.require(*LABEL_FILES)
+    absence, cover = map(files.beside, LABEL_FILES)
     return Annotation(
         name=files.name,
         ground_truth=boxes,
@@ -117,5 +117,5 @@ SPEC = BenchmarkSpec(
     read_annotation=FULL.read_annotation,
     read_frames=read_frames,
     annotate=annotate,
-    copies=CopyLayout(files=("groundtruth.txt",), lists=("list.txt",), tables=LABELS),
+    copies=CopyLayout(files=("groundtruth.txt",), lists=("list.txt",), tables=LABEL_FILES),
 )

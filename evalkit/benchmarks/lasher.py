@@ -23,7 +23,7 @@ CODES = (
     *("NO", "PO", "TO", "HO", "MB", "LI", "HI", "AIV", "LR", "DEF", "BC", "SA"),
     *("CM", "TC", "FL", "OV", "FM", "SV", "ARC"),
 )
-LAYOUTS = {
+SPLIT_LAYOUTS = {
     "test": FolderLayout(
         title=TITLE,
         bases=("testingset", "test/testingset", "test", ""),
@@ -45,12 +45,12 @@ LAYOUTS = {
 
 def list_sequences(root: Path, split: Split) -> list[str]:
     """Names of a copy; see ``docs/data-layouts.md``."""
-    return LAYOUTS[split.name].names(root, split)
+    return SPLIT_LAYOUTS[split.name].names(root, split)
 
 
 def box_file(root: Path, split: Split, name: str) -> Path:
     """File with a sequence's boxes in a full copy."""
-    folder = LAYOUTS[split.name].folder(root, name)
+    folder = SPLIT_LAYOUTS[split.name].folder(root, name)
     visible, renamed = folder / "visible.txt", folder / "groundtruth.txt"
     return renamed if renamed.is_file() and not visible.is_file() else visible
 
@@ -70,7 +70,7 @@ def annotate(files: Files, split: Split) -> Annotation:  # noqa: ARG001 - signat
 
 def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
     """List one sequence's images."""
-    folder = LAYOUTS[split.name].folder(root, name)
+    folder = SPLIT_LAYOUTS[split.name].folder(root, name)
     return pair_frames(
         _by_last_number(open_folder(folder / "visible", title=TITLE, name=name)),
         _by_last_number(open_folder(folder / "infrared", title=TITLE, name=name, kind="thermal image")),

@@ -13,7 +13,7 @@ from pathlib import Path
 from evalkit.benchmarks.spec import Split
 from evalkit.errors import DatasetLayoutError, listed
 
-Row = cabc.Mapping[str, str]
+Facts = cabc.Mapping[str, str]
 
 
 class MissingSequenceError(DatasetLayoutError):
@@ -21,7 +21,7 @@ class MissingSequenceError(DatasetLayoutError):
 
 
 @functools.cache
-def official_rows(names_file: str | None) -> cabc.Mapping[str, Row]:
+def official_rows(names_file: str | None) -> cabc.Mapping[str, Facts]:
     """Packaged facts of a split: sequence name -> column -> text, in the official order; empty without a file."""
     if names_file is None:
         return types.MappingProxyType({})
@@ -30,7 +30,7 @@ def official_rows(names_file: str | None) -> cabc.Mapping[str, Row]:
         return types.MappingProxyType({row["name"]: types.MappingProxyType(row) for row in csv.DictReader(file)})
 
 
-def official_row(split: Split, name: str) -> Row:
+def official_row(split: Split, name: str) -> Facts:
     """Packaged facts of one sequence; empty for a name that is not in the official list."""
     return official_rows(split.names_file).get(name, types.MappingProxyType({}))
 

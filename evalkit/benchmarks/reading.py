@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.benchmarks.frames import ImageFrames, missing_number
-from evalkit.boxes import Boxes, Flags, FloatArray
+from evalkit.boxes import Boxes, Flags, FloatArray, IntArray
 from evalkit.errors import AnnotationError, DatasetLayoutError
-from evalkit.sequences import Annotation, IntArray, Sequence
+from evalkit.sequences import Annotation, Sequence
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GET_AGAIN = "Correct the file, or get it again from the release."

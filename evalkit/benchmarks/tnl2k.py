@@ -37,7 +37,7 @@ EMPTY_NOT_ABSENT = {
     "ironman_4-Done": 1159,
     "kongLong_video_1-Done": 252,
 }
-LAYOUTS = {
+SPLIT_LAYOUTS = {
     "test": FolderLayout(
         title=TITLE,
         bases=("test", "TNL2K_test_subset", ""),
@@ -59,12 +59,12 @@ LAYOUTS = {
 
 def list_sequences(root: Path, split: Split) -> list[str]:
     """Names of a copy; see ``docs/data-layouts.md``."""
-    return LAYOUTS[split.name].names(root, split)
+    return SPLIT_LAYOUTS[split.name].names(root, split)
 
 
 def box_file(root: Path, split: Split, name: str) -> Path:
     """File with a sequence's boxes in a full copy."""
-    return LAYOUTS[split.name].folder(root, name) / "groundtruth.txt"
+    return SPLIT_LAYOUTS[split.name].folder(root, name) / "groundtruth.txt"
 
 
 def annotate(files: Files, split: Split) -> Annotation:
@@ -88,7 +88,7 @@ def annotate(files: Files, split: Split) -> Annotation:
 
 def read_frames(root: Path, split: Split, name: str) -> ImageFrames:
     """List one sequence's images, sorted as text as the authors' and all known readers do."""
-    frames = open_folder(LAYOUTS[split.name].folder(root, name) / "imgs", title=TITLE, name=name)
+    frames = open_folder(SPLIT_LAYOUTS[split.name].folder(root, name) / "imgs", title=TITLE, name=name)
     return ImageFrames(folder=frames.folder, names=tuple(sorted(frames.names)))
 
 

@@ -7,14 +7,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from evalkit.benchmarks.checking import CheckReport, ProblemKind, Step
+from evalkit.benchmarks.checking import CheckReport, CheckStep, ProblemKind
 from evalkit.commands.common import App
 from evalkit.commands.listing import plain
 from evalkit.visible import visible
 
 
 @contextlib.contextmanager
-def check_progress(app: App, title: str) -> cabc.Iterator[cabc.Callable[[Step], None]]:
+def check_progress(app: App, title: str) -> cabc.Iterator[cabc.Callable[[CheckStep], None]]:
     """Show a bar over sequences; on a terminal only, and not with ``--quiet``."""
     console = Console(stderr=True, quiet=app.quiet)
     bar = Progress(
@@ -31,7 +31,7 @@ def check_progress(app: App, title: str) -> cabc.Iterator[cabc.Callable[[Step], 
     with bar:
         task = bar.add_task(title, total=None, images=0, sequence="")
 
-        def progress(step: Step) -> None:
+        def progress(step: CheckStep) -> None:
             bar.update(
                 task, completed=step.finished, total=step.total, images=step.images, sequence=visible(step.sequence)
             )

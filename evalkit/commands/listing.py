@@ -93,10 +93,13 @@ def tracker_rows(catalog: cabc.Mapping[str, TrackerEntry]) -> list[list[str]]:
 
 def protocol_documents() -> list[dict[str, Any]]:
     """Every rule of every scoring protocol, and under "variants" the rules that differ on a benchmark."""
-    from evalkit.scoring.lookup import describe
+    from evalkit.scoring.lookup import describe_protocol
     from evalkit.scoring.protocols import PROTOCOLS
 
-    return [plain(protocol) | {"variants": plain(describe(name)["variants"])} for name, protocol in PROTOCOLS.items()]
+    return [
+        plain(protocol) | {"variants": plain(describe_protocol(name)["variants"])}
+        for name, protocol in PROTOCOLS.items()
+    ]
 
 
 def protocol_rows() -> list[list[str]]:

@@ -15,7 +15,7 @@ from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError, TrackerError
 from evalkit.evaluation.executors import ExecutorOptions, loop_settings, single_device
-from evalkit.hardware import describe, energy_joules
+from evalkit.hardware import describe_machine, energy_joules
 from evalkit.provenance import Origin
 from evalkit.store.manifest import RunIdentity
 from evalkit.store.runs import ResultStore
@@ -142,7 +142,7 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
         "tracker": tracker.info.name,
         "precision": precision,
         "weights": weights,
-        **describe(device),
+        **describe_machine(device),
         "frame": {"width": width, "height": height},
         **_numbers(latency, throughput),
         "memory_mib": {
@@ -238,7 +238,9 @@ def _accuracy(
 
     costs = precision_costs(build, device, copies, loop_settings(asked, device, share=1))
     if as_json:
-        print_json({"tracker": asked.tracker, **describe(device), "costs": [dataclasses.asdict(one) for one in costs]})
+        print_json(
+            {"tracker": asked.tracker, **describe_machine(device), "costs": [dataclasses.asdict(one) for one in costs]}
+        )
     else:
         echo(*columns(lines(costs)))
     return 0

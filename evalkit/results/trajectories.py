@@ -15,10 +15,10 @@ from evalkit.results.encodings import parse_json, parse_npy, parse_otb_mat, with
 from evalkit.results.layouts import RESULT_LAYOUTS, ResultFile, Role
 from evalkit.results.regions import parse_regions, parse_values, starts_with_code
 
-Place = tuple[str, tuple[int, int]]
+ResultKey = tuple[str, tuple[int, int]]
 """Sequence name and repetition of a file."""
 
-Tables = list[tuple[ResultFile, FloatArray]]
+BoxTables = list[tuple[ResultFile, FloatArray]]
 
 _MOSTLY = 0.98
 
@@ -36,7 +36,7 @@ class Remarks:
     notes: list[str] = field(default_factory=list)
 
 
-def place(file: ResultFile) -> Place:
+def key_of(file: ResultFile) -> ResultKey:
     """Where in the results a file belongs."""
     return file.sequence, file.repetition
 
@@ -87,7 +87,7 @@ def read_boxes(
     remarks: Remarks,
     *,
     who: str,
-) -> tuple[Tables, dict[Place, FloatArray], str]:
+) -> tuple[BoxTables, dict[ResultKey, FloatArray], str]:
     """Read box files.
 
     Args:
@@ -169,8 +169,8 @@ def _of_width(
     tables: cabc.Sequence[FloatArray | None],
     where: cabc.Sequence[str],
     remarks: Remarks,
-) -> Tables:
-    fitting: Tables = []
+) -> BoxTables:
+    fitting: BoxTables = []
     for file, table, name in zip(files, tables, where, strict=True):
         if table is not None and len(table) and table.shape[1] in columns:
             fitting.append((file, table))
@@ -180,7 +180,9 @@ def _of_width(
     return fitting
 
 
-def _without_confidence(tables: Tables, kind: str, remarks: Remarks) -> tuple[Tables, dict[Place, FloatArray]]:
+def _without_confidence(
+    tables: BoxTables, kind: str, remarks: Remarks
+) -> tuple[BoxTables, dict[ResultKey, FloatArray]]:
     """Boxes, and what a fifth column says."""
     five = [(file, table) for file, table in tables if kind != "polygons" and table.shape[1] == 5]
     if not five:
@@ -191,10 +193,10 @@ def _without_confidence(tables: Tables, kind: str, remarks: Remarks) -> tuple[Ta
         return [pair for pair in tables if pair[1].shape[1] == 4], {}
     remarks.notes.append(f"The fifth column of {len(five)} files was read as the confidence.")
     boxes = [(file, np.ascontiguousarray(table[:, :4])) for file, table in tables]
-    return boxes, {place(file): np.ascontiguousarray(table[:, 4]) for file, table in five}
+    return boxes, {key_of(file): np.ascontiguousarray(table[:, 4]) for file, table in five}
 
 
-def _are_corners(tables: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None, who: str) -> bool:
+def _are_corners(tables: BoxTables, initial_boxes: cabc.Mapping[str, Boxes] | None, who: str) -> bool:
     """Whether rows are x1,y1,x2,y2: their first rows against the annotation, or a refusal to guess.
 
     Rows of boxes of a whole benchmark never have nearly all widths above the lefts and heights above the tops; corners
@@ -219,38 +221,40 @@ def _are_corners(tables: Tables, initial_boxes: cabc.Mapping[str, Boxes] | None,
 
 
 def read_confidences(
-    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], remarks: Remarks
-) -> tuple[dict[Place, FloatArray], set[Place]]:
+    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[ResultKey, int], remarks: Remarks
+) -> tuple[dict[ResultKey, FloatArray], set[ResultKey]]:
     """Read the VOT toolkit's confidence files of the places in ``rows``, which gives their lengths.
 
     Returns:
         Confidences, and the places whose confidence file cannot be used.
     """
-    wanted = [file for file in files if file.role is Role.CONFIDENCE and place(file) in rows]
-    values: dict[Place, FloatArray] = {}
-    unfit: set[Place] = set()
+    wanted = [file for file in files if file.role is Role.CONFIDENCE and key_of(file) in rows]
+    values: dict[ResultKey, FloatArray] = {}
+    unfit: set[ResultKey] = set()
     for file, blob in zip(wanted, tree.read_many([file.path for file in wanted]), strict=True):
         try:
-            values[place(file)] = parse_values(blob, rows=rows[place(file)], blank=0.0, where=tree.location(file.path))
+            values[key_of(file)] = parse_values(
+                blob, rows=rows[key_of(file)], blank=0.0, where=tree.location(file.path)
+            )
         except ResultFormatError as problem:
             remarks.unreadable.append(str(problem))
-            unfit.add(place(file))
+            unfit.add(key_of(file))
     return values, unfit
 
 
 def read_times(
-    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[Place, int], remarks: Remarks
-) -> dict[Place, FloatArray]:
+    tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[ResultKey, int], remarks: Remarks
+) -> dict[ResultKey, FloatArray]:
     """Read times: a file per repetition, or one with a column per repetition. Times that do not fit are left out."""
     wanted = [file for file in files if file.role is Role.SECONDS]
-    repetitions: dict[tuple[str, int], list[Place]] = collections.defaultdict(list)
+    repetitions: dict[tuple[str, int], list[ResultKey]] = collections.defaultdict(list)
     for sequence, (run, number) in sorted(rows):
         repetitions[sequence, run].append((sequence, (run, number)))
-    times: dict[Place, FloatArray] = {}
+    times: dict[ResultKey, FloatArray] = {}
     left_out = 0
     tables, _ = parse_tables(tree.read_many([file.path for file in wanted]), [file.path for file in wanted])
     for file, table in zip(wanted, tables, strict=True):
-        targets = [place(file)] if place(file) in rows else repetitions[file.sequence, file.repetition[0]]
+        targets = [key_of(file)] if key_of(file) in rows else repetitions[file.sequence, file.repetition[0]]
         columns = 0 if table is None else table.shape[1]
         if table is None or columns not in {1, len(targets)}:
             left_out += 1

@@ -7,8 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from evalkit.boxes import FloatArray
-from evalkit.flat import IntArray
+from evalkit.boxes import FloatArray, IntArray
 from evalkit.scoring.conventions import Aggregate, EmptyCurve, LongTermProtocol, OpeProtocol, Readout, Reported
 from evalkit.scoring.longterm import LongTermTables, f_score, optimum
 from evalkit.scoring.ope import CurveTable, OpeTables

@@ -9,7 +9,7 @@ import numpy as np
 from evalkit.errors import ScoringError
 from evalkit.published import Printed
 from evalkit.scoring.conventions import Protocol
-from evalkit.scoring.rules import STORED_BOXES, Rule, phrase, rules_for, text_of
+from evalkit.scoring.rules import STORED_BOXES, Rule, phrase, rules_of, value_text
 from evalkit.scoring.score import Evaluation, Trajectories, evaluate_results
 from evalkit.scoring.verdicts import Explained, Judgment, Verdict, judge
 from evalkit.sequences import Annotation
@@ -108,7 +108,7 @@ class _Change:
 
     @property
     def name(self) -> str:
-        return phrase(self.rule.name, text_of(self.value))
+        return phrase(self.rule.name, value_text(self.value))
 
 
 class Variants:
@@ -275,8 +275,8 @@ def _effect(change: _Change, scores: cabc.Mapping[str, float], variants: Variant
     start = variants.summary(variants.reference)
     return Effect(
         rule=change.rule.name,
-        before=text_of(change.rule.get(variants.reference)),
-        after=text_of(change.value),
+        before=value_text(change.rule.get(variants.reference)),
+        after=value_text(change.value),
         used_by=change.used_by,
         last_bits=change.rule.last_bits,
         scores=scores,
@@ -304,7 +304,7 @@ def variations(reference: Protocol, protocols: cabc.Sequence[Protocol]) -> list[
         protocols: Protocols that give values; those of another kind are left out.
     """
     changes: list[tuple[Rule, object, Protocol]] = []
-    for rule in rules_for(reference):
+    for rule in rules_of(reference):
         candidates = [_changed(rule, reference, protocol) for protocol in protocols]
         candidates += [rule.put(reference, value) for value in rule.extra if rule.get(reference) is not None]
         different = dict.fromkeys(protocol for protocol in candidates if protocol is not None and protocol != reference)

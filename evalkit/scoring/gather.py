@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.boxes import Boxes
+from evalkit.boxes import Boxes, IntArray
 from evalkit.errors import ScoringError, listed
-from evalkit.flat import FlatTracks, IntArray, in_parts, offsets_of, stack_boxes
+from evalkit.flat import FlatTracks, in_parts, offsets_of, stack_boxes
 from evalkit.scoring.conventions import (
     BadBox,
     Bounds,
@@ -30,7 +30,7 @@ PART_FRAMES = 32_768
 
 
 @dataclass(slots=True)
-class Findings:
+class Faults:
     """What is not as it should be, by sequence name.
 
     Attributes:
@@ -105,45 +105,45 @@ def gather(
         ScoringError: Lists every missing, short, long, NaN and foreign result and every annotation that cannot be
             scored, all at once.
     """
-    findings = Findings()
+    faults = Faults()
     known = {annotation.name for annotation in annotations}
-    findings.foreign = [name for name in trajectories if name not in known]
+    faults.foreign = [name for name in trajectories if name not in known]
     kept: list[Annotation] = []
     tracks: list[Track] = []
     for annotation in annotations:
-        runs = _runs(annotation, trajectories.get(annotation.name, ()), protocol, findings, allow_missing=allow_missing)
-        tracks += [_track(len(kept), annotation, run, protocol, findings) for run in runs]
+        runs = _runs(annotation, trajectories.get(annotation.name, ()), protocol, faults, allow_missing=allow_missing)
+        tracks += [_track(len(kept), annotation, run, protocol, faults) for run in runs]
         if runs:
             kept.append(annotation)
-    _raise_for(findings, protocol, allow_missing=allow_missing)
+    _raise_for(faults, protocol, allow_missing=allow_missing)
     if not kept:
         raise ScoringError("nothing to score: no sequence has a result.")
-    return Gathered(tuple(kept), tuple(tracks), tuple(findings.missing), _notes(findings, protocol))
+    return Gathered(tuple(kept), tuple(tracks), tuple(faults.missing), _notes(faults, protocol))
 
 
 def _runs(
     annotation: Annotation,
     runs: cabc.Sequence[Trajectory],
     protocol: Protocol,
-    findings: Findings,
+    faults: Faults,
     *,
     allow_missing: bool,
 ) -> cabc.Sequence[Trajectory]:
     """The runs of one sequence that can be scored; empty if it is left out."""
     problem = _annotation_problem(annotation, protocol)
     if problem:
-        findings.unscorable[annotation.name] = problem
+        faults.unscorable[annotation.name] = problem
         return ()
     if not all(len(run) for run in runs) or not runs:
-        findings.missing.append(annotation.name)
+        faults.missing.append(annotation.name)
         if allow_missing and protocol.lengths.missing is MissingResult.ALL_ZEROS:
             return (Trajectory.of_boxes(np.zeros((_expected_rows(annotation), 4))),)
         return ()
     too_short = any(len(run) < _expected_rows(annotation) for run in runs)
     if too_short and allow_missing and protocol.lengths.short is ShortResult.REFUSE:
         counts = "/".join(str(len(run)) for run in runs)
-        findings.short[annotation.name] = f"{counts} of {_expected_rows(annotation)} rows, left out"
-        findings.missing.append(annotation.name)
+        faults.short[annotation.name] = f"{counts} of {_expected_rows(annotation)} rows, left out"
+        faults.missing.append(annotation.name)
         return ()
     return runs
 
@@ -172,21 +172,21 @@ def _expected_rows(annotation: Annotation) -> int:
     return annotation.frame_count if annotation.stride > 1 else len(annotation.ground_truth)
 
 
-def _track(sequence: int, annotation: Annotation, run: Trajectory, protocol: Protocol, findings: Findings) -> Track:
+def _track(sequence: int, annotation: Annotation, run: Trajectory, protocol: Protocol, faults: Faults) -> Track:
     expected = _expected_rows(annotation)
     if len(run) > expected:
-        findings.long[annotation.name] = f"{len(run)} rows for {expected} frames"
+        faults.long[annotation.name] = f"{len(run)} rows for {expected} frames"
     if len(run) < expected:
-        findings.short[annotation.name] = f"{len(run)} rows for {expected} frames"
+        faults.short[annotation.name] = f"{len(run)} rows for {expected} frames"
     boxes, confidence = run.boxes[:expected], run.confidence[:expected]
     if isinstance(protocol, OpeProtocol):
-        _note_bad_rows(annotation.name, boxes, findings)
+        _note_bad_rows(annotation.name, boxes, faults)
     if annotation.stride > 1:
         boxes, confidence = boxes[:: annotation.stride], confidence[:: annotation.stride]
     return _fitted(sequence, annotation, boxes, confidence, protocol.lengths.short)
 
 
-def _note_bad_rows(name: str, boxes: Boxes, findings: Findings) -> None:
+def _note_bad_rows(name: str, boxes: Boxes, faults: Faults) -> None:
     with np.errstate(invalid="ignore", over="ignore"):
         if np.isfinite(boxes.sum()) and (boxes[:, 2:] >= 0).all():
             return
@@ -194,7 +194,7 @@ def _note_bad_rows(name: str, boxes: Boxes, findings: Findings) -> None:
     if not bad.any():  # finite numbers whose sum is not
         return
     rows = np.flatnonzero(bad)
-    findings.nan[name] = f"{len(rows)} rows, first is row {rows[0]}"
+    faults.nan[name] = f"{len(rows)} rows, first is row {rows[0]}"
 
 
 def _fitted(
@@ -216,33 +216,33 @@ def _fitted(
     return Track(sequence, boxes, confidence, rows, lacking)
 
 
-def _raise_for(findings: Findings, protocol: Protocol, *, allow_missing: bool) -> None:
+def _raise_for(faults: Faults, protocol: Protocol, *, allow_missing: bool) -> None:
     parts: list[str] = []
     if not allow_missing:
-        parts += _part("no result", findings.missing)
-        parts += _part("result too short", findings.short)
-        parts += _part("result of an unknown sequence", findings.foreign)
-        parts += _part("cannot be scored under this protocol", findings.unscorable)
-    refused, remarks = _long_and_bad(findings, protocol)
+        parts += _part("no result", faults.missing)
+        parts += _part("result too short", faults.short)
+        parts += _part("result of an unknown sequence", faults.foreign)
+        parts += _part("cannot be scored under this protocol", faults.unscorable)
+    refused, remarks = _long_and_bad(faults, protocol)
     parts += refused
     if parts:
         hint = [] if allow_missing else ["Or score what is there with --allow-missing (the output says so)."]
         raise ScoringError(f"the results cannot be scored under {protocol.id}:", *parts, *remarks, *hint)
 
 
-def _long_and_bad(findings: Findings, protocol: Protocol) -> tuple[list[str], list[str]]:
+def _long_and_bad(faults: Faults, protocol: Protocol) -> tuple[list[str], list[str]]:
     """Texts on long results and on rows without a proper box: those refused, and those that the protocol mends."""
     refused: list[str] = []
     remarks: list[str] = []
     refuses = protocol.lengths.long is LongResult.REFUSE
-    beyond = {name: text for name, text in findings.long.items() if refuses and name not in protocol.lengths.always_cut}
+    beyond = {name: text for name, text in faults.long.items() if refuses and name not in protocol.lengths.always_cut}
     refused += _part("result too long, which this protocol refuses", beyond)
-    remarks += _part("result too long, would be cut", {k: v for k, v in findings.long.items() if k not in beyond})
+    remarks += _part("result too long, would be cut", {k: v for k, v in faults.long.items() if k not in beyond})
     if isinstance(protocol, OpeProtocol):
         if protocol.rows.nan_or_negative is BadBox.REFUSE:
-            refused += _part("NaN or negative size, which this protocol refuses", findings.nan)
+            refused += _part("NaN or negative size, which this protocol refuses", faults.nan)
         else:
-            remarks += _part(f"NaN or negative size, would be {_bad_rows(protocol)}", findings.nan)
+            remarks += _part(f"NaN or negative size, would be {_bad_rows(protocol)}", faults.nan)
     return refused, remarks
 
 
@@ -253,24 +253,22 @@ def _part(what: str, names: cabc.Collection[str] | cabc.Mapping[str, str]) -> li
     return [f"  {what}, {len(texts)}: {', '.join(texts)}"]
 
 
-def _notes(findings: Findings, protocol: Protocol) -> tuple[str, ...]:
+def _notes(faults: Faults, protocol: Protocol) -> tuple[str, ...]:
     notes: list[str] = []
-    if findings.missing:
+    if faults.missing:
         what = "scored as zeros" if protocol.lengths.missing is MissingResult.ALL_ZEROS else "left out"
-        notes.append(f"{len(findings.missing)} sequences without a complete result, {what}: {listed(findings.missing)}")
-    if findings.short:
-        notes.append(f"{len(findings.short)} short results ({protocol.lengths.short.value}): {listed(findings.short)}")
-    if findings.long:
-        notes.append(f"{len(findings.long)} results longer than the annotation were cut: {listed(findings.long)}")
-    if findings.foreign:
-        notes.append(f"{len(findings.foreign)} results of unknown sequences were ignored: {listed(findings.foreign)}")
-    if findings.unscorable:
-        notes.append(f"{len(findings.unscorable)} sequences cannot be scored, left out: {listed(findings.unscorable)}")
-    if findings.nan and isinstance(protocol, OpeProtocol):
+        notes.append(f"{len(faults.missing)} sequences without a complete result, {what}: {listed(faults.missing)}")
+    if faults.short:
+        notes.append(f"{len(faults.short)} short results ({protocol.lengths.short.value}): {listed(faults.short)}")
+    if faults.long:
+        notes.append(f"{len(faults.long)} results longer than the annotation were cut: {listed(faults.long)}")
+    if faults.foreign:
+        notes.append(f"{len(faults.foreign)} results of unknown sequences were ignored: {listed(faults.foreign)}")
+    if faults.unscorable:
+        notes.append(f"{len(faults.unscorable)} sequences cannot be scored, left out: {listed(faults.unscorable)}")
+    if faults.nan and isinstance(protocol, OpeProtocol):
         rule = _bad_rows(protocol)
-        notes.append(
-            f"{len(findings.nan)} results have rows with NaN or a negative size ({rule}): {listed(findings.nan)}"
-        )
+        notes.append(f"{len(faults.nan)} results have rows with NaN or a negative size ({rule}): {listed(faults.nan)}")
     return tuple(notes)
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.boxes import Boxes, Flags, FloatArray
-from evalkit.flat import IntArray, count_by, offsets_of
+from evalkit.boxes import Boxes, Flags, FloatArray, IntArray
+from evalkit.flat import count_by, offsets_of
 from evalkit.scoring.conventions import DegenerateUnion, FirstFrame, LongTermProtocol, SpecialOverlap
 
 

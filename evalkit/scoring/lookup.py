@@ -70,11 +70,11 @@ def _flatten(name: str, value: object, rules: dict[str, object]) -> None:
         rules[name] = list(value) if isinstance(value, tuple) else value
 
 
-def describe(name: str) -> dict[str, object]:
+def describe_protocol(name: str) -> dict[str, object]:
     """A protocol for ``list protocols --json``: every rule, its source, and where a benchmark is treated differently.
 
     Example:
-        >>> describe("pysot")["variants"]
+        >>> describe_protocol("pysot")["variants"]
         {'lasot': {'absent_flags': 'frames left out'}}
     """
     general = flat_rules(get_protocol(name))

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.boxes import Flags, FloatArray
-from evalkit.flat import FlatTracks, IntArray, count_at_or_above, count_by, sum_by
+from evalkit.boxes import Flags, FloatArray, IntArray
+from evalkit.flat import FlatTracks, count_at_or_above, count_by, sum_by
 from evalkit.scoring import overlap as geometry
 from evalkit.scoring.conventions import (
     AbsentFlags,

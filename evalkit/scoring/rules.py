@@ -70,11 +70,11 @@ def phrase(name: str, value: str) -> str:
     return f"{name} {value}" if joined else f"{name}: {value}"
 
 
-def text_of(value: object) -> str:
+def value_text(value: object) -> str:
     """A rule's value for people.
 
     Example:
-        >>> text_of((Unscorable.MISS, Unscorable.MISS, Unscorable.HIT))
+        >>> value_text((Unscorable.MISS, Unscorable.MISS, Unscorable.HIT))
         'never a hit / never a hit / always a hit (error -1)'
     """
     if isinstance(value, enum.Enum):
@@ -84,7 +84,7 @@ def text_of(value: object) -> str:
     if isinstance(value, tuple) and value and isinstance(value[0], float):
         return f"{len(value)} values, for example {value[len(value) * 3 // 5]!r}"
     if isinstance(value, tuple):
-        parts = [text_of(part) for part in value if part is not None]
+        parts = [value_text(part) for part in value if part is not None]
         return parts[0] if len(set(parts)) == 1 else " / ".join(parts)
     return str(value)
 
@@ -242,6 +242,6 @@ LONG_TERM_RULES: tuple[Rule, ...] = (
 )
 
 
-def rules_for(protocol: Protocol) -> tuple[Rule, ...]:
+def rules_of(protocol: Protocol) -> tuple[Rule, ...]:
     """The rules of a protocol's kind."""
     return LONG_TERM_RULES if isinstance(protocol, LongTermProtocol) else OPE_RULES

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.flat import IntArray
+from evalkit.boxes import IntArray
 from evalkit.scoring.aggregate import Aggregated, Metric, aggregate_longterm, aggregate_ope
 from evalkit.scoring.conventions import LongTermProtocol, Protocol
 from evalkit.scoring.gather import Gathered, flat_parts, flatten_longterm, gather

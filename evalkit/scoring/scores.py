@@ -3,8 +3,7 @@
 import collections.abc as cabc
 from dataclasses import dataclass, field
 
-from evalkit.boxes import FloatArray
-from evalkit.sequences import IntArray
+from evalkit.boxes import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,9 +16,9 @@ from evalkit.hardware import graphics, library_versions
 from evalkit.provenance import IMPORTED, Origin
 from evalkit.store.sealed import Json
 
-SCHEMA = 1
+RUN_SCHEMA = 1
 RUN_ID_DIGITS = 12
-T = TypeVar("T")
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class RunIdentity:
     frame_limit: int | None
     source: str = "run"
     archive_sha256: str | None = None
-    schema: int = SCHEMA
+    schema: int = RUN_SCHEMA
 
     @property
     def run_id(self) -> str:
@@ -220,9 +220,9 @@ def identity_from_json(value: cabc.Mapping[str, Json], where: Path | str) -> Run
         StoreError: Written by another schema version, or fields are missing.
     """
     schema = value.get("schema")
-    if schema != SCHEMA:
+    if schema != RUN_SCHEMA:
         raise StoreError(
-            f"{where} has schema version {schema}, this evalkit reads version {SCHEMA}. Use the evalkit that wrote "
+            f"{where} has schema version {schema}, this evalkit reads version {RUN_SCHEMA}. Use the evalkit that wrote "
             "it, or another --results folder."
         )
     return _build(RunIdentity, value, where)
@@ -241,7 +241,7 @@ def environment_from_json(value: cabc.Mapping[str, Json], where: Path | str) -> 
 
 # pydantic's TypeAdapter would convert a damaged value to its field's type, and the run would get another id unseen; it
 # also costs 30 ms in every command that looks at a run
-def _build(kind: type[T], value: cabc.Mapping[str, object], where: Path | str) -> T:
+def _build(kind: type[_Kind], value: cabc.Mapping[str, object], where: Path | str) -> _Kind:
     try:
         return kind(**value)
     except TypeError as problem:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from cli import make_app
 from evalkit.benchmarks import BENCHMARKS, get_benchmark, get_split
-from evalkit.benchmarks.checking import CheckReport, ProblemKind, Step, check_copy
+from evalkit.benchmarks.checking import CheckReport, CheckStep, ProblemKind, check_copy
 from evalkit.commands.common import run
 from helpers import trees
 from helpers.trees import BUILDERS
@@ -140,7 +140,7 @@ def test_copies_of_other_content_get_a_note(tmp_path: Path) -> None:
 
 def test_progress_tells_sequences_and_images(tmp_path: Path) -> None:
     spec = get_benchmark("custom")
-    steps: list[Step] = []
+    steps: list[CheckStep] = []
     check_copy(spec, trees.custom(tmp_path), spec.default_split, deep=True, progress=steps.append)
     assert [(step.finished, step.total, step.images) for step in steps] == [(0, 2, 4), (1, 2, 4), (1, 2, 8), (2, 2, 8)]
 

@@ -3,7 +3,7 @@
 from evalkit.scoring.conventions import LongTermProtocol, OpeProtocol
 from evalkit.scoring.lookup import flat_rules
 from evalkit.scoring.protocols import PROTOCOLS, VARIANTS
-from evalkit.scoring.rules import text_of
+from evalkit.scoring.rules import value_text
 from helpers import ROOT
 
 PAGE = ROOT / "docs" / "protocols.md"
@@ -28,7 +28,7 @@ def cell(value) -> str:
         return next(text for name, text in GRIDS.items() if list(getattr(grids, name)) == value)
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return text_of(value)
+    return value_text(value)
 
 
 def rules_of(protocol) -> dict[str, str]:

@@ -15,7 +15,7 @@ from evalkit.scoring.conventions import Divisor, OpeProtocol, Rounding, Unscorab
 from evalkit.scoring.explain import Variants, explain, variations
 from evalkit.scoring.longterm import LongTermTables
 from evalkit.scoring.lookup import flat_rules, get_protocol, protocols_for
-from evalkit.scoring.rules import rules_for
+from evalkit.scoring.rules import rules_of
 from evalkit.scoring.score import evaluate_results
 from evalkit.scoring.statistics import bootstrap_intervals, compare_metric
 from evalkit.scoring.verdicts import Verdict
@@ -160,7 +160,7 @@ def test_rules_cover_every_field_that_moves_a_number():
         for protocol in protocols_for(benchmark):
             for other in (one for name in REFERENCES for one in protocols_for(name)):
                 for rule, _, changed in variations(protocol, [other]) if isinstance(protocol, OpeProtocol) else []:
-                    assert rule in rules_for(protocol)
+                    assert rule in rules_of(protocol)
                     touched |= {field for field in fields if getattr(changed, field) != getattr(protocol, field)}
     assert fields - touched == set()
 

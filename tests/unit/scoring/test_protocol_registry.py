@@ -12,7 +12,7 @@ from evalkit.errors import UnknownNameError
 from evalkit.report.metrics import METRICS
 from evalkit.scoring import grids
 from evalkit.scoring.conventions import LongTermProtocol, OpeProtocol, Readout
-from evalkit.scoring.lookup import describe, flat_rules, get_protocol, protocols_for
+from evalkit.scoring.lookup import describe_protocol, flat_rules, get_protocol, protocols_for
 from evalkit.scoring.protocols import PROTOCOLS, VARIANTS
 
 CONTRACT = [
@@ -112,11 +112,11 @@ def test_every_benchmark_names_protocols_that_fit_it():
 
 def test_protocols_can_be_written_as_json_with_every_rule():
     for name in PROTOCOLS:
-        document = json.loads(json.dumps(describe(name)))
+        document = json.loads(json.dumps(describe_protocol(name)))
         assert document["id"] == name
         assert document["source.checked"]
         assert set(flat_rules(PROTOCOLS[name])) <= set(document)
-    assert describe("pytracking")["variants"]["uav123"] == {
+    assert describe_protocol("pytracking")["variants"]["uav123"] == {
         "nan_ground_truth": "not scorable",
         "precision.unscorable": "always a hit (error -1)",
     }
