@@ -20,13 +20,13 @@ from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.watched import watch
 from evalkit.evaluation import running
-from evalkit.evaluation.executors import ExecutorOptions, open_executor
+from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions, open_executor
 from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.sequences import Modality
 from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment
 from evalkit.store.runs import ResultStore, Run, RunStatus
-from evalkit.tracking.executor import Executor
+from evalkit.tracking.execution import Executor
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.shards import parse_shard
 from evalkit.tracking.timing import details, summary
@@ -97,7 +97,7 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one per device.")
 @click.option(
     "--executor",
-    type=click.Choice(["local", "ray"]),
+    type=click.Choice(list(EXECUTORS)),
     default="local",
     show_default=True,
     help="Workers on this machine, or on the machines of a Ray cluster.",
@@ -169,12 +169,12 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         verbose=app.verbose,
         **{name: value for name, value in options.items() if name not in names},
     )
-    if how.executor == "local" and how.workers in {None, 1} and "," not in how.device:
+    if how.in_process:
         watch(app, advice=ISOLATE)
     with _stop_on_sigterm(), contextlib.ExitStack() as stack:
         executor = stack.enter_context(open_executor(how))
         targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
-        if how.executor == "ray":  # workers on other machines have other working folders
+        if not how.site.here:  # workers on other machines have other working folders
             results = results.absolute()
             targets = [dataclasses.replace(target, root=target.root.absolute()) for target in targets]
         session = _Session(app, asked, how, executor, ResultStore(results), how.environment())

@@ -3,8 +3,6 @@
 import collections.abc as cabc
 import contextlib
 import dataclasses
-import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +12,12 @@ from evalkit.machine import usable_cores, usable_memory
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.tracking.catalog import TrackerEntry, check_name, load_tracker
 from evalkit.tracking.dispatch import Limits
-from evalkit.tracking.executor import Executor, InProcess, workers
+from evalkit.tracking.execution import Executor, InProcess, Site, workers
 from evalkit.tracking.interface import TrackerOptions
+from evalkit.tracking.local_workers import LocalSite
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.messages import Order
+from evalkit.tracking.ray_workers import RaySite
 from evalkit.tracking.sizing import Sizing
 
 PACKAGE = Path(evalkit.__file__).parent
@@ -37,7 +37,7 @@ class ExecutorOptions:
         catalog: Trackers known by name.
         code: Folders of their sources, part of a run's environment record.
         device: auto, cpu, cuda, cuda:1, cuda:0,1.
-        executor: local or ray.
+        executor: A name of :data:`EXECUTORS`.
         workers: Number of workers, None = one per device.
         ray_address: Of a cluster.
         capacity: A number or auto.
@@ -66,6 +66,16 @@ class ExecutorOptions:
     verbose: bool = False
 
     @property
+    def site(self) -> Site:
+        """The machines of the executor that was asked for."""
+        return EXECUTORS[self.executor](self)
+
+    @property
+    def in_process(self) -> bool:
+        """Whether there is a single worker, which needs no process of its own."""
+        return self.site.here and self.workers in {None, 1} and "," not in self.device
+
+    @property
     def is_network(self) -> bool:
         """Whether the tracker is of the catalog and computes on a device."""
         entry = self.catalog.get(self.tracker)
@@ -76,6 +86,13 @@ class ExecutorOptions:
         return current_environment([*CODE, *self.code])
 
 
+EXECUTORS: cabc.Mapping[str, cabc.Callable[[ExecutorOptions], Site]] = {
+    "local": lambda asked: LocalSite(asked.workers),
+    "ray": lambda asked: RaySite(asked.workers, asked.ray_address, asked.verbose),
+}
+"""Name -> where its workers run; a further executor is a file with its site and transport, and a row here."""
+
+
 @contextlib.contextmanager
 def open_executor(asked: ExecutorOptions) -> cabc.Iterator[Executor]:
     """Build the tracker, here or in workers.
@@ -84,13 +101,12 @@ def open_executor(asked: ExecutorOptions) -> cabc.Iterator[Executor]:
         EvalkitError: The tracker cannot be built, or workers cannot be started.
     """
     check_name(asked.catalog, asked.tracker)
-    devices = _devices(asked)
-    if asked.executor == "local" and len(devices) == 1:
+    site, devices = asked.site, _devices(asked)
+    if site.here and len(devices) == 1:
         options = dataclasses.replace(asked.options, device=devices[0])
         tracker = load_tracker(asked.catalog, asked.tracker, options, timeout=asked.timeout)
         settings = loop_settings(asked, devices[0], share=1)
-        environment = asked.environment()
-        yield InProcess(tracker, settings, device=devices[0], environment=environment)
+        yield InProcess(tracker, settings, device=devices[0], environment=asked.environment())
         return
 
     environment = asked.environment()
@@ -102,31 +118,12 @@ def open_executor(asked: ExecutorOptions) -> cabc.Iterator[Executor]:
                 "may differ. Install the same versions on all machines, or use --allow-mixed (tables will say so)."
             )
 
-    orders = _orders(asked, devices)
     limits = Limits(start=max(START_SECONDS, asked.timeout), silence=asked.timeout + MARGIN_SECONDS)
-    if asked.executor == "ray":
-        from evalkit.tracking.ray_workers import RayTransport
-
-        with _stdout_for_results(verbose=asked.verbose):
-            transport = RayTransport(
-                orders, gpus=devices[0] == "cuda", address=asked.ray_address, grow=asked.workers is None
-            )
-            with workers(transport, limits, accept) as executor:
-                yield executor
-    else:
-        from evalkit.tracking.local_workers import LocalTransport
-
-        with workers(LocalTransport(orders), limits, accept) as executor:
-            yield executor
-
-
-@contextlib.contextmanager
-def _stdout_for_results(*, verbose: bool) -> cabc.Iterator[None]:
-    """Ray prints what happens to its processes on stdout, which is for results: show it on stderr, if at all."""
-    with contextlib.ExitStack() as stack:
-        sink = sys.stderr if verbose else stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
-        stack.enter_context(contextlib.redirect_stdout(sink))
-        yield
+    with (
+        site.transport(_orders(asked, site, devices)) as transport,
+        workers(transport, limits, accept) as executor,
+    ):
+        yield executor
 
 
 def single_device(asked: ExecutorOptions) -> str:
@@ -157,13 +154,13 @@ def _sizing(asked: ExecutorOptions) -> Sizing:
     )
 
 
-def _orders(asked: ExecutorOptions, devices: cabc.Sequence[str]) -> list[Order]:
+def _orders(asked: ExecutorOptions, site: Site, devices: cabc.Sequence[str]) -> list[Order]:
     first = Order(
         tracker=_absolute_tracker(asked),
         catalog=dict(asked.catalog),
         options=dataclasses.replace(asked.options, weights=_absolute(asked.options.weights)),
         sizing=_sizing(asked),
-        share=-(-len(devices) // _machines(asked)),
+        share=-(-len(devices) // site.machines()),
         rank=0,
         code=(*CODE, *asked.code),
     )
@@ -171,14 +168,6 @@ def _orders(asked: ExecutorOptions, devices: cabc.Sequence[str]) -> list[Order]:
         dataclasses.replace(first, rank=rank, options=dataclasses.replace(first.options, device=device))
         for rank, device in enumerate(devices)
     ]
-
-
-def _machines(asked: ExecutorOptions) -> int:
-    if asked.executor == "local":
-        return 1
-    from evalkit.tracking.ray_workers import cluster_nodes
-
-    return max(1, len(cluster_nodes(asked.ray_address)))
 
 
 def _absolute_tracker(asked: ExecutorOptions) -> str:
@@ -198,38 +187,12 @@ def _devices(asked: ExecutorOptions) -> list[str]:
     listed = [number.strip() for number in numbers.split(",") if number.strip()]
     if not all(number.isdigit() for number in listed) or (kind not in {"cpu", "cuda"} and listed):
         raise OptionError("--device", f"{asked.device!r} is none of auto, cpu, cuda, cuda:1, cuda:0,1.")
-    if asked.executor == "ray":
-        return [kind] * (asked.workers or _ray_workers(asked, kind))
-    if not listed:
-        count = asked.workers or 1
-        return [kind] if count == 1 else [f"{kind}:{n}" if kind == "cuda" else kind for n in range(count)]
-    if asked.workers not in {None, len(listed)}:
-        raise OptionError(
-            "--workers", f"{asked.workers} workers for {len(listed)} devices; leave it out: one per device."
-        )
-    return [f"{kind}:{number}" for number in listed]
-
-
-def _ray_workers(asked: ExecutorOptions, kind: str) -> int:
-    from evalkit.tracking.ray_workers import cluster_nodes
-
-    return max(1, sum(node.room(gpus=kind == "cuda") for node in cluster_nodes(asked.ray_address)))
+    return asked.site.devices(kind, listed)
 
 
 def _device(asked: ExecutorOptions) -> str:
-    tracker, device = asked.tracker, asked.device
-    if tracker in asked.catalog and not asked.is_network:
+    if asked.tracker in asked.catalog and not asked.is_network:
         return "cpu"  # nothing of it runs on a device
-    if device != "auto":
-        return device
-    if tracker not in asked.catalog:
-        return "cpu"
-    if asked.executor == "ray":
-        from evalkit.tracking.ray_workers import cluster_nodes
-
-        return "cuda" if any(node.gpus for node in cluster_nodes(asked.ray_address)) else "cpu"
-    try:
-        import torch
-    except ImportError:
-        return "cpu"  # where building the tracker says what is missing
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked.device != "auto":
+        return asked.device
+    return "cuda" if asked.is_network and asked.site.has_card() else "cpu"

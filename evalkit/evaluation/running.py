@@ -23,7 +23,7 @@ from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, 
 from evalkit.store.runs import ResultStore, Run, RunStatus
 from evalkit.tracking.catalog import check_modalities
 from evalkit.tracking.dispatch import Reports
-from evalkit.tracking.executor import Executor
+from evalkit.tracking.execution import Executor
 from evalkit.tracking.interface import TrackerInfo
 from evalkit.tracking.jobs import Job
 from evalkit.tracking.shards import shard_names

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
+from evalkit.errors import OptionError
 from evalkit.tracking.messages import Event, Lost, Message, Order, Stop
 from evalkit.tracking.threads import DaemonPool
 from evalkit.tracking.worker import Worker
@@ -26,6 +27,45 @@ class _Link:
     process: SpawnProcess
     pipe: Connection
     sender: DaemonPool
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSite:
+    """This machine; see :class:`~evalkit.tracking.execution.Site`.
+
+    Attributes:
+        workers: Number of workers, None = one per device.
+    """
+
+    workers: int | None
+    here: bool = True
+
+    def has_card(self) -> bool:
+        """As torch says, where it is installed."""
+        try:
+            import torch
+        except ImportError:
+            return False  # building the tracker says what is missing
+        return torch.cuda.is_available()
+
+    def devices(self, kind: str, numbers: cabc.Sequence[str]) -> list[str]:
+        """The cards that were named, or as many as there are workers."""
+        if not numbers:
+            count = self.workers or 1
+            return [kind] if count == 1 else [f"{kind}:{n}" if kind == "cuda" else kind for n in range(count)]
+        if self.workers not in {None, len(numbers)}:
+            raise OptionError(
+                "--workers", f"{self.workers} workers for {len(numbers)} devices; leave it out: one per device."
+            )
+        return [f"{kind}:{number}" for number in numbers]
+
+    def machines(self) -> int:
+        """One."""
+        return 1
+
+    def transport(self, orders: cabc.Sequence[Order]) -> contextlib.AbstractContextManager["LocalTransport"]:
+        """Processes of their own."""
+        return contextlib.nullcontext(LocalTransport(orders))
 
 
 class LocalTransport:

@@ -13,9 +13,11 @@ import logging
 import os
 import queue
 import socket
+import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from evalkit.errors import EvalkitError
@@ -48,6 +50,48 @@ class Node:
     def room(self, *, gpus: bool) -> int:
         """Workers for which it is meant: one per card, or one that uses all cores."""
         return self.gpus if gpus else min(self.cpus, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RaySite:
+    """The machines of a Ray cluster; see :class:`~evalkit.tracking.execution.Site`.
+
+    Attributes:
+        workers: Number of workers, None = as many as there is room for.
+        address: Of a running cluster, "auto" for the one that this machine belongs to, None to start one here.
+        verbose: Show what Ray says of its processes.
+    """
+
+    workers: int | None
+    address: str | None
+    verbose: bool
+    here: bool = False
+
+    def has_card(self) -> bool:
+        """Whether any machine of the cluster lends one."""
+        return any(node.gpus for node in self._nodes())
+
+    def devices(self, kind: str, numbers: cabc.Sequence[str]) -> list[str]:  # noqa: ARG002 - Ray chooses the cards
+        """Each worker sees one card only, whichever Ray gives it."""
+        room = sum(node.room(gpus=kind == "cuda") for node in self._nodes()) if self.workers is None else self.workers
+        return [kind] * max(1, room)
+
+    def machines(self) -> int:
+        """Those that are there now."""
+        return max(1, len(self._nodes()))
+
+    @contextlib.contextmanager
+    def transport(self, orders: cabc.Sequence[Order]) -> cabc.Iterator["RayTransport"]:
+        """Actors; further ones on machines that join later, unless their number was given."""
+        gpus, grow = orders[0].options.device == "cuda", self.workers is None
+        with contextlib.ExitStack() as stack:
+            # Ray prints what happens to its processes on stdout, which is for results
+            sink = sys.stderr if self.verbose else stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+            stack.enter_context(contextlib.redirect_stdout(sink))
+            yield RayTransport(orders, gpus=gpus, address=self.address, grow=grow)
+
+    def _nodes(self) -> list[Node]:
+        return _nodes(connect(self.address))
 
 
 class RayWorker:
@@ -220,11 +264,6 @@ def _check_reachable(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=REACH_SECONDS).close()
     except (OSError, OverflowError) as problem:
         raise EvalkitError(f"Ray: nothing answers at {address}: {problem}.") from problem
-
-
-def cluster_nodes(address: str | None) -> list[Node]:
-    """The machines of a cluster that are there now."""
-    return _nodes(connect(address))
 
 
 def _nodes(ray: Any) -> list[Node]:

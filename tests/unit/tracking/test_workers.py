@@ -239,6 +239,26 @@ def test_wrong_usage(videos, arguments, code, text):
     assert "Traceback" not in done.stderr
 
 
+def test_a_further_executor_is_one_row(videos, tmp_path, monkeypatch):
+    from evalkit.commands.run import run_benchmark
+    from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions, open_executor
+    from evalkit.tracking.dispatch import Reports
+    from evalkit.tracking.execution import Workers
+    from evalkit.tracking.interface import TrackerOptions
+    from evalkit.tracking.local_workers import LocalSite
+
+    (option,) = [option for option in run_benchmark.params if option.name == "executor"]
+    assert list(option.type.choices) == list(EXECUTORS)
+    monkeypatch.setitem(EXECUTORS, "elsewhere", lambda asked: LocalSite(asked.workers, here=False))
+    tracker = own_tracker(tmp_path)
+    jobs = make_jobs(videos, tmp_path / "results", tracker)
+    asked = ExecutorOptions(tracker, TrackerOptions(), executor="elsewhere")
+    with open_executor(asked) as executor:
+        assert isinstance(executor, Workers)  # even a single one: this process is not where workers run
+        executor.run(jobs, Reports())
+    assert jobs[0].run.missing() == []
+
+
 def test_shards_run_at_once_into_one_folder_and_complete_it(videos, tmp_path):
     tracker = own_tracker(tmp_path, sleep=0.02)
     common = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", videos, "--results", tmp_path / "r"]

@@ -9,6 +9,7 @@ from evalkit.tracking.dispatch import Dispatcher, Limits, Reports, Transport
 from evalkit.tracking.interface import Tracker, TrackerInfo
 from evalkit.tracking.jobs import Job, JobList
 from evalkit.tracking.loop import LoopSettings, run_jobs
+from evalkit.tracking.messages import Order
 from evalkit.tracking.storing import Place, StoreSink, one_line
 from evalkit.tracking.timing import LoopTiming
 
@@ -33,6 +34,39 @@ class Executor(Protocol):
             StoreError: Results cannot be written.
             KeyboardInterrupt: Passed on, after what was finished has been written.
         """
+        ...
+
+
+class Site(Protocol):
+    """Machines on which workers run: what tells the executors apart. Making one connects to nothing yet."""
+
+    @property
+    def here(self) -> bool:
+        """This machine alone: paths mean the same there, and a single worker needs no process of its own."""
+        ...
+
+    def has_card(self) -> bool:
+        """Whether networks can compute on a card there."""
+        ...
+
+    def devices(self, kind: str, numbers: cabc.Sequence[str]) -> list[str]:
+        """The device of each worker.
+
+        Args:
+            kind: cpu or cuda.
+            numbers: Of the cards that the user named.
+
+        Raises:
+            EvalkitError: They cannot be had, or the machines cannot be reached.
+        """
+        ...
+
+    def machines(self) -> int:
+        """How many machines share the workers, at least 1."""
+        ...
+
+    def transport(self, orders: cabc.Sequence[Order]) -> contextlib.AbstractContextManager[Transport]:
+        """Carries messages to one worker per order."""
         ...
 
 
