@@ -28,7 +28,7 @@ def results_sha256(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]]) -
 def ground_truth_sha256(annotations: cabc.Iterable[Annotation]) -> str:
     """SHA-256 over names, boxes and flags of all sequences, in name order; boxes as little-endian doubles."""
     digest = hashlib.sha256()
-    for annotation in sorted(annotations, key=lambda one: one.name):
+    for annotation in sorted(annotations, key=lambda annotation: annotation.name):
         parts = (annotation.ground_truth, annotation.absent, annotation.visible_eighths, annotation.ground_truth_aux)
         digest.update(annotation.name.encode() + b"\0")
         for part in parts:

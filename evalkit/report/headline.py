@@ -32,11 +32,11 @@ def leading(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> str:
 
 def remarks(score: Scores) -> list[str]:
     """What a reader of a score must know, as footnotes."""
-    found = list(score.notes)
-    if score.missing and not any(score.missing[0] in note for note in found):
+    notes = list(score.notes)
+    if score.missing and not any(score.missing[0] in note for note in notes):
         total = len(score.missing) + len(score.sequence_names)
-        found.append(f"scored without {len(score.missing)} of {total} sequences: {listed(score.missing)}")
-    return list(dict.fromkeys(found))
+        notes.append(f"scored without {len(score.missing)} of {total} sequences: {listed(score.missing)}")
+    return list(dict.fromkeys(notes))
 
 
 def labels(group: cabc.Sequence[Scores]) -> list[str]:

@@ -155,10 +155,10 @@ def _is_there(folder: Path, wanted: SampleIdentity) -> bool:
                 "Choose another folder."
             )
         return False
-    found = read_identity(record)
-    if found != wanted:
+    present = read_identity(record)
+    if present != wanted:
         raise SampleError(
-            f"{folder} holds another sample: found {found}, expected {wanted}; nothing was changed. "
+            f"{folder} holds another sample: found {present}, expected {wanted}; nothing was changed. "
             "Choose another folder, or remove this one first."
         )
     missing = [title for title in [*LAYOUTS, TRUTH] if not (folder / title).is_dir()]

@@ -102,7 +102,7 @@ def _inner(content: Bytes, outer: Path, name: str) -> Content:
     if member_count(as_file(content)) > COUNT_LIMIT:
         raise SubmissionError(f"{outer} holds more than {COUNT_LIMIT} files; refused.")
     try:
-        member = next((one for one in table_of_contents(content) if one.filename == name), None)
+        member = next((info for info in table_of_contents(content) if info.filename == name), None)
         if member is None:
             raise SubmissionError(f"{outer} holds no file {name!r}.")
         if member.file_size > NESTED_LIMIT:
@@ -247,16 +247,16 @@ class _Members:
         """Whether the archive as a whole is not worth reading."""
         total = sum(info.file_size for info in self.entries)
         if total > TOTAL_LIMIT:
-            found = f"{len(self.entries)} members of {total} bytes in all"
+            what = f"{len(self.entries)} members of {total} bytes in all"
             limit = f"at most {TOTAL_LIMIT >> 20} MiB"
-            self.findings.append(error(Kind.ZIP_BOMB, self.archive_name, found, limit, advice="Not read."))
+            self.findings.append(error(Kind.ZIP_BOMB, self.archive_name, what, limit, advice="Not read."))
             return True
         order = sorted(self.entries, key=lambda info: info.header_offset)
-        for one, other in itertools.pairwise(order):
-            if one.header_offset + _LOCAL_HEADER + one.compress_size > other.header_offset:
-                found = f"the bytes of {one.filename!r} and of this member overlap"
+        for member, other in itertools.pairwise(order):
+            if member.header_offset + _LOCAL_HEADER + member.compress_size > other.header_offset:
+                what = f"the bytes of {member.filename!r} and of this member overlap"
                 self.findings.append(
-                    error(Kind.ZIP_BOMB, other.filename, found, "members one after the other", advice="Not read.")
+                    error(Kind.ZIP_BOMB, other.filename, what, "members one after the other", advice="Not read.")
                 )
                 return True
         return False
@@ -276,9 +276,9 @@ class _Members:
             self.findings.append(_too_large(name, info.file_size))
             return None
         if info.compress_type not in _USUAL_COMPRESSION:
-            found = f"compression method {info.compress_type}"
+            what = f"compression method {info.compress_type}"
             advice = "Not every program can unpack it."
-            self.findings.append(warning(Kind.COMPRESSION, name, found, "stored or deflated", advice=advice))
+            self.findings.append(warning(Kind.COMPRESSION, name, what, "stored or deflated", advice=advice))
         try:
             data = inflate(self.content, info)
         except ZipDamageError as problem:

@@ -65,7 +65,7 @@ def _value_lines(confidence: FloatArray) -> str:
 
 def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:
     """What a run lacks: a confidence in some sequences, where others have it."""
-    without = [name for name, (one,) in trajectories.items() if len(one) > 1 and np.isnan(one.confidence[1:]).all()]
+    without = [name for name, (run,) in trajectories.items() if len(run) > 1 and np.isnan(run.confidence[1:]).all()]
     if without and len(without) < len(trajectories):
         yield f"{len(without)} sequences have no confidences, the first is {without[0]}; others have them."
 
@@ -86,9 +86,9 @@ def check(content: Content, expected: Expected) -> list[Finding]:
             findings.append(missing_file(f"{stem}.txt", "regions"))
         frames = expected.frame_counts.get(name)
         if (place := files.get(Purpose.BOXES)) is not None:
-            count, found = _check_regions(content, place, frames, expected.initial_boxes.get(name))
+            count, faults = _check_regions(content, place, frames, expected.initial_boxes.get(name))
             frames = frames or count
-            findings += found
+            findings += faults
         for purpose in (Purpose.CONFIDENCE, Purpose.TIMES):
             if (place := files.get(purpose)) is not None and (data := content.files[place.name]) is not None:
                 findings += _check_values(place, data, frames)
@@ -116,8 +116,8 @@ def _check_regions(
         advice = "The tracker is never started again in this protocol."
         findings.append(error(Kind.REGION_CODE, place.name, what, "boxes", lines=again, advice=advice))
     if lines.codes[0] in {b"0", b"2"}:
-        found = f"the code {lines.codes[0].decode()}"
-        findings.append(error(Kind.REGION_CODE, place.name, found, "the code 1, or the given box", lines=(1,)))
+        code = f"the code {lines.codes[0].decode()}"
+        findings.append(error(Kind.REGION_CODE, place.name, code, "the code 1, or the given box", lines=(1,)))
     masks = tuple((np.flatnonzero(lines.masks) + 1).tolist())
     if masks:
         advice = "The VOT toolkit reads masks, this check does not."
@@ -177,8 +177,8 @@ def _check_values(place: Place, data: bytes, frames: int | None) -> cabc.Iterato
     blank = tuple(index for index, line in enumerate(lines, start=1) if index > 1 and not line.strip())
     if blank and place.purpose is Purpose.CONFIDENCE:
         advice = "The VOT toolkit takes an empty line for 0."
-        found = "an empty line"
-        yield warning(Kind.CONFIDENCE, place.name, found, "a number after the first line", lines=blank, advice=advice)
+        what = "an empty line"
+        yield warning(Kind.CONFIDENCE, place.name, what, "a number after the first line", lines=blank, advice=advice)
     if place.purpose is Purpose.TIMES and (table < 0).any():
         negative = tuple((np.flatnonzero((table < 0).any(axis=1)) + 1).tolist())
         yield error(Kind.TIMES, place.name, f"{table.min():g}", "seconds of 0 or more", lines=negative)

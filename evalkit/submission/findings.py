@@ -148,7 +148,10 @@ def shown_name(name: str) -> str:
     """
     if name.isprintable():
         return name
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in name
+    )
 
 
 def shown_line(line: bytes) -> str:

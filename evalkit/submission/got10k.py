@@ -60,7 +60,7 @@ def number_rows(values: Boxes, decimals: int) -> str:
 def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:
     """What a run lacks for this server."""
     yield from without_box(trajectories)
-    untimed = [name for name, runs in trajectories.items() if any(np.isnan(one.seconds).any() for one in runs)]
+    untimed = [name for name, runs in trajectories.items() if any(np.isnan(run.seconds).any() for run in runs)]
     if untimed:
         yield (
             f"{len(untimed)} sequences have frames without a time, the first is {untimed[0]}. The server wants a time "
@@ -70,7 +70,7 @@ def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:
 
 def without_box(trajectories: Trajectories) -> cabc.Iterator[str]:
     """Say which sequences have rows without a box."""
-    lost = [name for name, runs in trajectories.items() if not all(np.isfinite(one.boxes).all() for one in runs)]
+    lost = [name for name, runs in trajectories.items() if not all(np.isfinite(run.boxes).all() for run in runs)]
     if lost:
         yield (
             f"{len(lost)} sequences have frames without a box, the first is {lost[0]}. The format has no word for "
@@ -95,9 +95,9 @@ def check(content: Content, expected: Expected) -> list[Finding]:
         findings += _check_repetitions(stem, boxes, usual)
         counts = set()
         for place in boxes:
-            found = _check_boxes(content, place, expected)
-            findings += found[1]
-            counts.add(found[0])
+            count, faults = _check_boxes(content, place, expected)
+            findings += faults
+            counts.add(count)
         if len(boxes) > 1 and len({content.files[place.name] for place in boxes}) == 1:
             identical.append(boxes[1].name)
         frames = expected.frame_counts.get(name) or max(counts, default=0)

@@ -132,9 +132,9 @@ def write_package(package: Package, path: Path, *, force: bool = False) -> bool:
         if not force:
             raise SubmissionError(f"{path} exists and differs. Choose another --output, or pass --force to replace it.")
     write_whole(path, package.data)
-    found = _file_sha256(path)
-    if found != package.sha256:
-        raise SubmissionError(f"{path} was written with SHA-256 {package.sha256} but reads back as {found}.")
+    written = _file_sha256(path)
+    if written != package.sha256:
+        raise SubmissionError(f"{path} was written with SHA-256 {package.sha256} but reads back as {written}.")
     return True
 
 
@@ -167,14 +167,14 @@ def plain_name(tracker: str) -> str:
 def _named(store: ResultStore, run_ids: cabc.Sequence[str]) -> list[Run]:
     runs: list[Run] = []
     for run_id in run_ids:
-        found = store.find(run_id=run_id)
-        if not found:
+        matching = store.find(run_id=run_id)
+        if not matching:
             raise SubmissionError(f"no run {run_id!r} in {store.root}. `evalkit run-benchmark` makes one.")
-        if len(found) > 1:
-            raise SubmissionError(f"{len(found)} runs begin with {run_id!r}: {_listed(found)}. Give more digits.")
-        if found[0].run_id in {run.run_id for run in runs}:
-            raise SubmissionError(f"run {found[0].run_id} is named twice; a repetition is a run of its own.")
-        runs += found
+        if len(matching) > 1:
+            raise SubmissionError(f"{len(matching)} runs begin with {run_id!r}: {_listed(matching)}. Give more digits.")
+        if matching[0].run_id in {run.run_id for run in runs}:
+            raise SubmissionError(f"run {matching[0].run_id} is named twice; a repetition is a run of its own.")
+        runs += matching
     return runs
 
 
@@ -194,7 +194,7 @@ def _of_tracker(store: ResultStore, form: SubmissionFormat, tracker: str | None)
 
 def _require_repetitions(runs: cabc.Sequence[Run]) -> None:
     plain = [dataclasses.asdict(dataclasses.replace(run.identity, repeat=0)) for run in runs]
-    differing = [key for key in plain[0] if any(one[key] != plain[0][key] for one in plain)]
+    differing = [key for key in plain[0] if any(identity[key] != plain[0][key] for identity in plain)]
     if differing:
         raise SubmissionError(
             f"these runs are no repetitions of one another: {_listed(runs)}. They differ in {', '.join(differing)}. "

@@ -86,20 +86,22 @@ class Placed:
         self._take(places)
         for above, rest in others:
             names = [place.name for place in rest]
-            found, wanted = f"files below {folder_text(above)}", f"all files below {folder_text(most)}"
+            place_text, wanted = f"files below {folder_text(above)}", f"all files below {folder_text(most)}"
             if any(place.key in self.files for place in rest):
                 advice = "Not checked further; submit one tracker."
                 more = tuple(names[1:])
                 self.findings.append(
-                    error(Kind.SEVERAL_TRACKERS, names[0], found, wanted, more_files=more, advice=advice)
+                    error(Kind.SEVERAL_TRACKERS, names[0], place_text, wanted, more_files=more, advice=advice)
                 )
                 continue
             self._take(rest)
             for name in names:
-                self.misplace(name, found, wanted)
+                self.misplace(name, place_text, wanted)
         self.findings += [
-            Finding(severity, Kind.WRONG_FOLDER, names[0], found, expected, more_files=tuple(names[1:]), advice=advice)
-            for (found, expected, advice), names in self._misplaced.items()
+            Finding(
+                severity, Kind.WRONG_FOLDER, names[0], place_text, expected, more_files=tuple(names[1:]), advice=advice
+            )
+            for (place_text, expected, advice), names in self._misplaced.items()
         ]
 
     def _take(self, places: cabc.Iterable[Place]) -> None:
@@ -112,10 +114,10 @@ class Placed:
 
     def by_sequence(self) -> dict[str, dict[Purpose, list[Place]]]:
         """Files by sequence and purpose, ordered by repetition."""
-        found: dict[str, dict[Purpose, list[Place]]] = {}
+        files: dict[str, dict[Purpose, list[Place]]] = {}
         for place in sorted(self.files.values(), key=lambda place: place.repetition):
-            found.setdefault(place.sequence, {}).setdefault(place.purpose, []).append(place)
-        return found
+            files.setdefault(place.sequence, {}).setdefault(place.purpose, []).append(place)
+        return files
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +143,10 @@ class Names:
             return Finding(severity, Kind.NESTED_ARCHIVE, name, "an archive", "text files", advice=advice)
         if "__MACOSX" in name or base.startswith(".") or base in {"Thumbs.db", "desktop.ini"}:
             advice = advice or "The operating system added it; make the zip with a program that does not."
-        found = "a file that is no part of the format"
+        what = "a file that is no part of the format"
         for split_name, split in self._other_splits(stem):
-            found = f"{split_name}, a sequence of the split {split}"
-        return Finding(severity, Kind.EXTRA_FILE, name, found, "result files only", advice=advice)
+            what = f"{split_name}, a sequence of the split {split}"
+        return Finding(severity, Kind.EXTRA_FILE, name, what, "result files only", advice=advice)
 
     def _other_splits(self, stem: str) -> cabc.Iterator[tuple[str, str]]:
         for candidate in (stem, stem.rpartition("_")[0]):
@@ -169,7 +171,7 @@ def folder_prefix(above: cabc.Sequence[str]) -> str:
         >>> folder_prefix(["a", "b"]), folder_prefix([])
         ('a/b/', '')
     """
-    return "".join(f"{one}/" for one in above)
+    return "".join(f"{folder}/" for folder in above)
 
 
 def folder_text(above: cabc.Sequence[str]) -> str:

@@ -115,25 +115,25 @@ class _Judge:
     def _row(self, line: bytes, number: int) -> list[float]:
         """Numbers of a line, empty where they cannot be told; notes what is wrong."""
         stripped = line.strip()
-        fields = [one.strip() for one in stripped.split(b",")]
+        fields = [field.strip() for field in stripped.split(b",")]
         if len(fields) in self.columns and all(map(_NUMBER.fullmatch, fields)):
             if any(byte in line for byte in (b" ", b"\t")):
                 self._note(Kind.BLANKS, number, shown_line(line))
-            return self._finite([float(one) for one in fields], line, number)
+            return self._finite([float(field) for field in fields], line, number)
         if not stripped:
             self._note(Kind.BLANK_LINE, number, "a blank line")
             return []
         tokens = _decimal_commas(stripped, self.columns)
         if tokens:
             self._note(Kind.SEPARATOR, number, f"a decimal comma in {shown_line(line)}")
-            return self._finite([float(one) for one in tokens], line, number)
-        tokens = [one for one in _SEPARATORS.split(stripped) if one]
+            return self._finite([float(field) for field in tokens], line, number)
+        tokens = [field for field in _SEPARATORS.split(stripped) if field]
         if not tokens or not all(map(_NUMBER.fullmatch, tokens)):
             self._note(Kind.TEXT, number, shown_line(line))
             return []
         if len(tokens) in self.columns:
             self._note(Kind.SEPARATOR, number, f"{_separator(stripped)} in {shown_line(line)}")
-            return self._finite([float(one) for one in tokens], line, number)
+            return self._finite([float(field) for field in tokens], line, number)
         self._note(Kind.COLUMNS, number, f"{len(tokens)} numbers in {shown_line(line)}")
         return []
 
@@ -160,9 +160,9 @@ class _Judge:
 def _decimal_commas(line: bytes, columns: tuple[int, ...]) -> list[bytes]:
     """Numbers of a line written like ``1,5;2,5``, with points; empty if it is not."""
     for separator in (b";", None):
-        fields = [one.strip() for one in line.split(separator)]
+        fields = [field.strip() for field in line.split(separator)]
         if len(fields) in columns and len(fields) > 1 and all(map(_DECIMAL_COMMA.fullmatch, fields)):
-            return [one.replace(b",", b".") for one in fields]
+            return [field.replace(b",", b".") for field in fields]
     return []
 
 
@@ -191,7 +191,7 @@ def check_boxes(
 
     Example:
         >>> box = np.array([[10.0, 10, 5, 5]])
-        >>> [str(one) for one in check_boxes("a.txt", box, frames=2, initial=box[0])]
+        >>> [str(finding) for finding in check_boxes("a.txt", box, frames=2, initial=box[0])]
         ['error: a.txt: row count: found 1 rows; expected 2. The row of one frame is missing, often that of the first
         frame.']
     """
@@ -209,13 +209,13 @@ def check_boxes(
     smallest = np.where(np.isfinite(boxes).all(axis=1), boxes[:, 2:].min(axis=1), np.nan)
     negative = _lines(smallest < 0)
     if negative:
-        found = _box_text(boxes[negative[0] - 1])
-        yield error(Kind.NEGATIVE_SIZE, name, found, "width and height of 0 or more", lines=negative)
+        text = _box_text(boxes[negative[0] - 1])
+        yield error(Kind.NEGATIVE_SIZE, name, text, "width and height of 0 or more", lines=negative)
     zero = _lines(smallest == 0)
     if zero:
-        found = _box_text(boxes[zero[0] - 1])
+        text = _box_text(boxes[zero[0] - 1])
         advice = "Such a frame counts as lost."
-        yield warning(Kind.ZERO_SIZE, name, found, "a width and a height", lines=zero, advice=advice)
+        yield warning(Kind.ZERO_SIZE, name, text, "a width and a height", lines=zero, advice=advice)
 
 
 def check_integers(name: str, boxes: Boxes) -> cabc.Iterator[Finding]:
@@ -230,10 +230,10 @@ def check_integers(name: str, boxes: Boxes) -> cabc.Iterator[Finding]:
         )
 
 
-def _count_advice(found: int, expected: int) -> str:
-    if found == expected - 1:
+def _count_advice(count: int, expected: int) -> str:
+    if count == expected - 1:
         return "The row of one frame is missing, often that of the first frame."
-    return "The first frame counts too." if found > expected else ""
+    return "The first frame counts too." if count > expected else ""
 
 
 def _distance(box: Boxes, initial: Boxes) -> float:
@@ -269,11 +269,11 @@ def check_times(name: str, times: FloatArray, *, rows: int, columns: cabc.Collec
         yield error(Kind.ROW_COUNT, name, f"{len(times)} rows", f"{rows}, as many as frames", advice=advice)
     if times.shape[1] not in columns:
         wanted = " or ".join(map(str, sorted(columns)))
-        found = f"{times.shape[1]} columns"
-        yield error(Kind.TIMES, name, found, f"{wanted}: one time per frame, or one for each repetition")
+        what = f"{times.shape[1]} columns"
+        yield error(Kind.TIMES, name, what, f"{wanted}: one time per frame, or one for each repetition")
     negative = _lines(times.min(axis=1) < 0)
     if negative:
-        found = f"{times[negative[0] - 1].min():g}"
-        yield error(Kind.TIMES, name, found, "seconds of 0 or more", lines=negative)
+        what = f"{times[negative[0] - 1].min():g}"
+        yield error(Kind.TIMES, name, what, "seconds of 0 or more", lines=negative)
     elif not (times > 0).any() and np.isfinite(times).all():
         yield warning(Kind.TIMES, name, "zeros only", "seconds per frame", advice="The speed cannot be told from them.")

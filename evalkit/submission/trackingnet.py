@@ -46,8 +46,8 @@ def check(content: Content, expected: Expected) -> list[Finding]:
         data = content.files[place.name]
         if data is None:
             continue
-        boxes, found = rows.read_rows(place.name, data, columns={4}, what=BOX_ROW)
-        findings += found
+        boxes, faults = rows.read_rows(place.name, data, columns={4}, what=BOX_ROW)
+        findings += faults
         if boxes is not None:
             frames, initial = expected.frame_counts.get(name), expected.initial_boxes.get(name)
             findings += rows.check_boxes(place.name, boxes, frames=frames, initial=initial)
@@ -87,7 +87,7 @@ def _place(content: Content, expected: Expected) -> Placed:
         if base != f"{sequence}.txt":
             placed.misname(path, f"{sequence}.txt")
         if folders:
-            shown = folder_prefix([one if one != sequence else "SEQUENCE" for one in folders])
+            shown = folder_prefix([folder if folder != sequence else "SEQUENCE" for folder in folders])
             placed.misplace(path, f"files in {shown}", "files at the top", _DEEPER)
         above = tuple(folders[:-1] if folders[-1:] == [sequence] else folders)
         placed.add(Place(path, sequence, Purpose.BOXES, above=above))
@@ -99,9 +99,9 @@ def _prefixes(stem: str, names: Names) -> cabc.Iterator[str]:
     """Official names that a longer name begins with, as in ``SEQUENCE_time``."""
     parts = stem.split("_")
     for count in range(len(parts) - 1, 0, -1):
-        found = names.find("_".join(parts[:count]))
-        if found is not None:
-            yield found
+        sequence = names.find("_".join(parts[:count]))
+        if sequence is not None:
+            yield sequence
 
 
 FORM = SubmissionFormat(

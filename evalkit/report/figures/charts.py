@@ -6,7 +6,7 @@ A new one is a function and a row of :data:`CHARTS`; a new curve is a row of ``e
 import collections.abc as cabc
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -190,37 +190,39 @@ def difference_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "F
     if len(scores) != 2:
         raise ScoringError(f"{title}: a difference is drawn of two trackers, these are {len(scores)}.")
     first, second = scores
-    one, two = labels(scores)
+    names = labels(scores)
     metric = get_metric(key, first.benchmark)
     text = checked_title(scores, f"{_spoken(key, metric.label)} per sequence on {title}")
-    names, difference = sequence_differences(first, second, key)
-    if not names:
-        raise ScoringError(f"plot {text!r}: {one} and {two} have no sequence in common with a value of {key}.")
+    sequences, difference = sequence_differences(first, second, key)
+    if not sequences:
+        raise ScoringError(f"plot {text!r}: {' and '.join(names)} have no sequence in common with a value of {key}.")
     figure, axes = empty_figure(text, 7.8)
-    places = np.arange(len(names))
-    won, lost = difference > 0, difference < 0
-    width = 0.9 if len(names) < 150 else 1.0
-    styles = styles_of([one, two])
-    edge: dict[str, Any] = {"edgecolor": _EDGE, "linewidth": 0.4 if len(names) < 60 else 0.0}
-    axes.bar(
-        places[won],
-        difference[won],
-        width,
-        color=styles[one].color,
-        label=f"{one} is better: {won.sum()}",
-        zorder=3,
-        **edge,
-    )
-    axes.bar(places[lost], difference[lost], width, color=styles[two].color, hatch="///" if len(names) < 60 else None,
-             label=f"{two} is better: {lost.sum()}", zorder=3, **edge)  # fmt: skip
+    few, styles = len(sequences) < 60, styles_of(names)
+    for name, better in zip(names, (difference > 0, difference < 0), strict=True):
+        axes.bar(
+            np.flatnonzero(better),
+            difference[better],
+            0.9 if len(sequences) < 150 else 1.0,
+            color=styles[name].color,
+            hatch="///" if few and name == names[1] else None,
+            label=f"{name} is better: {better.sum()}",
+            edgecolor=_EDGE,
+            linewidth=0.4 if few else 0.0,
+            zorder=3,
+        )
     axes.axhline(0, color=_EDGE, linewidth=0.8, zorder=4)
     reach = max(0.05, float(np.abs(difference).max())) * 1.12
-    axes.set(xlim=(-1, len(names)), ylim=(-reach, reach), ylabel=f"{one} minus {two}", xlabel=_ends(names, difference))
+    axes.set(
+        xlim=(-1, len(sequences)),
+        ylim=(-reach, reach),
+        ylabel=" minus ".join(names),
+        xlabel=_ends(sequences, difference),
+    )
     axes.yaxis.label.set_parse_math(False)
     axes.xaxis.label.set_parse_math(False)
     axes.set_xticks([])
     axes.grid(visible=False, axis="x")
-    equal = len(names) - int(won.sum()) - int(lost.sum())
+    equal = int((difference == 0).sum())
     legend = axes.legend(loc="upper right", fontsize=9, frameon=False, title=f"equal: {equal}", title_fontsize=9)
     for entry in legend.get_texts():
         entry.set_parse_math(False)

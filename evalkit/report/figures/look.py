@@ -54,10 +54,10 @@ def checked_title(scores: cabc.Sequence[Scores], title: str) -> str:
     if not scores:
         raise ScoringError(f"no scores for the plot {title!r}.")
     for what in ("benchmark", "split", "protocol", "sample"):
-        found = sorted({str(getattr(score, what)) for score in scores})
-        if len(found) > 1:
+        kinds = sorted({str(getattr(score, what)) for score in scores})
+        if len(kinds) > 1:
             raise ScoringError(
-                f"plot {title!r}: its scores differ in {what} ({', '.join(found)}); make one plot of each."
+                f"plot {title!r}: its scores differ in {what} ({', '.join(kinds)}); make one plot of each."
             )
     return title + (" (sample)" if scores[0].sample and "sample" not in title.lower() else "")
 

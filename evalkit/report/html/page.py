@@ -136,7 +136,8 @@ def _with_fewer_pictures(parts: cabc.Sequence[Part]) -> list[Part]:
     for part in parts:
         last = max((place for place, hard in enumerate(part.hard) if hard.thumbnails), default=-1)
         hard = tuple(
-            replace(one, thumbnails=(), drawn=()) if place == last else one for place, one in enumerate(part.hard)
+            replace(sequence, thumbnails=(), drawn=()) if place == last else sequence
+            for place, sequence in enumerate(part.hard)
         )
         kept.append(replace(part, hard=hard))
     return kept
@@ -172,7 +173,7 @@ def _part_view(part: Part, number: int, styles: cabc.Mapping[str, Style]) -> dic
                 "speed": entry.speed,
                 "notes": [note for note in notes[place] if note not in shared],
                 "facts": entry.facts,
-                "judged": [(get_metric(key, part.spec.name).label, found) for key, found in entry.judged.items()],
+                "judged": [(get_metric(key, part.spec.name).label, judged) for key, judged in entry.judged.items()],
             }
             for place, (name, entry) in enumerate(zip(part.names, part.entries, strict=True))
         ],
@@ -191,7 +192,7 @@ def _values(part: Part, key: str) -> list[_Value]:
     metric = get_metric(key, part.spec.name)
     numbers = [float(score.summary.get(key, math.nan)) for score in part.scores]
     ranks = sorted({value for value in numbers if math.isfinite(value)}, reverse=True)
-    found = []
+    shown = []
     for entry, value in zip(part.entries, numbers, strict=True):
         known = math.isfinite(value)
         low, high = entry.scores.intervals.get(key, (math.nan, math.nan)) if known else (math.nan, math.nan)
@@ -200,7 +201,7 @@ def _values(part: Part, key: str) -> list[_Value]:
         name, text = _VERDICTS[judged[0].judgment.verdict] if judged else ("", "")
         if name in {"explained", "differs"}:
             text = judged[0].judgment.text
-        found.append(
+        shown.append(
             _Value(
                 text=metric.text(value) if known else "-",
                 sort=value if known else -1.0,
@@ -212,11 +213,11 @@ def _values(part: Part, key: str) -> list[_Value]:
                 verdict_text=text,
                 published=metric.text(judged[0].published.value) if judged else "",
                 difference=judged[0].difference if judged else "",
-                details="\n".join(one.text for one in judged),
+                details="\n".join(judgment.text for judgment in judged),
             )
         )
-    assert len(found) == len(part.entries)
-    return found
+    assert len(shown) == len(part.entries)
+    return shown
 
 
 def _hard_view(part: Part, place: int, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
@@ -229,8 +230,8 @@ def _hard_view(part: Part, place: int, styles: cabc.Mapping[str, Style]) -> dict
         "mean": metric.text(hard.mean),
         "attributes": sorted(part.attributes.get(hard.name, ())),
         "drawn": [(name, styles[name].color) for name in hard.drawn],
-        "wide": any(one.width > 2 * one.height for one in hard.thumbnails),
-        "pictures": [(one, base64.b64encode(one.jpeg).decode()) for one in hard.thumbnails],
+        "wide": any(picture.width > 2 * picture.height for picture in hard.thumbnails),
+        "pictures": [(picture, base64.b64encode(picture.jpeg).decode()) for picture in hard.thumbnails],
     }
 
 
@@ -275,5 +276,7 @@ def _table_view(table: Table) -> dict[str, object]:
 def _judged_counts(parts: cabc.Sequence[Part]) -> list[tuple[str, str, int]]:
     """CSS class, words and number of every verdict on a headline metric."""
     entries = [(entry, part.keys) for part in parts for entry in part.entries]
-    found = [entry.judged[key][0].judgment.verdict for entry, keys in entries for key in keys if entry.judged.get(key)]
-    return [(*_VERDICTS[verdict], found.count(verdict)) for verdict in _VERDICTS if verdict in found]
+    verdicts = [
+        entry.judged[key][0].judgment.verdict for entry, keys in entries for key in keys if entry.judged.get(key)
+    ]
+    return [(*_VERDICTS[verdict], verdicts.count(verdict)) for verdict in _VERDICTS if verdict in verdicts]

@@ -216,8 +216,8 @@ def _sequences_json(part: Part, names: list[str]) -> dict[str, object]:
 
 def _per_sequence(score: Scores, key: str, names: list[str]) -> list[int | None]:
     values = dict(_by_name(score, score.per_sequence[key]))
-    found = [values.get(name, math.nan) for name in names]
-    return [round(value * 10_000) if math.isfinite(value) else None for value in found]
+    numbers = [values.get(name, math.nan) for name in names]
+    return [round(value * 10_000) if math.isfinite(value) else None for value in numbers]
 
 
 def _by_name(score: Scores, values: cabc.Iterable[float]) -> list[tuple[str, float]]:

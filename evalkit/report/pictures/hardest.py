@@ -79,7 +79,7 @@ def hardest(scores: cabc.Sequence[Scores], key: str, count: int) -> list[tuple[s
         for name, value in zip(score.sequence_names, score.per_sequence.get(key, ()), strict=False):
             if math.isfinite(value):
                 values.setdefault(name, []).append(float(value))
-    means = [(name, float(np.mean(found))) for name, found in values.items()]
+    means = [(name, float(np.mean(known))) for name, known in values.items()]
     return sorted(means, key=lambda pair: pair[1])[:count]
 
 
@@ -106,8 +106,8 @@ def overlaps_of(annotation: Annotation, trajectory: Trajectory) -> FloatArray:
     """Overlap per frame, shape (N,); NaN where the target is absent, 0 where it is not and no box was reported."""
     count = annotation.frame_count
     truth = truth_per_frame(annotation, count)
-    found = frame_overlaps(padded_boxes(trajectory.boxes, count), truth)
-    return np.where(np.isfinite(truth).all(axis=1), np.nan_to_num(found), np.nan)
+    overlaps = frame_overlaps(padded_boxes(trajectory.boxes, count), truth)
+    return np.where(np.isfinite(truth).all(axis=1), np.nan_to_num(overlaps), np.nan)
 
 
 def telling_frames(overlaps: cabc.Sequence[FloatArray], count: int = 4) -> list[int]:
@@ -119,7 +119,7 @@ def telling_frames(overlaps: cabc.Sequence[FloatArray], count: int = 4) -> list[
         overlaps: One array per tracker, of the same length.
         count: Number of frames, at most.
     """
-    median = np.median(np.stack([np.nan_to_num(one, nan=-1.0) for one in overlaps]), axis=0)
+    median = np.median(np.stack([np.nan_to_num(line, nan=-1.0) for line in overlaps]), axis=0)
     visible = np.flatnonzero(median >= 0)
     if len(visible) == 0:
         return [0]

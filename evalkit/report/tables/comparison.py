@@ -159,14 +159,13 @@ def judge_scores(
     if not reason and scores.protocol != spec.protocols["papers"]:
         reason = f"other protocol: measured by {scores.protocol}, papers use {spec.protocols['papers']}"
     mine = [value for value in values if _is_of(scores, value)]
-    found: dict[str, list[Judged]] = {}
+    judged: dict[str, list[Judged]] = {}
     for key in headline([scores], spec):
         measured = float(scores.summary.get(key, math.nan))
         if math.isfinite(measured):
-            same = [value for value in mine if value.metric == key]
-            same.sort(key=lambda value: value.doubt is not None)
+            same = sorted((value for value in mine if value.metric == key), key=lambda value: value.doubt is not None)
             metric = get_metric(key, scores.benchmark)
-            found[key] = [
+            judged[key] = [
                 Judged(
                     value,
                     judge(key, value.as_printed, measured, scores.protocol, reason=reason, explain=explain),
@@ -174,7 +173,7 @@ def judge_scores(
                 )
                 for value in same
             ]
-    return {key: judged for key, judged in found.items() if judged}
+    return {key: values for key, values in judged.items() if values}
 
 
 def _is_of(scores: Scores, value: Published) -> bool:
@@ -223,12 +222,11 @@ def _measured_lines(
     """Rows to print under a paper's row: column number -> comparison."""
     lines: dict[str | int, dict[int, Comparison]] = {}
     for column, cell in enumerate(line):
-        found = [one for one in measured if _fits(one.scores, cell)]
-        for index, one in enumerate(found):
-            labels = shape.rows[number].label, shape.columns[column].label
-            comparison = _comparison(labels, cell, one)
+        labels = shape.rows[number].label, shape.columns[column].label
+        for index, fitting in enumerate(entry for entry in measured if _fits(entry.scores, cell)):
+            comparison = _comparison(labels, cell, fitting)
             if comparison is not None:
-                lines.setdefault(index if shape.transposed else one.scores.tracker, {})[column] = comparison
+                lines.setdefault(index if shape.transposed else fitting.scores.tracker, {})[column] = comparison
     return list(lines.values())
 
 
@@ -263,15 +261,17 @@ def _other_protocol(scores: Scores, cell: PaperCell) -> str:
 
 
 def _row(shape: PaperTable, number: int, group: dict[int, Comparison]) -> Row:
-    used = list({id(one.measured): one.measured for one in group.values()}.values())
+    used = list({id(comparison.measured): comparison.measured for comparison in group.values()}.values())
     label = f"{shape.rows[number].label}, measured" if shape.transposed else f"measured: {used[0].scores.tracker}"
     facts = {
         "source": "measured",
-        "protocol": _joined(one.scores.protocol for one in used),
-        "run": _joined(one.scores.run for one in used),
+        "protocol": _joined(measured.scores.protocol for measured in used),
+        "run": _joined(measured.scores.run for measured in used),
     }
-    hashes = {key: _joined(one.origin[key] for one in used if key in one.origin) for key in used[0].origin}
-    notes = () if shape.transposed else tuple(note for one in used for note in _run_notes(one))
+    hashes = {
+        key: _joined(measured.origin[key] for measured in used if key in measured.origin) for key in used[0].origin
+    }
+    notes = () if shape.transposed else tuple(note for measured in used for note in _run_notes(measured))
     return Row(label, notes, facts | hashes)
 
 
@@ -284,14 +284,14 @@ def _cells(shape: PaperTable, line: cabc.Sequence[PaperCell], group: dict[int, C
     )
 
 
-def _cell(shape: PaperTable, one: Comparison) -> Cell:
-    metric = dataclasses.replace(shape.metric(one.cell), ranked=False)  # the highlights are the paper's
-    text = metric.text(one.value)
-    if one.cell.published is not None:
-        text += f" ({difference_text(metric, one.difference)})"
-    source = Source.SAMPLE if one.measured.scores.sample else Source.MEASURED
-    notes = (*(_run_notes(one.measured) if shape.transposed else ()), one.judgment.text)
-    return Cell(one.value, metric, source, notes, text)
+def _cell(shape: PaperTable, comparison: Comparison) -> Cell:
+    metric = dataclasses.replace(shape.metric(comparison.cell), ranked=False)  # the highlights are the paper's
+    text = metric.text(comparison.value)
+    if comparison.cell.published is not None:
+        text += f" ({difference_text(metric, comparison.difference)})"
+    source = Source.SAMPLE if comparison.measured.scores.sample else Source.MEASURED
+    notes = (*(_run_notes(comparison.measured) if shape.transposed else ()), comparison.judgment.text)
+    return Cell(comparison.value, metric, source, notes, text)
 
 
 def _run_notes(measured: Measured) -> tuple[str, ...]:

@@ -44,23 +44,23 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
     groups = {name: _one_each(scores, name) for name in dict.fromkeys(score.benchmark for score in scores)}
     metrics = {name: get_metric(leading(list(group.values()), specs[name]), name) for name, group in groups.items()}
     notes = _Notes.of(
-        {(tracker, name): remarks(one) for name, group in groups.items() for tracker, one in group.items()}
+        {(tracker, name): remarks(score) for name, group in groups.items() for tracker, score in group.items()}
     )
-    cells = []
-    for tracker in trackers:
-        found = {name: group.get(tracker) for name, group in groups.items()}
-        cells.append(
-            tuple(
-                _cell(score, metrics[name].key, notes.of_cell[tracker, name]) if score else missing_cell(metrics[name])
-                for name, score in found.items()
-            )
+    cells = tuple(
+        tuple(
+            _cell(group[tracker], metrics[name].key, notes.of_cell[tracker, name])
+            if tracker in group
+            else missing_cell(metrics[name])
+            for name, group in groups.items()
         )
+        for tracker in trackers
+    )
     used = [f"{specs[name].title}: {_joined({s.protocol for s in group.values()})}" for name, group in groups.items()]
     return Table(
         title="Overview" + _sample_suffix(scores),
         rows=tuple(Row(tracker, notes.of_row[tracker]) for tracker in trackers),
         columns=tuple(Column(f"{name}.{m.key}", m.label, specs[name].title) for name, m in metrics.items()),
-        cells=tuple(cells),
+        cells=cells,
         caption=f"The leading metric of each benchmark, times 100. Protocols: {'; '.join(used)}.",
         notes=(*notes.of_all, *(f"{specs[name].title}: {n}" for name in groups for n in notes.of_column[name])),
     )
@@ -122,18 +122,18 @@ def _size_remark(score: Scores, largest: Scores) -> list[str]:
 
 
 def _one_each(scores: cabc.Sequence[Scores], benchmark: str) -> dict[str, Scores]:
-    found: dict[str, Scores] = {}
+    scores_of: dict[str, Scores] = {}
     for score in scores:
         if score.benchmark != benchmark:
             continue
-        if score.tracker in found:
+        if score.tracker in scores_of:
             raise ScoringError(
                 f"an overview has one number per tracker and benchmark, but {score.tracker} on {score.benchmark} has "
-                f"several scores: {found[score.tracker].run} ({found[score.tracker].protocol}), {score.run} "
+                f"several scores: {scores_of[score.tracker].run} ({scores_of[score.tracker].protocol}), {score.run} "
                 f"({score.protocol}). Choose one run and one protocol."
             )
-        found[score.tracker] = score
-    return found
+        scores_of[score.tracker] = score
+    return scores_of
 
 
 @dataclass(frozen=True, slots=True)

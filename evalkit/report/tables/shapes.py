@@ -125,8 +125,8 @@ class PaperTable:
         """All benchmarks of its scores."""
         if self.is_text:
             return ()
-        found = [heading.key.get("benchmark", "") for heading in (*self.rows, *self.columns)]
-        return tuple(dict.fromkeys(name for name in found if name))
+        names = [heading.key.get("benchmark", "") for heading in (*self.rows, *self.columns)]
+        return tuple(dict.fromkeys(name for name in names if name))
 
     def metric(self, cell: PaperCell) -> Metric:
         """How a number of that place is printed."""
@@ -150,15 +150,15 @@ def get_tables(paper: str, table: str | None = None) -> list[PaperTable]:
         UnknownNameError: No such paper, or no such table in it.
     """
     tables = load_tables()
-    if paper.lower() not in {one.paper for one in tables}:
-        raise unknown_name("paper", paper, {one.paper for one in tables})
-    of_paper = [one for one in tables if one.paper == paper.lower()]
+    if paper.lower() not in {shape.paper for shape in tables}:
+        raise unknown_name("paper", paper, {shape.paper for shape in tables})
+    of_paper = [shape for shape in tables if shape.paper == paper.lower()]
     if table is None:
         return of_paper
-    found = [one for one in of_paper if one.table == table]
-    if not found:
-        raise unknown_name(f"table of {paper}", table, [one.table for one in of_paper])
-    return found
+    chosen = [shape for shape in of_paper if shape.table == table]
+    if not chosen:
+        raise unknown_name(f"table of {paper}", table, [shape.table for shape in of_paper])
+    return chosen
 
 
 def paper_cells(shape: PaperTable, values: cabc.Sequence[Published] | None = None) -> list[list[PaperCell]]:
@@ -171,8 +171,8 @@ def paper_cells(shape: PaperTable, values: cabc.Sequence[Published] | None = Non
     Raises:
         PublishedDataError: A number is missing that the paper prints, or is there twice.
     """
-    found = find_published(load_published() if values is None else values, source=shape.source, table=shape.place)
-    return [[_place(shape, row, column, found) for column in shape.columns] for row in shape.rows]
+    printed = find_published(load_published() if values is None else values, source=shape.source, table=shape.place)
+    return [[_place(shape, row, column, printed) for column in shape.columns] for row in shape.rows]
 
 
 def published_table(shape: PaperTable, paper: cabc.Sequence[cabc.Sequence[PaperCell]] | None = None) -> Table:
@@ -262,15 +262,16 @@ def _place(shape: PaperTable, row: Heading, column: Heading, values: cabc.Sequen
     key = dict.fromkeys(_KEYS, "") | dict(row.key) | dict(column.key)
     tracker = column if shape.transposed else row
     benchmark, metric = key["benchmark"], key["metric"]
-    found = find_published(values, **key)
+    matching = find_published(values, **key)
     dash = (tracker.label, benchmark, metric) in shape.missing
-    if len(found) != (0 if dash else 1):
+    if len(matching) != (0 if dash else 1):
         raise PublishedDataError(
-            f"{shape.title}: {len(found)} published values of {tracker.label}, {benchmark} {metric}, where the paper "
-            f"prints {'a dash' if dash else 'one number'}. Compare published/values.csv with published/tables.json."
+            f"{shape.title}: {len(matching)} published values of {tracker.label}, {benchmark} {metric}, where the "
+            f"paper prints {'a dash' if dash else 'one number'}. Compare published/values.csv with "
+            "published/tables.json."
         )
     protocols = (tracker.protocols or {}).get(benchmark, shape.protocols.get(benchmark, ()))
-    return PaperCell(**key, names=tracker.names, protocols=protocols, published=found[0] if found else None)
+    return PaperCell(**key, names=tracker.names, protocols=protocols, published=matching[0] if matching else None)
 
 
 def _shared_remarks(line: cabc.Sequence[PaperCell]) -> tuple[str, ...]:

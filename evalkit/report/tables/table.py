@@ -162,7 +162,9 @@ class Table:
             corner=visible(self.corner),
             caption=visible(self.caption),
             notes=_shown(self.notes),
-            columns=tuple(replace(one, label=visible(one.label), group=visible(one.group)) for one in self.columns),
+            columns=tuple(
+                replace(column, label=visible(column.label), group=visible(column.group)) for column in self.columns
+            ),
             rows=tuple(
                 replace(
                     row,

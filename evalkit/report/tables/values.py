@@ -8,7 +8,7 @@ import re
 
 from evalkit.report.tables.comparison import ComparedTable, Comparison
 from evalkit.report.tables.shapes import load_papers
-from evalkit.report.tables.table import Cell, Place, Table
+from evalkit.report.tables.table import Cell, Place, Row, Table
 from evalkit.scoring.verdicts import Verdict
 from evalkit.visible import visible
 
@@ -18,20 +18,13 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-+")
 
 def to_csv(tables: cabc.Sequence[Table]) -> str:
     """One sheet: table, row, what the row was computed from, then every column's unrounded value, then the notes."""
-    tables = [table.shown() for table in tables]
-    origins = list(dict.fromkeys(key for table in tables for row in table.rows for key in row.origin))
-    keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
     corner = tables[0].corner.lower() if tables else "tracker"
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, ["table", corner, *origins, *keys, "notes"], restval="", lineterminator="\n")
-    writer.writeheader()
-    for table in tables:
-        for row, line in zip(table.rows, table.cells, strict=True):
-            values = {column.key: _csv_value(cell) for column, cell in zip(table.columns, line, strict=True)}
-            notes = dict.fromkeys([*table.notes, *row.notes, *(note for cell in line for note in cell.notes)])
-            texts = {"table": table.title, corner: row.label, **row.origin, **values, "notes": "; ".join(notes)}
-            writer.writerow({key: csv_text(text) for key, text in texts.items()})
-    return buffer.getvalue()
+    rows = [
+        {"table": table.title, corner: row.label, **_csv_row(table, row, line)}
+        for table in tables
+        for row, line in zip(table.rows, table.cells, strict=True)
+    ]
+    return _sheet(["table", corner], tables, [], rows)
 
 
 def csv_text(text: str) -> str:
@@ -74,7 +67,7 @@ def paper_json(compared: ComparedTable) -> dict[str, object]:
         "table": compared.shape.table,
         "about": load_papers()[compared.shape.paper],
         **to_json(compared.table),
-        "comparisons": [_comparison_json(one) for one in compared.comparisons],
+        "comparisons": [_comparison_json(comparison) for comparison in compared.comparisons],
         "left_out": list(compared.left_out),
     }
 
@@ -84,46 +77,59 @@ def paper_csv(tables: cabc.Sequence[ComparedTable]) -> str:
 
     Text tables keep their text; all else are unrounded fractions.
     """
-    keys = list(dict.fromkeys(column.key for one in tables for column in one.table.columns))
-    extra = [f"{key}.{what}" for key in keys for what in ("difference", "verdict")]
-    measured = any(one.comparisons for one in tables)
-    origins = list(dict.fromkeys(key for one in tables for row in one.table.rows for key in row.origin))
-    header = ["paper", "table", "row", *origins, *keys, *(extra if measured else []), "notes"]
+    keys = dict.fromkeys(column.key for compared in tables for column in compared.table.columns)
+    measured = any(compared.comparisons for compared in tables)
+    extra = [f"{key}.{what}" for key in keys for what in ("difference", "verdict")] if measured else []
+    rows = [row for compared in tables for row in _paper_rows(compared)]
+    return _sheet(["paper", "table", "row"], [compared.table for compared in tables], extra, rows)
+
+
+def _paper_rows(compared: ComparedTable) -> cabc.Iterator[dict[str, str]]:
+    table = compared.table
+    waiting = iter(compared.comparisons)  # they stand in reading order
+    for row, line in zip(table.rows, table.cells, strict=True):
+        texts = {"paper": compared.shape.paper, "table": compared.shape.table, "row": row.label}
+        texts |= _csv_row(table, row, line)
+        if row.origin.get("source") == "measured":
+            for column, cell in zip(table.columns, line, strict=True):
+                if math.isfinite(cell.value):
+                    comparison = next(waiting)
+                    difference = comparison.difference
+                    texts[f"{column.key}.difference"] = repr(difference) if math.isfinite(difference) else ""
+                    texts[f"{column.key}.verdict"] = comparison.judgment.text
+        yield texts
+
+
+def _csv_row(table: Table, row: Row, line: cabc.Sequence[Cell]) -> dict[str, str]:
+    """What the row was computed from, column key -> unrounded value, notes."""
+    values = {
+        column.key: repr(float(cell.value)) if math.isfinite(cell.value) else cell.printed or ""
+        for column, cell in zip(table.columns, line, strict=True)
+    }
+    notes = dict.fromkeys([*table.notes, *row.notes, *(note for cell in line for note in cell.notes)])
+    return {**row.origin, **values, "notes": "; ".join(notes)}
+
+
+def _sheet(
+    first: list[str], tables: cabc.Sequence[Table], extra: list[str], rows: cabc.Iterable[cabc.Mapping[str, str]]
+) -> str:
+    origins = dict.fromkeys(key for table in tables for row in table.rows for key in row.origin)
+    keys = dict.fromkeys(column.key for table in tables for column in table.columns)
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, header, restval="", lineterminator="\n")
+    writer = csv.DictWriter(buffer, [*first, *origins, *keys, *extra, "notes"], restval="", lineterminator="\n")
     writer.writeheader()
-    for one in tables:
-        writer.writerows({key: csv_text(visible(text)) for key, text in row.items()} for row in _csv_rows(one))
+    writer.writerows({key: csv_text(visible(text)) for key, text in row.items()} for row in rows)
     return buffer.getvalue()
 
 
-def _csv_rows(compared: ComparedTable) -> list[dict[str, str]]:
-    table = compared.table
-    waiting = list(compared.comparisons)
-    rows = []
-    for row, line in zip(table.rows, table.cells, strict=True):
-        cells = dict(zip((column.key for column in table.columns), line, strict=True))
-        values = {key: _csv_value(cell) for key, cell in cells.items()}
-        if row.origin.get("source") == "measured":  # comparisons stand in reading order
-            for key, cell in cells.items():
-                if math.isfinite(cell.value):
-                    one = waiting.pop(0)
-                    values[f"{key}.verdict"] = one.judgment.text
-                    values[f"{key}.difference"] = repr(one.difference) if math.isfinite(one.difference) else ""
-        notes = dict.fromkeys([*table.notes, *row.notes, *(note for cell in line for note in cell.notes)])
-        place = {"paper": compared.shape.paper, "table": compared.shape.table, "row": row.label}
-        rows.append({**place, **row.origin, **values, "notes": "; ".join(notes)})
-    return rows
-
-
-def _comparison_json(one: Comparison) -> dict[str, object]:
-    published, scores = one.cell.published, one.measured.scores
+def _comparison_json(comparison: Comparison) -> dict[str, object]:
+    published, scores = comparison.cell.published, comparison.measured.scores
     return {
-        "row": one.row,
-        "column": one.column,
-        "benchmark": one.cell.benchmark,
-        "split": one.cell.split,
-        "metric": one.cell.metric,
+        "row": comparison.row,
+        "column": comparison.column,
+        "benchmark": comparison.cell.benchmark,
+        "split": comparison.cell.split,
+        "metric": comparison.cell.metric,
         "published": None
         if published is None
         else {
@@ -134,25 +140,19 @@ def _comparison_json(one: Comparison) -> dict[str, object]:
             "note": published.note or None,
         },
         "measured": {
-            "value": one.value,
+            "value": comparison.value,
             "tracker": scores.tracker,
             "run": scores.run,
             "protocol": scores.protocol,
             "sequences": len(scores.sequence_names),
             "frames": int(scores.frames.sum()),
-            **one.measured.origin,
+            **comparison.measured.origin,
         },
-        "difference": one.difference if math.isfinite(one.difference) else None,
-        "verdict": one.judgment.verdict.name.lower(),
-        "reason": one.judgment.detail if one.judgment.verdict is Verdict.NOT_COMPARABLE else None,
-        "text": one.judgment.text,
+        "difference": comparison.difference if math.isfinite(comparison.difference) else None,
+        "verdict": comparison.judgment.verdict.name.lower(),
+        "reason": comparison.judgment.detail if comparison.judgment.verdict is Verdict.NOT_COMPARABLE else None,
+        "text": comparison.judgment.text,
     }
-
-
-def _csv_value(cell: Cell) -> str:
-    if math.isfinite(cell.value):
-        return repr(float(cell.value))
-    return cell.printed or ""
 
 
 def _json_cell(cell: Cell, place: Place) -> dict[str, object]:
