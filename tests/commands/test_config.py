@@ -5,10 +5,9 @@ import os
 
 import pytest
 
-import cli
 from evalkit import settings
-from evalkit.commands.common import run
 from evalkit.store import atomic
+from helpers.program import call
 
 
 @pytest.fixture(autouse=True)
@@ -16,38 +15,33 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
 
-def call(capsys, *arguments):
-    code = run(cli.make_app(), ["config", *arguments])
-    return code, *capsys.readouterr()
-
-
-def test_what_is_set_is_shown(capsys, tmp_path):
-    assert call(capsys, "set", "data-root.lasot", str(tmp_path / 'with "quotes" é'))[0] == 0
-    code, out, _ = call(capsys, "show")
+def test_what_is_set_is_shown(tmp_path):
+    assert call("config", "set", "data-root.lasot", str(tmp_path / 'with "quotes" é'))[0] == 0
+    code, out, _ = call("config", "show")
     assert (code, out) == (0, f'data-root.lasot = {tmp_path}/with "quotes" é\n')
 
 
-def test_any_folder_name_can_be_set(capsys, tmp_path):
+def test_any_folder_name_can_be_set(tmp_path):
     folder = tmp_path / 'tab\tquote"\\bell\x07del\x7f\u2028😀'
-    assert call(capsys, "set", "data-root.lasot", str(folder))[0] == 0
+    assert call("config", "set", "data-root.lasot", str(folder))[0] == 0
     assert settings.load_settings().data_root == {"lasot": folder}
-    code, _, err = call(capsys, "set", "data-root.uav123", str(tmp_path / "\udcff"))
+    code, _, err = call("config", "set", "data-root.uav123", str(tmp_path / "\udcff"))
     assert (code, "the name of a folder is not" in err) == (1, True)
     assert settings.load_settings().data_root == {"lasot": folder}
 
 
-def test_a_full_disk_keeps_the_old_settings(capsys, tmp_path, monkeypatch):
-    call(capsys, "set", "data-root.lasot", "/old")
+def test_a_full_disk_keeps_the_old_settings(tmp_path, monkeypatch):
+    call("config", "set", "data-root.lasot", "/old")
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "_write", full)
-        code, _, err = call(capsys, "set", "data-root.uav123", "/new")
+        code, _, err = call("config", "set", "data-root.uav123", "/new")
     assert code == 1
     assert "No space left on device" in err
-    assert call(capsys, "show")[1] == "data-root.lasot = /old\n"
+    assert call("config", "show")[1] == "data-root.lasot = /old\n"
 
 
 @pytest.mark.parametrize(
@@ -57,15 +51,15 @@ def test_a_full_disk_keeps_the_old_settings(capsys, tmp_path, monkeypatch):
         ("data-rot.lasot", 1, "unknown setting 'data-rot.lasot'; known: data-root.BENCHMARK"),
     ],
 )
-def test_unknown_settings_are_refused(capsys, key, code, words):
-    found = call(capsys, "set", key, "x")
+def test_unknown_settings_are_refused(key, code, words):
+    found = call("config", "set", key, "x")
     assert found[0] == code
     assert words in found[2]
 
 
-def test_a_damaged_settings_file_is_named(capsys, tmp_path):
+def test_a_damaged_settings_file_is_named(tmp_path):
     (tmp_path / "evalkit").mkdir()
     (tmp_path / "evalkit" / "config.toml").write_text("data-root = 3\n")
-    code, _, err = call(capsys, "show")
+    code, _, err = call("config", "show")
     assert code == 1
     assert "config.toml cannot be used" in err

@@ -1,17 +1,14 @@
 """``check-data`` and ``list``: every problem at once, exit codes, JSON."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from cli import make_app
 from evalkit.benchmarks import BENCHMARKS, get_benchmark, get_split
 from evalkit.benchmarks.checking import CheckReport, CheckStep, ProblemKind, check_copy
-from evalkit.commands.common import run
 from helpers import trees
+from helpers.program import call
 from helpers.trees import BUILDERS
 
 
@@ -150,29 +147,32 @@ def test_absent_frames_are_counted_from_flags_and_nan(tmp_path: Path) -> None:
     assert check("visevent", trees.visevent(tmp_path / "b")).absent == 2
 
 
-def test_command_prints_problems_and_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_problems_and_ends_with_1(tmp_path: Path) -> None:
     root = trees.tnl2k(tmp_path / "TNL2K")
     (root / "test/list.txt").write_text("walk_done\ncup_done\ngone\nlost\n")
     (root / "test/cup_done/groundtruth.txt").write_text("1,2,3,4\n")
-    assert run(make_app(), ["check-data", "tnl2k", "--data-root", str(tmp_path)]) == 1
-    printed = capsys.readouterr().out.splitlines()
+    done = call("check-data", "tnl2k", "--data-root", tmp_path)
+    assert done.code == 1
+    printed = done.stdout.splitlines()
     assert printed[0].startswith("tnl2k, split test, in ")
     assert "missing sequences (2): gone, lost" in printed
     assert any(line.startswith("cup_done: annotation: ") and "1 rows but" in line for line in printed)
     assert printed[-1] == "3 problems; 1 of 4 sequences are usable"
 
 
-def test_command_ends_with_0_on_a_good_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_ends_with_0_on_a_good_copy(tmp_path: Path) -> None:
     trees.custom(tmp_path)
-    assert run(make_app(), ["check-data", "custom", "--data-root", str(tmp_path), "--deep"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "complete and readable"
+    done = call("check-data", "custom", "--data-root", tmp_path, "--deep")
+    assert done.code == 0
+    assert done.stdout.splitlines()[-1] == "complete and readable"
 
 
-def test_command_prints_one_json_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_one_json_document(tmp_path: Path) -> None:
     trees.custom(tmp_path)
     (tmp_path / "my cat/img/0002.jpg").write_bytes(b"")
-    assert run(make_app(), ["check-data", "custom", "--data-root", str(tmp_path), "--json"]) == 1
-    document = json.loads(capsys.readouterr().out)
+    done = call("check-data", "custom", "--data-root", tmp_path, "--json")
+    assert done.code == 1
+    document = done.json
     assert document["complete"] is False
     assert document["expected"] == 2
     assert document["readable"] == 1
@@ -180,42 +180,46 @@ def test_command_prints_one_json_document(tmp_path: Path, capsys: pytest.Capture
     assert document["problems"][0]["sequence"] == "my cat"
 
 
-def test_command_without_a_copy_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(make_app(), ["check-data", "lasot", "--data-root", str(tmp_path / "no")]) == 1
-    assert str(tmp_path / "no") in capsys.readouterr().err
-    assert run(make_app(), ["check-data", "lasto", "--data-root", str(tmp_path)]) == 2
-    assert "did you mean 'lasot'" in capsys.readouterr().err
-    assert run(make_app(), ["check-data", "got10k", "--split", "vla", "--data-root", str(tmp_path)]) == 2
-    assert "did you mean 'val'" in capsys.readouterr().err
+def test_command_without_a_copy_says_what_to_do(tmp_path: Path) -> None:
+    done = call("check-data", "lasot", "--data-root", tmp_path / "no")
+    assert done.code == 1
+    assert str(tmp_path / "no") in done.stderr
+    done = call("check-data", "lasto", "--data-root", tmp_path)
+    assert done.code == 2
+    assert "did you mean 'lasot'" in done.stderr
+    done = call("check-data", "got10k", "--split", "vla", "--data-root", tmp_path)
+    assert done.code == 2
+    assert "did you mean 'val'" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("kind", "first"), [("benchmarks", "uav123"), ("trackers", "still"), ("protocols", "pytracking")]
 )
 def test_list_prints_one_line_each_and_full_json(kind: str, first: str) -> None:
-    lines = CliRunner().invoke(make_app(), ["list", kind]).stdout.splitlines()
-    documents = json.loads(CliRunner().invoke(make_app(), ["list", kind, "--json"]).stdout)
+    lines = call("list", kind).stdout.splitlines()
+    documents = call("list", kind, "--json").json
     assert lines[0].startswith(first)
     assert documents[0].get("name", documents[0].get("id")) == first
     assert len(lines) == len(documents) + (kind == "benchmarks")  # plus the user's own videos
 
 
 def test_listed_benchmark_has_year_sensors_size_and_reference() -> None:
-    lines = CliRunner().invoke(make_app(), ["list", "benchmarks"]).stdout.splitlines()
+    lines = call("list", "benchmarks").stdout.splitlines()
     line = next(line for line in lines if line.startswith("lasher"))
     for part in ("2022", "rgb+thermal", "245 sequences, 220,703 frames", "Chenglong Li et al., LasHeR", "Transactions"):
         assert part in line
-    documents = json.loads(CliRunner().invoke(make_app(), ["list", "benchmarks", "--json"]).stdout)
+    documents = call("list", "benchmarks", "--json").json
     assert [document["name"] for document in documents] == list(BENCHMARKS)
     assert documents[1]["splits"]["val"]["sequence_count"] == 180
 
 
 @pytest.mark.parametrize("kind", ["recipes"])
 def test_list_says_plainly_what_there_is_not(kind: str) -> None:
-    assert CliRunner().invoke(make_app(), ["list", kind]).stdout == f"This version has no {kind}.\n"
-    assert json.loads(CliRunner().invoke(make_app(), ["list", kind, "--json"]).stdout) == []
+    assert call("list", kind).stdout == f"This version has no {kind}.\n"
+    assert call("list", kind, "--json").json == []
 
 
-def test_list_of_an_unknown_kind_suggests_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(make_app(), ["list", "benchmark"]) == 2
-    assert "did you mean 'benchmarks'" in capsys.readouterr().err
+def test_list_of_an_unknown_kind_suggests_the_nearest() -> None:
+    done = call("list", "benchmark")
+    assert done.code == 2
+    assert "did you mean 'benchmarks'" in done.stderr

@@ -14,7 +14,8 @@ from evalkit.evaluation.sources import ReportFile, ReportFileError, Source, read
 from evalkit.store.manifest import names_sha256
 from evalkit.store.runs import ResultStore
 from helpers import ROOT
-from helpers.small_lasot import FRAMES, NAMES, evalkit, make_lasot, make_results, store_run, write_raw
+from helpers.program import call
+from helpers.small_lasot import FRAMES, NAMES, make_lasot, make_results, store_run, write_raw
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def data_of(page: str) -> dict:
 
 def report(tmp_path: Path, *arguments: object) -> tuple[str, dict]:
     path = tmp_path / "out" / "report.html"
-    code, out, err = evalkit("make-report", *arguments, "--output", path)
+    code, out, err = call("make-report", *arguments, "--output", path)
     assert (code, out) == (0, f"{path}\n"), err
     page = path.read_text(encoding="utf-8")
     return page, data_of(page)
@@ -77,11 +78,11 @@ def test_hardest_sequences_are_drawn_from_the_images(place: list[str], tmp_path:
 def test_splits_that_servers_score_are_left_out_and_named(place: list[str], tmp_path: Path) -> None:
     run_on(tmp_path / "results", "got10k", "test")
     path = tmp_path / "report.html"
-    code, _, err = evalkit("make-report", "--output", path, *place)
+    code, _, err = call("make-report", "--output", path, *place)
     assert code == 0
     assert "got10k test is left out: a server has its truth" in err
     assert [part["title"] for part in data_of(path.read_text())["parts"]] == ["LaSOT test"]
-    code, _, err = evalkit("make-report", "--benchmark", "got10k", "--output", path, *place)
+    code, _, err = call("make-report", "--benchmark", "got10k", "--output", path, *place)
     assert code == 1
 
 
@@ -119,7 +120,7 @@ def test_a_report_file_lists_sources_relative_to_itself(lasot: Path, tmp_path: P
 def test_tracker_without_a_complete_run_is_left_out_and_named(place: list[str], tmp_path: Path) -> None:
     store_run(tmp_path / "results", "half", offset=1.0, names=NAMES[:1])
     path = tmp_path / "report.html"
-    code, _, err = evalkit("make-report", "--output", path, *place)
+    code, _, err = call("make-report", "--output", path, *place)
     assert code == 0
     assert "half is left out, 1 of 2 sequences are missing" in err
     assert "MB, 1 benchmark; open it" in err
@@ -147,7 +148,7 @@ def test_missing_images_are_said_and_cost_only_the_pictures(place: list[str], la
     ],
 )
 def test_what_cannot_be_reported_says_why(place: list[str], arguments: list[str], code: int, text: str) -> None:
-    found, out, err = evalkit("make-report", *arguments, *place)
+    found, out, err = call("make-report", *arguments, *place)
     assert (found, out) == (code, "")
     assert text in err
 

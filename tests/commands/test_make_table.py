@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from evalkit.store.runs import ResultStore
-from helpers.small_lasot import FRAMES, NAMES, PROTOCOL, evalkit, make_lasot, make_results, store_run, write_raw
+from helpers.program import call
+from helpers.small_lasot import FRAMES, NAMES, PROTOCOL, make_lasot, make_results, store_run, write_raw
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def success_auc(offset: float) -> float:
 
 
 def test_table_on_the_terminal(place: list[str]) -> None:
-    code, out, _ = evalkit("make-table", "--benchmark", "lasot", "--tracker", "kcf,ncc", *place)
+    code, out, _ = call("make-table", "--benchmark", "lasot", "--tracker", "kcf,ncc", *place)
     assert code == 0
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.lstrip().startswith(("kcf", "ncc"))}
     assert rows["kcf"][0] == f"{100 * success_auc(2):.1f}"
@@ -48,22 +49,22 @@ def test_table_on_the_terminal(place: list[str]) -> None:
 
 def test_without_tracker_all_complete_runs_are_taken(place: list[str], results: Path) -> None:
     store_run(results, "half", offset=1.0, names=NAMES[:1])
-    code, out, err = evalkit("make-table", "--benchmark", "lasot", "--format", "csv", *place)
+    code, out, err = call("make-table", "--benchmark", "lasot", "--format", "csv", *place)
     assert code == 0
     assert [row["tracker"] for row in csv.DictReader(io.StringIO(out))] == ["kcf", "ncc"]
     assert "half" in err
 
 
 def test_csv_has_unrounded_fractions(place: list[str]) -> None:
-    _, out, _ = evalkit("make-table", "--benchmark", "lasot", "--tracker", "kcf", "--format", "csv", *place)
+    _, out, _ = call("make-table", "--benchmark", "lasot", "--tracker", "kcf", "--format", "csv", *place)
     (row,) = csv.DictReader(io.StringIO(out))
     assert float(row["success_auc"]) == pytest.approx(success_auc(2), abs=1e-12)
     assert float(row["frames_per_second"]) == pytest.approx(24, rel=1e-4)
 
 
 def test_json_option_and_format_agree(place: list[str]) -> None:
-    _, one, _ = evalkit("make-table", "--benchmark", "lasot", "--json", *place)
-    _, other, _ = evalkit("make-table", "--benchmark", "lasot", "--format", "json", *place)
+    _, one, _ = call("make-table", "--benchmark", "lasot", "--json", *place)
+    _, other, _ = call("make-table", "--benchmark", "lasot", "--format", "json", *place)
     assert json.loads(one) == json.loads(other)
     assert json.loads(one)[0]["rows"][0]["cells"][0]["place"] == 1
 
@@ -71,7 +72,7 @@ def test_json_option_and_format_agree(place: list[str]) -> None:
 @pytest.mark.parametrize(("suffix", "start"), [("md", "**LaSOT test**"), ("tex", "% needs"), ("csv", "table,")])
 def test_suffix_of_the_output_decides_the_format(place: list[str], tmp_path: Path, suffix: str, start: str) -> None:
     path = tmp_path / "new folder" / f"table.{suffix}"
-    code, out, err = evalkit("make-table", "--benchmark", "lasot", "--output", path, *place)
+    code, out, err = call("make-table", "--benchmark", "lasot", "--output", path, *place)
     assert code == 0
     assert path.read_text().startswith(start)
     assert out.startswith("LaSOT test\n")
@@ -80,19 +81,19 @@ def test_suffix_of_the_output_decides_the_format(place: list[str], tmp_path: Pat
 
 def test_format_and_output_leave_the_terminal_empty(place: list[str], tmp_path: Path) -> None:
     path = tmp_path / "scores.dat"
-    _, out, _ = evalkit("make-table", "--benchmark", "lasot", "--format", "csv", "--output", path, *place)
+    _, out, _ = call("make-table", "--benchmark", "lasot", "--format", "csv", "--output", path, *place)
     assert out == ""
     assert path.read_text().startswith("table,")
 
 
 def test_several_runs_of_a_tracker_are_refused_and_listed(place: list[str], results: Path) -> None:
     other = store_run(results, "kcf", offset=4.0, seed=1)
-    code, _, err = evalkit("make-table", "--benchmark", "lasot", "--tracker", "kcf", *place)
+    code, _, err = call("make-table", "--benchmark", "lasot", "--tracker", "kcf", *place)
     assert code == 1
     assert other.run_id in err
     assert "--run" in err
     arguments = ["--tracker", "kcf", "--run", other.run_id, "--format", "csv"]
-    code, out, _ = evalkit("make-table", "--benchmark", "lasot", *arguments, *place)
+    code, out, _ = call("make-table", "--benchmark", "lasot", *arguments, *place)
     assert code == 0
     (row,) = csv.DictReader(io.StringIO(out))
     assert row["run"] == other.run_id
@@ -101,11 +102,11 @@ def test_several_runs_of_a_tracker_are_refused_and_listed(place: list[str], resu
 
 def test_incomplete_run_is_refused_unless_allowed_and_then_said(place: list[str], results: Path) -> None:
     store_run(results, "half", offset=1.0, names=NAMES[:1])
-    code, _, err = evalkit("make-table", "--benchmark", "lasot", "--tracker", "half", *place)
+    code, _, err = call("make-table", "--benchmark", "lasot", "--tracker", "half", *place)
     assert code == 1
     assert "cup-2" in err
     arguments = ["--tracker", "half", "--allow-missing", "--format", "markdown"]
-    code, out, _ = evalkit("make-table", "--benchmark", "lasot", *arguments, *place)
+    code, out, _ = call("make-table", "--benchmark", "lasot", *arguments, *place)
     assert code == 0
     assert "cup-2" in out
 
@@ -121,13 +122,13 @@ def test_incomplete_run_is_refused_unless_allowed_and_then_said(place: list[str]
     ],
 )
 def test_wrong_usage_ends_with_2(place: list[str], arguments: list[str], text: str) -> None:
-    code, out, err = evalkit("make-table", *arguments, *place)
+    code, out, err = call("make-table", *arguments, *place)
     assert (code, out) == (2, "")
     assert text in err
 
 
 def test_no_run_at_all_says_how_to_get_one(place: list[str]) -> None:
-    code, _, err = evalkit("make-table", "--benchmark", "lasot", "--tracker", "mosse", *place)
+    code, _, err = call("make-table", "--benchmark", "lasot", "--tracker", "mosse", *place)
     assert code == 1
     assert "mosse" in err
     assert "evalkit run-benchmark lasot" in err
@@ -136,7 +137,7 @@ def test_no_run_at_all_says_how_to_get_one(place: list[str]) -> None:
 def test_plots_and_their_report(place: list[str], tmp_path: Path, results: Path) -> None:
     output = tmp_path / "reports"
     formats = ["--format", "png,svg", "--format", "pdf"]
-    code, out, err = evalkit("make-plots", "lasot", *formats, "--output", output, "--verbose", *place)
+    code, out, err = call("make-plots", "lasot", *formats, "--output", output, "--verbose", *place)
     assert code == 0
     folder = output / "lasot"
     stems = ["success", "precision", "normalized_precision", "ranking", "speed", "attributes", "difference"]
@@ -159,7 +160,7 @@ def test_raw_files_of_two_trackers_have_their_own_hashes(lasot: Path, tmp_path: 
     for tracker, shift in (("one", 1), ("two", 5)):
         write_raw(tmp_path / "raw", tracker, shift)
     place = ["--predictions", tmp_path / "raw", "--data-root", lasot.parent, "--output", tmp_path]
-    code, _, err = evalkit("make-plots", "lasot", "--format", "svg", *place)
+    code, _, err = call("make-plots", "lasot", "--format", "svg", *place)
     assert (code, err) == (0, "")
     inputs = json.loads((tmp_path / "lasot" / "report.json").read_text())["inputs"]
     assert [entry["tracker"] for entry in inputs] == ["one", "two"]
@@ -169,30 +170,30 @@ def test_raw_files_of_two_trackers_have_their_own_hashes(lasot: Path, tmp_path: 
 
 def test_only_the_plots_asked_for_are_drawn(place: list[str], tmp_path: Path) -> None:
     chosen = ["--plot", "ranking,difference", "--format", "svg", "--output", tmp_path]
-    assert evalkit("make-plots", "lasot", *chosen, *place)[0] == 0
+    assert call("make-plots", "lasot", *chosen, *place)[0] == 0
     assert sorted(path.stem for path in (tmp_path / "lasot").iterdir()) == ["difference", "ranking", "report"]
 
 
 def test_a_plot_that_the_scores_do_not_allow_is_an_error_that_says_why(place: list[str], tmp_path: Path) -> None:
     chosen = ["--plot", "difference", "--tracker", "kcf", "--output", tmp_path]
-    code, _, err = evalkit("make-plots", "lasot", *chosen, *place)
+    code, _, err = call("make-plots", "lasot", *chosen, *place)
     assert code == 1
     assert "no plot difference" in err
     assert "needs two trackers" in err
-    code, _, err = evalkit("make-plots", "lasot", "--plot", "succes", "--output", tmp_path, *place)
+    code, _, err = call("make-plots", "lasot", "--plot", "succes", "--output", tmp_path, *place)
     assert code == 2
     assert "did you mean 'success'" in err
 
 
 def test_unknown_plot_format_is_wrong_usage(place: list[str]) -> None:
-    code, _, err = evalkit("make-plots", "lasot", "--format", "png,gif", *place)
+    code, _, err = call("make-plots", "lasot", "--format", "png,gif", *place)
     assert code == 2
     assert "'gif'" in err
 
 
 def test_render_draws_every_nth_frame(place: list[str], tmp_path: Path) -> None:
     output = tmp_path / "pictures"
-    code, _, err = evalkit("render", "lasot", "cup-1", "--tracker", "kcf,ncc", "--every", 5, "--output", output, *place)
+    code, _, err = call("render", "lasot", "cup-1", "--tracker", "kcf,ncc", "--every", 5, "--output", output, *place)
     assert (code, sorted(path.name for path in output.iterdir())) == (0, ["000000.png", "000005.png", "000010.png"])
     assert "3 pictures" in err
     assert cv2.imread(str(output / "000005.png")).shape[1] == 80 * 8
@@ -203,7 +204,7 @@ def test_render_draws_the_boxes_of_a_benchmark_that_counts_from_one_on_their_pix
 ) -> None:
     output = tmp_path / "pictures"
     arguments = ["--tracker", "kcf", "--every", 99, "--output", output]
-    assert evalkit("render", "lasot", "cup-1", *arguments, *place)[0] == 0
+    assert call("render", "lasot", "cup-1", *arguments, *place)[0] == 0
     picture = cv2.imread(str(output / "000000.png"))[-60 * 8 :]
     rows, columns = (abs(picture.astype(int) - 90).max(axis=2) > 20).nonzero()
     edges = [columns.min(), columns.max(), rows.min(), rows.max()]
@@ -213,7 +214,7 @@ def test_render_draws_the_boxes_of_a_benchmark_that_counts_from_one_on_their_pix
 
 def test_render_writes_a_video_that_plays(place: list[str], tmp_path: Path) -> None:
     path = tmp_path / "clips" / "cup.mp4"
-    code, _, err = evalkit("render", "lasot", "cup-1", "--tracker", "kcf", "--output", path, "--fps", 10, *place)
+    code, _, err = call("render", "lasot", "cup-1", "--tracker", "kcf", "--output", path, "--fps", 10, *place)
     assert (code, f"{FRAMES} pictures in {path}" in err) == (0, True)
     video = cv2.VideoCapture(str(path))
     frames = list(itertools.takewhile(lambda frame: frame is not None, (video.read()[1] for _ in range(99))))
@@ -223,7 +224,7 @@ def test_render_writes_a_video_that_plays(place: list[str], tmp_path: Path) -> N
 
 def test_render_writes_an_animated_gif(place: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert evalkit("render", "lasot", "cup-1", "--tracker", "kcf", "--format", "gif", "--every", 4, *place)[0] == 0
+    assert call("render", "lasot", "cup-1", "--tracker", "kcf", "--format", "gif", "--every", 4, *place)[0] == 0
     with Image.open(tmp_path / "reports" / "lasot" / "cup-1.gif") as gif:
         assert gif.n_frames == 3
 
@@ -231,7 +232,7 @@ def test_render_writes_an_animated_gif(place: list[str], tmp_path: Path, monkeyp
 def test_render_refuses_a_suffix_that_does_not_fit(place: list[str], tmp_path: Path) -> None:
     for form, name in (("gif", "a.mp4"), ("mp4", "folder")):
         arguments = ["--tracker", "kcf", "--format", form, "--output", tmp_path / name]
-        code, _, err = evalkit("render", "lasot", "cup-1", *arguments, *place)
+        code, _, err = call("render", "lasot", "cup-1", *arguments, *place)
         assert code == 2
         assert "--output" in err
 
@@ -244,6 +245,6 @@ def test_render_refuses_a_suffix_that_does_not_fit(place: list[str], tmp_path: P
     ],
 )
 def test_render_says_what_is_missing(place: list[str], sequence: str, tracker: str, code: int, text: str) -> None:
-    found, _, err = evalkit("render", "lasot", sequence, "--tracker", tracker, *place)
+    found, _, err = call("render", "lasot", sequence, "--tracker", tracker, *place)
     assert found == code
     assert text in err

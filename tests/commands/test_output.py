@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from dataclasses import replace
 import click
 import pytest
 
-from evalkit.commands.common import App, run
+from evalkit.commands.common import App
 from evalkit.commands.listing import columns
 from evalkit.commands.output import echo
 from evalkit.errors import EvalkitError
@@ -26,7 +27,7 @@ from evalkit.report.tables.table import Cell, Column, Row, Table
 from evalkit.report.tables.values import csv_text
 from evalkit.visible import json_text, visible
 from helpers import ROOT
-from helpers.program import draw_videos, evalkit
+from helpers.program import PROGRAM, call, draw_videos, evalkit
 
 HOSTILE = {
     "clear screen": "a\x1b[2Jb",
@@ -78,7 +79,7 @@ def test_json_keeps_the_name_and_shows_its_codes(kind):
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_messages_results_and_errors_are_one_line_each(kind, capsys):
+def test_messages_results_and_errors_are_one_line_each(kind):
     @click.command()
     @click.pass_obj
     def command(app):
@@ -88,8 +89,8 @@ def test_messages_results_and_errors_are_one_line_each(kind, capsys):
         raise EvalkitError(f"first {HOSTILE[kind]}", f"second {HOSTILE[kind]}")
 
     group = click.Group(commands={"command": command}, context_settings={"obj": App(verbose=True)})
-    assert run(group, ["command"]) == 1
-    out, err = capsys.readouterr()
+    code, out, err = call("command", app=group)
+    assert code == 1
     assert out == f"result {visible(HOSTILE[kind])}\n"
     assert err.splitlines() == [
         f"message {visible(HOSTILE[kind])}",
@@ -100,12 +101,12 @@ def test_messages_results_and_errors_are_one_line_each(kind, capsys):
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_wrong_usage_is_shown_with_codes(kind, capsys):
+def test_wrong_usage_is_shown_with_codes(kind):
     group = click.Group(context_settings={"obj": App()})
-    assert run(group, [HOSTILE[kind]]) == 2
-    assert not obeyed(capsys.readouterr().err)
-    assert run(group, ["--" + HOSTILE[kind]]) == 2
-    assert not obeyed(capsys.readouterr().err)
+    for word in (HOSTILE[kind], "--" + HOSTILE[kind]):
+        done = call(word, app=group)
+        assert done.code == 2
+        assert not obeyed(done.stderr)
 
 
 def test_columns_stay_aligned_beside_a_shown_code():
@@ -253,7 +254,7 @@ def test_stdout_is_for_results_whatever_a_tracker_prints(arguments, noisy, tmp_p
 def test_stdout_is_as_before_afterwards():
     program = """
 import ctypes, os, click
-from evalkit.commands.common import App, run
+from evalkit.commands import common
 from evalkit.commands.output import echo, stdout_for_results
 @click.command()
 @stdout_for_results()
@@ -262,7 +263,7 @@ def command():
     ctypes.CDLL(None).puts(b"buffered")
     print("foreign")
     echo("result")
-run(click.Group(commands={"command": command}, context_settings={"obj": App()}), ["command"])
+common.run(click.Group(commands={"command": command}, context_settings={"obj": common.App()}), ["command"])
 print("after", flush=True)
 os.write(1, b"after in C\\n")
 """
@@ -278,7 +279,7 @@ os.write(1, b"after in C\\n")
 )
 def test_a_closed_or_full_stream_gives_no_traceback(command, stream, code, said, noisy, tmp_path):
     data = f"--data-root {noisy[1]} --results {tmp_path}" if command.startswith("run") else ""
-    line = f"{sys.executable} {ROOT / 'cli.py'} {command} {data} {stream}"
+    line = f"{shlex.join(PROGRAM)} {command} {data} {stream}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert said in done.stderr
@@ -287,7 +288,7 @@ def test_a_closed_or_full_stream_gives_no_traceback(command, stream, code, said,
 
 
 def test_a_reader_that_leaves_gives_no_traceback(noisy, tmp_path):
-    line = f"{sys.executable} {ROOT / 'cli.py'} run-benchmark custom --tracker kcf --json"
+    line = f"{shlex.join(PROGRAM)} run-benchmark custom --tracker kcf --json"
     line = f"{line} --data-root {noisy[1]} --results {tmp_path} | true"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
@@ -299,7 +300,7 @@ def on_a_terminal(*arguments):
     pid, handle = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
-        os.execv(sys.executable, [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)])
+        os.execv(sys.executable, [*PROGRAM, *map(str, arguments)])
     shown = b""
     while True:
         try:

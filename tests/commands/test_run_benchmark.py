@@ -5,15 +5,13 @@ import os
 import shlex
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from evalkit.store.runs import ResultStore
-from helpers.program import PATIENCE, Done, call, draw_video, draw_videos, evalkit, start, wait_until
+from helpers.program import PATIENCE, call, draw_video, draw_videos, only_run, run_videos, start, wait_until
 
 LENGTHS = [6, 9, 4, 12, 5]
 
@@ -40,19 +38,13 @@ def own_tracker(folder: Path, *, quick: float = float("inf"), extra: str = "pass
     return f"{path}:Drift"
 
 
-def run(root: Path, results: Path, tracker: str = "ncc", *more: object, program: Callable[..., Done] = call) -> Done:
-    return program(
-        "run-benchmark", "custom", "--tracker", tracker, "--data-root", root, "--results", results, "--json", *more
-    )
-
-
 @pytest.fixture
 def videos(tmp_path: Path) -> Path:
     return draw_videos(tmp_path / "videos", LENGTHS)
 
 
 def test_the_document_of_a_complete_run(videos, tmp_path):
-    done = run(videos, tmp_path / "results")
+    done = run_videos(videos, tmp_path / "results")
     assert done.code == 0, done.stderr
     document = done.json
     assert document["benchmark"] == "custom"
@@ -68,16 +60,18 @@ def test_the_document_of_a_complete_run(videos, tmp_path):
 
 def test_boxes_do_not_depend_on_capacity_or_decoders(videos, tmp_path):
     digests = {
-        run(videos, tmp_path / f"r{capacity}", "kcf", "--capacity", capacity, "--decoders", decoders).json["digest"]
+        run_videos(videos, tmp_path / f"r{capacity}", "kcf", "--capacity", capacity, "--decoders", decoders).json[
+            "digest"
+        ]
         for capacity, decoders in [(1, 1), (4, 3), (16, 2)]
     }
     assert len(digests) == 1
 
 
 def test_the_same_command_again_computes_nothing(videos, tmp_path):
-    first = run(videos, tmp_path / "results")
+    first = run_videos(videos, tmp_path / "results")
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*.csv")}
-    again = run(videos, tmp_path / "results")
+    again = run_videos(videos, tmp_path / "results")
     assert again.json == first.json
     assert "5 of 5 sequences were finished before" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*.csv")} == files
@@ -87,7 +81,7 @@ def test_kill_9_then_resume_gives_the_digest_of_an_undisturbed_run(tmp_path):
     videos = draw_videos(tmp_path / "videos", [8] * 6)
     tracker = own_tracker(tmp_path, quick=2)
     (tmp_path / "go").touch()
-    undisturbed = run(videos, tmp_path / "whole", tracker).json
+    undisturbed = run_videos(videos, tmp_path / "whole", tracker).json
     (tmp_path / "go").unlink()
     common = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", videos, "--capacity", 1]
     process = start(*common, "--results", tmp_path / "killed")
@@ -97,7 +91,7 @@ def test_kill_9_then_resume_gives_the_digest_of_an_undisturbed_run(tmp_path):
     (tmp_path / "go").touch()
     stored = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed").rglob("sequences/*.json")}
     assert len(stored) == 2
-    resumed = run(videos, tmp_path / "killed", tracker)
+    resumed = run_videos(videos, tmp_path / "killed", tracker)
     assert resumed.code == 0, resumed.stderr
     assert resumed.json["digest"] == undisturbed["digest"]
     assert resumed.json["run"] == undisturbed["run"]
@@ -187,7 +181,7 @@ def damage_folder(folder: Path) -> None:
 )
 def test_a_damaged_sequence_fails_by_name_and_the_others_go_on(videos, tmp_path, damage, text):
     damage(videos / "s1")
-    done = run(videos, tmp_path / "results", "still" if damage is damage_folder else "ncc")
+    done = run_videos(videos, tmp_path / "results", "still" if damage is damage_folder else "ncc")
     assert done.code == 1
     document = done.json
     assert document["status"] == "partial"
@@ -199,12 +193,12 @@ def test_a_damaged_sequence_fails_by_name_and_the_others_go_on(videos, tmp_path,
 
 
 def test_a_mended_sequence_alone_is_run_again(videos, tmp_path):
-    whole = run(videos, tmp_path / "whole").json
+    whole = run_videos(videos, tmp_path / "whole").json
     good = (videos / "s1" / "img" / "0004.png").read_bytes()
     damage_truncated(videos / "s1")
-    assert run(videos, tmp_path / "results").code == 1
+    assert run_videos(videos, tmp_path / "results").code == 1
     (videos / "s1" / "img" / "0004.png").write_bytes(good)
-    again = run(videos, tmp_path / "results")
+    again = run_videos(videos, tmp_path / "results")
     assert again.code == 0
     assert again.json["digest"] == whole["digest"]
     assert not list((tmp_path / "results").rglob("failures/*.json"))
@@ -221,7 +215,7 @@ def test_a_mended_sequence_alone_is_run_again(videos, tmp_path):
     ],
 )
 def test_a_tracker_that_misbehaves_fails_its_sequences_and_is_named(videos, tmp_path, extra, text):
-    done = run(videos, tmp_path / "results", own_tracker(tmp_path, extra=extra))
+    done = run_videos(videos, tmp_path / "results", own_tracker(tmp_path, extra=extra))
     assert done.code == 1
     assert sorted(done.json["failed"]) == ["s0", "s1", "s2", "s3", "s4"]
     assert all(text in error and "frame 1" in error for error in done.json["failed"].values()), done.json["failed"]
@@ -230,7 +224,7 @@ def test_a_tracker_that_misbehaves_fails_its_sequences_and_is_named(videos, tmp_
 def test_a_tracker_that_never_stops_fails_its_sequence_alone(videos, tmp_path):
     tracker = own_tracker(tmp_path, extra="time.sleep(3600 if abs(self.box[2] - 12.5) < 0.1 else 0)")
     (videos / "s2" / "groundtruth.txt").write_text("5,6,12.5,10\n")
-    done = run(videos, tmp_path / "results", tracker, "--timeout", 3, program=evalkit)
+    done = run_videos(videos, tmp_path / "results", tracker, "--timeout", 3, apart=True)
     assert done.code == 1
     assert list(done.json["failed"]) == ["s2"]
     assert "did not answer within 3 s" in done.json["failed"]["s2"]
@@ -239,7 +233,7 @@ def test_a_tracker_that_never_stops_fails_its_sequence_alone(videos, tmp_path):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_a_tracker_prints_does_not_mix_with_the_document(videos, tmp_path, workers):
     tracker = own_tracker(tmp_path, extra="print('hello from the tracker')")
-    done = run(videos, tmp_path / "results", tracker, "--workers", workers, program=evalkit)
+    done = run_videos(videos, tmp_path / "results", tracker, "--workers", workers, apart=True)
     assert done.code == 0
     assert done.json["status"] == "complete"
     assert "hello from the tracker" in done.stderr
@@ -247,14 +241,14 @@ def test_what_a_tracker_prints_does_not_mix_with_the_document(videos, tmp_path, 
 
 def test_quiet_still_names_what_failed(videos, tmp_path):
     damage_empty(videos / "s1")
-    done = run(videos, tmp_path / "results", "ncc", "--quiet")
+    done = run_videos(videos, tmp_path / "results", "ncc", "--quiet")
     assert done.code == 1
     assert "failed: custom/s1: " in done.stderr
     assert "0004.png" in done.stderr
 
 
 def test_the_hint_of_the_next_command_works_as_printed(videos, tmp_path):
-    done = run(videos, tmp_path / "results")
+    done = run_videos(videos, tmp_path / "results")
     (hint,) = [line for line in done.stderr.splitlines() if line.startswith("next: evalkit ")]
     table = call(*shlex.split(hint.removeprefix("next: evalkit ")))
     assert table.code == 0, table.stderr
@@ -262,59 +256,59 @@ def test_the_hint_of_the_next_command_works_as_printed(videos, tmp_path):
 
 
 def test_selections_limits_and_repeats(videos, tmp_path):
-    done = run(videos, tmp_path / "results", "still", "--sequences", "s3,s1", "--limit-frames", 5, "--repeat", 2)
+    done = run_videos(videos, tmp_path / "results", "still", "--sequences", "s3,s1", "--limit-frames", 5, "--repeat", 2)
     assert [document["frames"] for document in done.json] == [10, 10]
     assert [document["repeat"] for document in done.json] == [0, 1]
     assert len({document["run"] for document in done.json}) == 2
     (tmp_path / "names.txt").write_text("s0\ns2\n")
-    listed = run(videos, tmp_path / "results", "still", "--sequences", f"@{tmp_path / 'names.txt'}")
+    listed = run_videos(videos, tmp_path / "results", "still", "--sequences", f"@{tmp_path / 'names.txt'}")
     assert listed.json["sequences"] == 2
-    limited = run(videos, tmp_path / "results", "still", "--limit-sequences", 3)
+    limited = run_videos(videos, tmp_path / "results", "still", "--limit-sequences", 3)
     assert limited.json["sequences"] == 3
-    unknown = run(videos, tmp_path / "results", "still", "--sequences", "s33")
+    unknown = run_videos(videos, tmp_path / "results", "still", "--sequences", "s33")
     assert unknown.code == 2
     assert "did you mean" in unknown.stderr
 
 
 def test_a_changed_result_is_refused_on_resume(videos, tmp_path):
-    run(videos, tmp_path / "results")
+    run_videos(videos, tmp_path / "results")
     path = next((tmp_path / "results").rglob("sequences/s1.csv"))
     path.write_text(path.read_text().replace("12.0", "13.0"))
-    done = run(videos, tmp_path / "results")
+    done = run_videos(videos, tmp_path / "results")
     assert done.code == 1
     assert "s1.csv was changed after it was written" in done.stderr
 
 
 def test_results_of_other_data_under_the_same_names_are_refused(videos, tmp_path):
-    run(videos, tmp_path / "results")
+    run_videos(videos, tmp_path / "results")
     draw_video(tmp_path / "other" / "videos" / "s0", 7, seed=9)
     for name in ("s1", "s2", "s3", "s4"):
         shutil.copytree(videos / name, tmp_path / "other" / "videos" / name)
-    done = run(tmp_path / "other" / "videos", tmp_path / "results")
+    done = run_videos(tmp_path / "other" / "videos", tmp_path / "results")
     assert done.code == 1
     assert "holds results of other data: s0 has 6 frames" in done.stderr
-    fresh = run(tmp_path / "other" / "videos", tmp_path / "results", "ncc", "--fresh")
+    fresh = run_videos(tmp_path / "other" / "videos", tmp_path / "results", "ncc", "--fresh")
     assert fresh.code == 0
     assert list((tmp_path / "results").glob("custom/ncc/.replaced/*/manifest.json"))
 
 
 def test_a_run_begun_under_other_code_is_not_continued_unless_asked_for(videos, tmp_path):
     damage_empty(videos / "s1")
-    assert run(videos, tmp_path / "results").code == 1
-    (stored,) = ResultStore(tmp_path / "results").find()
+    assert run_videos(videos, tmp_path / "results").code == 1
+    stored = only_run(tmp_path / "results")
     (environment,) = stored.environments().values()
     (stored.path / "environments" / f"{environment.sha256[:12]}.json").unlink()
     stored.add_environment(dataclasses.replace(environment, image_decoder="opencv 1.0"))
-    refused = run(videos, tmp_path / "results")
+    refused = run_videos(videos, tmp_path / "results")
     assert refused.code == 1
     assert "image_decoder: opencv 1.0 before" in refused.stderr
     assert "--allow-mixed" in refused.stderr
     draw_video(tmp_path / "new", LENGTHS[1], seed=1)
     shutil.copy(tmp_path / "new" / "img" / "0004.png", videos / "s1" / "img" / "0004.png")
-    mixed = run(videos, tmp_path / "results", "ncc", "--allow-mixed")
+    mixed = run_videos(videos, tmp_path / "results", "ncc", "--allow-mixed")
     assert mixed.code == 0
     assert mixed.json["environments"] == 2
-    assert run(videos, tmp_path / "results").code == 0, "a finished run is only verified"
+    assert run_videos(videos, tmp_path / "results").code == 0, "a finished run is only verified"
 
 
 def test_two_runs_into_the_same_folder_at_once(tmp_path):
@@ -333,7 +327,7 @@ def test_two_runs_into_the_same_folder_at_once(tmp_path):
 
 def test_a_results_folder_that_cannot_be_used(videos, tmp_path):
     (tmp_path / "results").write_text("a file")
-    done = run(videos, tmp_path / "results")
+    done = run_videos(videos, tmp_path / "results")
     assert done.code == 1
     assert "cannot write" in done.stderr
     assert "Traceback" not in done.stderr
@@ -355,7 +349,7 @@ def test_a_disk_that_fills_stops_the_run_keeps_what_is_there_and_says_so(videos,
     monkeypatch.undo()
     assert len(list(results.rglob("sequences/*.json"))) == 2
     assert not list(results.rglob(".writing-*"))
-    done = run(videos, results, "still")
+    done = run_videos(videos, results, "still")
     assert done.code == 0
     assert "2 of 5 sequences were finished before" in done.stderr
 
@@ -363,10 +357,10 @@ def test_a_disk_that_fills_stops_the_run_keeps_what_is_there_and_says_so(videos,
 @pytest.mark.parametrize("name", ["two words", "ünïcode 視覚", "boy`head's+1"])
 def test_names_with_blanks_and_unicode(tmp_path, name):
     draw_video(tmp_path / "videos" / name, 4)
-    done = run(tmp_path / "videos", tmp_path / "results")
+    done = run_videos(tmp_path / "videos", tmp_path / "results")
     assert done.code == 0, done.stderr
     assert done.json["sequences"] == 1
-    again = run(tmp_path / "videos", tmp_path / "results", "ncc", "--sequences", name)
+    again = run_videos(tmp_path / "videos", tmp_path / "results", "ncc", "--sequences", name)
     assert again.json["sequences"] == 1
 
 
@@ -380,7 +374,7 @@ def test_gray_and_16_bit_images_run(tmp_path):
     images = sorted((folder / "img").iterdir())
     save(images[2], cv2.imread(str(images[2]), cv2.IMREAD_GRAYSCALE))
     save(images[3], cv2.imread(str(images[3])).astype(np.uint16) * 257)
-    done = run(tmp_path / "videos", tmp_path / "results")
+    done = run_videos(tmp_path / "videos", tmp_path / "results")
     assert done.code == 0, done.stderr
 
 

@@ -6,8 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from cli import make_app
-from evalkit.commands.common import run
+from helpers.program import call
 
 TRUTH = {"airplane-1": 40, "book-3": 25, "cat-1": 30}
 
@@ -41,23 +40,16 @@ def kit(tmp_path):
     return tmp_path
 
 
-@pytest.fixture
-def evalkit(kit, capsys, monkeypatch):
+@pytest.fixture(autouse=True)
+def inside(kit, monkeypatch):
     monkeypatch.chdir(kit)
-
-    def call(*arguments):
-        code = run(make_app(), [*arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 FILES = ("--predictions", "results", "--annotations", "kit")
 
 
-def test_one_score_is_one_json_object_with_the_contracts_keys(evalkit):
-    code, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--json")
+def test_one_score_is_one_json_object_with_the_contracts_keys():
+    code, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--json")
     document = json.loads(out)
     assert code == 0
     assert list(document)[:7] == ["benchmark", "split", "protocol", "tracker", "run", "sequences", "frames"]
@@ -70,24 +62,24 @@ def test_one_score_is_one_json_object_with_the_contracts_keys(evalkit):
     assert document["missing"] == []
 
 
-def test_several_scores_are_a_list(evalkit):
-    _, out, _ = evalkit("score", "lasot", *FILES, "--json")
+def test_several_scores_are_a_list():
+    _, out, _ = call("score", "lasot", *FILES, "--json")
     assert [one["tracker"] for one in json.loads(out)] == ["lost", "near"]
-    _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--protocol", "all", "--json")
+    _, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", "all", "--json")
     found = {one["protocol"] for one in json.loads(out)}
     assert found == {"pytracking", "ostrack", "lasot-kit", "pysot", "got10k-toolkit", "swintrack"}
 
 
-def test_roles_and_ids_choose_the_protocol(evalkit):
+def test_roles_and_ids_choose_the_protocol():
     for asked, found in (("official", "lasot-kit"), ("papers", "pytracking"), ("swintrack", "swintrack")):
-        _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--protocol", asked, "--json")
+        _, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", asked, "--json")
         assert json.loads(out)["protocol"] == found
-    code, _, err = evalkit("score", "lasot", *FILES, "--protocol", "swintrak")
+    code, _, err = call("score", "lasot", *FILES, "--protocol", "swintrak")
     assert (code, "did you mean 'swintrack'" in err) == (2, True)
 
 
-def test_text_has_one_table_with_printed_scores(evalkit):
-    code, out, err = evalkit("score", "lasot", *FILES)
+def test_text_has_one_table_with_printed_scores():
+    code, out, err = call("score", "lasot", *FILES)
     assert code == 0
     lines = out.splitlines()
     assert lines[0] == "lasot test, pytracking/1, 3 sequences, 95 frames"
@@ -96,9 +88,9 @@ def test_text_has_one_table_with_printed_scores(evalkit):
     assert err == ""
 
 
-def test_per_sequence_attributes_and_intervals(evalkit):
+def test_per_sequence_attributes_and_intervals():
     options = ("--per-sequence", "--attributes", "--interval", "0.95")
-    code, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", *options, "--json")
+    code, out, _ = call("score", "lasot", *FILES, "--tracker", "near", *options, "--json")
     document = json.loads(out)
     assert code == 0
     assert set(document["per_sequence"]) == set(TRUTH)
@@ -107,85 +99,85 @@ def test_per_sequence_attributes_and_intervals(evalkit):
     few = "too few sequences for an interval: it needs 7, found 3"
     assert document["intervals"] == {}
     assert few in document["notes"]
-    code, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", *options)
+    code, out, _ = call("score", "lasot", *FILES, "--tracker", "near", *options)
     assert code == 0
     assert few in out.splitlines()[0]
     assert "airplane-1" in out
 
 
-def test_a_zip_scores_as_its_folder(evalkit, kit):
+def test_a_zip_scores_as_its_folder(kit):
     with zipfile.ZipFile(kit / "results.zip", "w") as archive:
         for path in (kit / "results").rglob("*.txt"):
             archive.write(path, path.relative_to(kit))
-    _, folder, _ = evalkit("score", "lasot", *FILES, "--json")
-    _, packed, _ = evalkit("score", "lasot", "--predictions", "results.zip", "--annotations", "kit", "--json")
+    _, folder, _ = call("score", "lasot", *FILES, "--json")
+    _, packed, _ = call("score", "lasot", "--predictions", "results.zip", "--annotations", "kit", "--json")
     for one, other in zip(json.loads(folder), json.loads(packed), strict=True):
         assert one["scores"] == other["scores"]
 
 
-def test_a_missing_result_is_an_error_that_names_it_and_the_way_out(evalkit, kit):
+def test_a_missing_result_is_an_error_that_names_it_and_the_way_out(kit):
     (kit / "results" / "near" / "cat-1.txt").unlink()
-    code, out, err = evalkit("score", "lasot", *FILES, "--tracker", "near")
+    code, out, err = call("score", "lasot", *FILES, "--tracker", "near")
     assert (code, out) == (1, "")
     assert "no result, 1: cat-1" in err
     assert "--allow-missing" in err
-    code, out, err = evalkit("score", "lasot", *FILES, "--tracker", "near", "--allow-missing", "--json")
+    code, out, err = call("score", "lasot", *FILES, "--tracker", "near", "--allow-missing", "--json")
     assert code == 0
     assert json.loads(out)["missing"] == ["cat-1"]
-    _, out, err = evalkit("score", "lasot", *FILES, "--tracker", "near", "--allow-missing")
+    _, out, err = call("score", "lasot", *FILES, "--tracker", "near", "--allow-missing")
     assert "note: lasot, pytracking, near: 1 sequences without a complete result, left out: cat-1" in err
 
 
-def test_an_unreadable_file_is_named_with_its_line(evalkit, kit):
+def test_an_unreadable_file_is_named_with_its_line(kit):
     path = kit / "results" / "near" / "book-3.txt"
     path.write_text(path.read_text().replace("\n", "\nhello\n", 1))
-    code, _, err = evalkit("score", "lasot", *FILES, "--tracker", "near")
+    code, _, err = call("score", "lasot", *FILES, "--tracker", "near")
     assert code == 1
     assert "book-3.txt" in err
     assert "line 2" in err
 
 
-def test_problems_of_all_trackers_are_told_at_once(evalkit, kit):
+def test_problems_of_all_trackers_are_told_at_once(kit):
     (kit / "results" / "near" / "cat-1.txt").unlink()
     (kit / "results" / "lost" / "book-3.txt").unlink()
-    code, _, err = evalkit("score", "lasot", *FILES)
+    code, _, err = call("score", "lasot", *FILES)
     assert code == 1
     assert "no result, 1: cat-1" in err
     assert "no result, 1: book-3" in err
 
 
-def test_a_list_of_sequences_is_scored_and_told(evalkit, kit):
+def test_a_list_of_sequences_is_scored_and_told(kit):
     (kit / "list.txt").write_text("cat-1\nbook-3\n")
     for choice in ("cat-1,book-3", "@list.txt"):
-        _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--sequences", choice, "--json")
+        _, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--sequences", choice, "--json")
         document = json.loads(out)
         assert document["sequences"] == 2
         assert "scored on a list of 2 of 3 sequences" in document["notes"]
-    code, _, err = evalkit("score", "lasot", *FILES, "--sequences", "cat-2")
+    code, _, err = call("score", "lasot", *FILES, "--sequences", "cat-2")
     assert (code, "did you mean 'cat-1'" in err) == (2, True)
 
 
-def test_a_split_that_a_server_scores_says_where_to_submit(evalkit, kit):
+def test_a_split_that_a_server_scores_says_where_to_submit(kit):
     folder = kit / "TrackingNet" / "TEST"
     write(folder / "anno" / "video_1.txt", np.array([[1.0, 2, 3, 4]]))
     (folder / "frames" / "video_1").mkdir(parents=True)
-    code, _, err = evalkit("score", "trackingnet", "--data-root", ".", "--predictions", "results")
+    code, _, err = call("score", "trackingnet", "--data-root", ".", "--predictions", "results")
     assert code == 1
     assert "server" in err
     assert "--local-truth" in err
 
 
-def test_no_data_and_no_run_are_clear_errors(evalkit, monkeypatch, kit):
+def test_no_data_and_no_run_are_clear_errors(monkeypatch, kit):
     monkeypatch.delenv("EVALKIT_DATA_ROOT", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(kit / "config"))
-    code, _, err = evalkit("score", "lasot")
+    code, _, err = call("score", "lasot")
     assert (code, "--data-root" in err) == (1, True)
-    code, _, err = evalkit("score", "lasot", "--annotations", "kit", "--results", "nowhere")
+    code, _, err = call("score", "lasot", "--annotations", "kit", "--results", "nowhere")
     assert (code, "evalkit run-benchmark lasot" in err) == (1, True)
 
 
-def test_explain_shows_all_protocols_and_single_rules(evalkit):
-    code, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--json")
+def test_explain_shows_all_protocols_and_single_rules():
+    code, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--json")
     document = json.loads(out)
     assert code == 0
     assert document["reference"] == "pytracking"
@@ -203,51 +195,51 @@ def test_explain_shows_all_protocols_and_single_rules(evalkit):
             assert rule["scores"][key] - reference[key] == pytest.approx(change)
 
 
-def test_explain_finds_the_rule_behind_a_published_value(evalkit):
-    _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--protocol", "swintrack", "--json")
+def test_explain_finds_the_rule_behind_a_published_value():
+    _, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", "swintrack", "--json")
     value = json.loads(out)["scores"]["success_auc"]
-    code, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{value:.3f}", "--json")
+    code, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{value:.3f}", "--json")
     found = json.loads(out)["published"]
     assert code == 0
     assert found["explained"] is True
     assert found["nearest"]["protocol"] == "swintrack"
-    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
+    _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
     assert json.loads(out)["published"]["explained"] is False
-    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{100 * value:.1f}")
+    _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{100 * value:.1f}")
     assert "explained by swintrack" in out.splitlines()[0]
     assert out.index("explained by") < out.index("the same boxes, all protocols")
 
 
-def test_explain_takes_labels_and_percent_signs_as_papers_print_them(evalkit):
-    _, out, _ = evalkit("score", "lasot", *FILES, "--tracker", "near", "--json")
+def test_explain_takes_labels_and_percent_signs_as_papers_print_them():
+    _, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--json")
     value = json.loads(out)["scores"]["normalized_precision_20"]
     asked = ("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{100 * value:.2f}%")
     for label in ("P_Norm", "p_norm", "$P_{Norm}$ (%)", "normalized_precision_20"):
-        code, out, _ = evalkit(*asked, "--metric", label)
+        code, out, _ = call(*asked, "--metric", label)
         assert code == 0
         assert out.startswith(f"normalized_precision_20, published {100 * value:.2f}: agrees to the printed digit;")
 
 
-def test_explain_says_why_a_value_that_no_rule_gives_cannot_be_compared(evalkit):
-    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3")
+def test_explain_says_why_a_value_that_no_rule_gives_cannot_be_compared():
+    _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3")
     assert "not comparable because: another sequence list (3 sequences, not 280)" in out.splitlines()[0]
-    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
+    _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
     assert json.loads(out)["published"]["verdict"] == "not_comparable"
 
 
-def test_explain_refuses_a_published_value_that_is_none(evalkit):
+def test_explain_refuses_a_published_value_that_is_none():
     for value in ("abc", "-3", "4711"):
-        code, _, err = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--published", value)
+        code, _, err = call("explain", "lasot", *FILES, "--tracker", "near", "--published", value)
         assert (code, "published value" in err) == (1, True)
 
 
-def test_explain_needs_a_metric_that_the_protocol_reports(evalkit):
-    code, _, err = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--metric", "precison_20")
+def test_explain_needs_a_metric_that_the_protocol_reports():
+    code, _, err = call("explain", "lasot", *FILES, "--tracker", "near", "--metric", "precison_20")
     assert (code, "did you mean 'precision_20'" in err) == (2, True)
 
 
-def test_compare_two_trackers(evalkit):
-    code, out, _ = evalkit("compare", "lasot", *FILES, "--tracker", "near", "--tracker", "lost", "--json")
+def test_compare_two_trackers():
+    code, out, _ = call("compare", "lasot", *FILES, "--tracker", "near", "--tracker", "lost", "--json")
     document = json.loads(out)
     assert code == 0
     assert document["trackers"] == ["near", "lost"]
@@ -257,20 +249,20 @@ def test_compare_two_trackers(evalkit):
     assert auc["wins"] == 3
     assert auc["interval"] is None  # of three sequences
     assert len(auc["most_different"]) == 3
-    code, out, _ = evalkit("compare", "lasot", *FILES, "--tracker", "near,lost")
+    code, out, _ = call("compare", "lasot", *FILES, "--tracker", "near,lost")
     assert code == 0
     assert "too few sequences" in out
     assert "3/0/0" in out
 
 
-def test_compare_needs_exactly_two(evalkit):
-    code, _, err = evalkit("compare", "lasot", *FILES, "--tracker", "near")
+def test_compare_needs_exactly_two():
+    code, _, err = call("compare", "lasot", *FILES, "--tracker", "near")
     assert (code, "needs two trackers, found 1" in err) == (1, True)
 
 
 @pytest.mark.parametrize("command", ["score", "explain", "compare"])
-def test_help_has_examples(evalkit, command):
-    code, out, _ = evalkit(command, "--help")
+def test_help_has_examples(command):
+    code, out, _ = call(command, "--help")
     assert code == 0
     assert "Examples:" in out
     assert f"evalkit {command} " in out
@@ -289,25 +281,25 @@ def spoiled(kit):
 
 
 @pytest.mark.usefixtures("spoiled")
-def test_missing_long_nan_foreign_and_unreadable_files_are_listed_in_one_error(evalkit):
+def test_missing_long_nan_foreign_and_unreadable_files_are_listed_in_one_error():
     for command in ("score", "explain"):
-        code, _, err = evalkit(command, "lasot", *FILES, "--tracker", "near", "--protocol", "lasot-kit")
+        code, _, err = call(command, "lasot", *FILES, "--tracker", "near", "--protocol", "lasot-kit")
         assert code == 1
         assert "near on LaSOT test: the results cannot be scored under lasot-kit" in err
         assert "no result, 1: cat-1" in err
         assert "result too long, would be cut, 1: book-3 (26 rows for 25 frames)" in err
         assert "NaN or negative size, would be replaced by the (repaired) row before it, 1: book-3 (1 rows" in err
         assert "1 files of other sequences ignored: near/zebra-1.txt" in err
-    code, _, err = evalkit("compare", "lasot", *FILES)
+    code, _, err = call("compare", "lasot", *FILES)
     assert code == 1
     assert "near on LaSOT test" in err
     assert "unreadable: results/lost/book-3.txt, line 1: expected numbers, found '1,2,3,x'" in err
 
 
 @pytest.mark.usefixtures("spoiled")
-def test_all_protocols_name_those_that_refuse_the_results(evalkit):
+def test_all_protocols_name_those_that_refuse_the_results():
     asked = ("score", "lasot", *FILES, "--tracker", "near", "--protocol", "all", "--allow-missing")
-    code, out, _ = evalkit(*asked, "--json")
+    code, out, _ = call(*asked, "--json")
     assert code == 0
     scores = json.loads(out)
     assert [one["protocol"] for one in scores] == ["lasot-kit", "got10k-toolkit", "swintrack"]
@@ -317,9 +309,9 @@ def test_all_protocols_name_those_that_refuse_the_results(evalkit):
 
 
 @pytest.mark.usefixtures("spoiled")
-def test_compare_says_which_sequences_only_one_tracker_has(evalkit):
+def test_compare_says_which_sequences_only_one_tracker_has():
     asked = ("compare", "lasot", *FILES, "--protocol", "lasot-kit", "--allow-missing")
-    code, out, err = evalkit(*asked, "--json")
+    code, out, err = call(*asked, "--json")
     assert code == 0
     document = json.loads(out)
     assert document["sequences"] == 1
@@ -329,20 +321,20 @@ def test_compare_says_which_sequences_only_one_tracker_has(evalkit):
     assert any("unreadable" in note for note in document["notes"])
 
 
-def test_explain_tells_in_json_what_was_left_out(evalkit, kit):
+def test_explain_tells_in_json_what_was_left_out(kit):
     (kit / "results" / "near" / "cat-1.txt").unlink()
-    _, out, _ = evalkit("explain", "lasot", *FILES, "--tracker", "near", "--allow-missing", "--json")
+    _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--allow-missing", "--json")
     assert "1 sequences without a complete result, left out: cat-1" in json.loads(out)["notes"]
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_without_a_scorable_frame_nothing_is_done_and_the_user_is_told(evalkit, kit, form):
+def test_without_a_scorable_frame_nothing_is_done_and_the_user_is_told(kit, form):
     for name, rows in TRUTH.items():
         folder = kit / "kit" / "lasot" / name
         (folder / "absent.txt").write_text("1\n" * rows)
         first = (folder / "groundtruth.txt").read_text().splitlines()[0]
         (folder / "groundtruth.txt").write_text("\n".join([first, *["0,0,0,0"] * (rows - 1)]) + "\n")
-    code, out, err = evalkit("score", "lasot", *FILES, "--tracker", "near", "--protocol", "swintrack", *form)
+    code, out, err = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", "swintrack", *form)
     assert code == 1
     assert "no frame can be scored under swintrack" in err
     if form:

@@ -5,25 +5,16 @@ import json
 
 import pytest
 
-import cli
-from evalkit.commands.common import run
 from helpers import trees
+from helpers.program import call
 from helpers.submission_files import NAMES, files, store_run, trajectories, zipped
 
 SAMPLE = "sample:format=1:seed=0:size=64x48:tiny=true"
 
 
-@pytest.fixture
-def evalkit(capsys, monkeypatch, tmp_path):
-    """Call the program in an empty folder: (exit code, stdout, stderr)."""
+@pytest.fixture(autouse=True)
+def inside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        code = run(cli.make_app(), [str(one) for one in arguments])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture
@@ -33,8 +24,8 @@ def results(tmp_path):
     return tmp_path / "results"
 
 
-def test_packaging_prints_file_and_hash_and_marks_a_sample(evalkit, results, tmp_path):
-    code, out, err = evalkit("package-submission", "got10k", "--tracker", "mine")
+def test_packaging_prints_file_and_hash_and_marks_a_sample(results, tmp_path):
+    code, out, err = call("package-submission", "got10k", "--tracker", "mine")
     assert code == 0
     (path,) = (tmp_path / "reports").iterdir()
     assert path.name.endswith("-sample.zip")
@@ -47,9 +38,9 @@ def test_packaging_prints_file_and_hash_and_marks_a_sample(evalkit, results, tmp
     assert "live server was not tried" in err
 
 
-def test_packaging_in_json_and_a_second_time(evalkit, results, tmp_path):
+def test_packaging_in_json_and_a_second_time(results, tmp_path):
     arguments = ("package-submission", "got10k", "--tracker", "mine", "--layout", "tracker-folder", "--json")
-    code, out, _ = evalkit(*arguments, "--output", "up/mine.zip")
+    code, out, _ = call(*arguments, "--output", "up/mine.zip")
     document = json.loads(out)
     assert code == 0
     assert document["output"] == "up/mine-sample.zip"
@@ -60,18 +51,18 @@ def test_packaging_in_json_and_a_second_time(evalkit, results, tmp_path):
         [],
     )
     assert document["sha256"] == hashlib.sha256((tmp_path / "up/mine-sample.zip").read_bytes()).hexdigest()
-    code, again, err = evalkit(*arguments, "--output", "up/mine.zip")
+    code, again, err = call(*arguments, "--output", "up/mine.zip")
     assert (code, json.loads(again)) == (0, document)
     assert "was there already with the same content" in err
 
 
-def test_another_file_needs_force(evalkit, results, tmp_path):
+def test_another_file_needs_force(results, tmp_path):
     (tmp_path / "sample.zip").write_bytes(b"other")
     arguments = ("package-submission", "got10k", "--tracker", "mine", "--output", "sample.zip")
-    code, _, err = evalkit(*arguments)
+    code, _, err = call(*arguments)
     assert code == 1
     assert "exists and differs" in err
-    assert evalkit(*arguments, "--force")[0] == 0
+    assert call(*arguments, "--force")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -84,24 +75,24 @@ def test_another_file_needs_force(evalkit, results, tmp_path):
         (("got10k", "--tracker", "mine", "--output", "mine.tar"), "ends in .zip"),
     ],
 )
-def test_wrong_usage_ends_with_2(evalkit, arguments, word):
-    code, _, err = evalkit("package-submission", *arguments)
+def test_wrong_usage_ends_with_2(arguments, word):
+    code, _, err = call("package-submission", *arguments)
     assert code == 2
     assert word in err
 
 
-def test_no_run_ends_with_1_and_says_what_to_do(evalkit):
-    code, _, err = evalkit("package-submission", "got10k", "--tracker", "mine")
+def test_no_run_ends_with_1_and_says_what_to_do():
+    code, _, err = call("package-submission", "got10k", "--tracker", "mine")
     assert code == 1
     assert "evalkit run-benchmark got10k --tracker mine" in err
 
 
-def test_checking_lists_everything_and_ends_with_1(evalkit, tmp_path):
+def test_checking_lists_everything_and_ends_with_1(tmp_path):
     content = files("got10k")
     first = NAMES["got10k"][0]
     content[f"{first}/{first}_001.txt"] = content[f"{first}/{first}_001.txt"].replace(b",", b" ")
     (tmp_path / "mine.zip").write_bytes(zipped(content))
-    code, out, _ = evalkit("check-submission", "got10k", "mine.zip")
+    code, out, _ = call("check-submission", "got10k", "mine.zip")
     assert code == 1
     lines = out.splitlines()
     assert lines[0] == "mine.zip: 6 files, compared with the official list of 180 sequences"
@@ -109,7 +100,7 @@ def test_checking_lists_everything_and_ends_with_1(evalkit, tmp_path):
     assert "missing sequence (177)" in lines[-1]
     assert any(line.startswith(f"error: {first}/{first}_001.txt, lines 1-6: wrong separator") for line in lines)
     assert sum(": missing sequence: " in line for line in lines) == 177
-    code, out, _ = evalkit("check-submission", "got10k", "mine.zip", "--json")
+    code, out, _ = call("check-submission", "got10k", "mine.zip", "--json")
     document = json.loads(out)
     assert code == 1
     assert (document["ok"], document["sequences"], document["errors"]) == (False, 180, len(document["findings"]))
@@ -117,47 +108,47 @@ def test_checking_lists_everything_and_ends_with_1(evalkit, tmp_path):
     assert (separator["line"], separator["lines"], separator["severity"]) == (1, [[1, 6]], "error")
 
 
-def test_a_packaged_sample_is_right_for_its_copy_and_lacks_the_official_sequences(evalkit, tmp_path):
+def test_a_packaged_sample_is_right_for_its_copy_and_lacks_the_official_sequences(tmp_path):
     names = ("000001", "000002")
     root = trees.got10k(tmp_path / "sample" / "GOT-10k", names=names)
     record = {"format": 1, "seed": 0, "size": [64, 48], "tiny": True}
     (tmp_path / "sample" / "sample.json").write_text(json.dumps(record))
-    assert evalkit("run-benchmark", "got10k", "--tracker", "still", "--data-root", "sample")[0] == 0
-    code, out, _ = evalkit("package-submission", "got10k", "--tracker", "still", "--json")
+    assert call("run-benchmark", "got10k", "--tracker", "still", "--data-root", "sample")[0] == 0
+    code, out, _ = call("package-submission", "got10k", "--tracker", "still", "--json")
     assert code == 0
     path = json.loads(out)["output"]
-    code, out, _ = evalkit("check-submission", "got10k", path, "--data-root", "sample")
+    code, out, _ = call("check-submission", "got10k", path, "--data-root", "sample")
     assert code == 0
     assert out.splitlines()[0].endswith(f"the 2 sequences of sample/{root.name}")
-    code, out, _ = evalkit("check-submission", "got10k", path)
+    code, out, _ = call("check-submission", "got10k", path)
     assert code == 1
     assert "missing sequence (178)" in out.splitlines()[-1]
 
 
-def test_warnings_alone_end_with_0(evalkit, tmp_path):
+def test_warnings_alone_end_with_0(tmp_path):
     root = trees.trackingnet(tmp_path / "TrackingNet", names=("one_0",))
     assert root.is_dir()
     (tmp_path / "sample.json").write_text(json.dumps({"format": 1, "seed": 0, "size": [64, 48], "tiny": True}))
     (tmp_path / "mine.zip").write_bytes(zipped({"mine/one_0.txt": b"10,12,20,16\n" * 12}))
-    code, out, _ = evalkit("check-submission", "trackingnet", "mine.zip", "--data-root", ".")
+    code, out, _ = call("check-submission", "trackingnet", "mine.zip", "--data-root", ".")
     assert code == 0
     assert out.splitlines()[-1] == "acceptable, 2 warnings: wrong folder level (1), integers only (1)"
 
 
-def test_nothing_to_check_ends_with_1_and_a_wrong_name_with_2(evalkit):
-    code, _, err = evalkit("check-submission", "got10k", "no.zip")
+def test_nothing_to_check_ends_with_1_and_a_wrong_name_with_2():
+    code, _, err = call("check-submission", "got10k", "no.zip")
     assert (code, "no such file" in err) == (1, True)
-    code, _, err = evalkit("check-submission", "lasher", "no.zip")
+    code, _, err = call("check-submission", "lasher", "no.zip")
     assert (code, "known: depthtrack, got10k, trackingnet" in err) == (2, True)
 
 
-def test_the_real_submission_is_imported_packaged_and_right(evalkit, shared_data, tmp_path, monkeypatch):
+def test_the_real_submission_is_imported_packaged_and_right(shared_data, tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", lambda _: None)
     archive = shared_data / "results_got10k_test.zip"
     before = hashlib.sha256(archive.read_bytes()).hexdigest()
-    assert evalkit("import-results", archive, "--benchmark", "got10k", "--tracker", "Ocean")[0] == 0
-    code, out, _ = evalkit("package-submission", "got10k", "--tracker", "Ocean", "--output", "ocean.zip", "--json")
+    assert call("import-results", archive, "--benchmark", "got10k", "--tracker", "Ocean")[0] == 0
+    code, out, _ = call("package-submission", "got10k", "--tracker", "Ocean", "--output", "ocean.zip", "--json")
     assert (code, json.loads(out)["sequences"], json.loads(out)["sample"]) == (0, 180, False)
-    code, out, _ = evalkit("check-submission", "got10k", "ocean.zip")
+    code, out, _ = call("check-submission", "got10k", "ocean.zip")
     assert (code, out.splitlines()[-1]) == (0, "acceptable, no defects")
     assert hashlib.sha256(archive.read_bytes()).hexdigest() == before

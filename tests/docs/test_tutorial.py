@@ -5,11 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from cli import make_app
-from evalkit.commands.common import run
 from helpers import ROOT
+from helpers.program import call
 
 PAGE = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r'```(sh|python)(?: title="([^"]+)")?\n(.*?)```', re.DOTALL)
@@ -18,11 +16,8 @@ BLOCK = re.compile(r'```(sh|python)(?: title="([^"]+)")?\n(.*?)```', re.DOTALL)
 def evalkit(line: str) -> None:
     program, *arguments = shlex.split(line)
     assert program == "evalkit"
-    app = make_app()
-    with CliRunner().isolation() as (out, err, _):
-        code = run(app, arguments)
-        said = f"{line}\n{out.getvalue().decode()}\n{err.getvalue().decode()}"
-    assert code == 0, said
+    done = call(*arguments)
+    assert done.code == 0, (line, done)
 
 
 def test_tutorial_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,25 +8,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
+import click
 import cv2
 import numpy as np
 from click.testing import CliRunner
 
 import cli
 from evalkit.commands.common import run
+from evalkit.store.runs import ResultStore, Run
 from helpers import ROOT
 
 PATIENCE = 300.0
 """Seconds until a test gives up waiting; no test passes or fails by what a loaded machine needs."""
 
 
-@dataclass(frozen=True)
-class Done:
+PROGRAM = (sys.executable, str(ROOT / "cli.py"))
+
+
+class Done(NamedTuple):
     """What a command left behind."""
 
     code: int
@@ -38,17 +41,17 @@ class Done:
         return json.loads(self.stdout)
 
 
-def call(*arguments: object, cwd: Path | None = None) -> Done:
+def call(*arguments: object, cwd: Path | None = None, app: click.Group | None = None) -> Done:
     """Run a command in this process, which saves the start of another one."""
     with contextlib.chdir(cwd or Path.cwd()), CliRunner().isolation() as (out, err, _):
-        code = run(cli.make_app(), [*map(str, arguments)])
+        code = run(app or cli.make_app(), [*map(str, arguments)])
         return Done(code, out.getvalue().decode(), err.getvalue().decode())
 
 
 def evalkit(*arguments: object, cwd: Path | None = None, timeout: float = PATIENCE) -> Done:
     """Run the program in a process of its own: where a tracker kills it, hangs, or prints beside Python's streams."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
+        [*PROGRAM, *map(str, arguments)],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -59,10 +62,24 @@ def evalkit(*arguments: object, cwd: Path | None = None, timeout: float = PATIEN
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def run_videos(videos: Path, results: Path, tracker: str = "ncc", *more: object, apart: bool = False) -> Done:
+    """Run a tracker over videos of the user; with several workers in a process of its own."""
+    program = evalkit if apart or "--workers" in more else call
+    return program(
+        "run-benchmark", "custom", "--tracker", tracker, "--data-root", videos, "--results", results, "--json", *more
+    )
+
+
+def only_run(results: Path) -> Run:
+    """The run of a results folder that has no other."""
+    (stored,) = ResultStore(results).find()
+    return stored
+
+
 def start(*arguments: object, cwd: Path | None = None) -> "subprocess.Popen[str]":
     """Start the program and return at once."""
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
+        [*PROGRAM, *map(str, arguments)],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,11 +4,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from click.testing import CliRunner
 
-from cli import make_app
 from evalkit.benchmarks import get_benchmark
-from evalkit.commands.common import run
 from evalkit.sequences import Trajectory
 from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, Run
@@ -71,11 +68,3 @@ def write_raw(folder: Path, tracker: str, shift: float) -> None:
         path = folder / tracker / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{10 + frame + shift},20,20,10\n" for frame in range(FRAMES)))
-
-
-def evalkit(*arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    app, codes = make_app(), []
-    with CliRunner().isolation() as (out, err, _):
-        codes.append(run(app, [str(part) for part in arguments]))
-        return codes[0], out.getvalue().decode(), err.getvalue().decode()

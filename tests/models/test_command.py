@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-import cli
-from evalkit.commands.common import run
-from evalkit.store.runs import ResultStore
+from helpers.program import only_run, run_videos
 from helpers.seeded import SECOND, Seeded, first_difference, golden, name_seeded
 
 FOLDERS = {"event": "event", "thermal": "infrared", "depth": "depth"}
@@ -32,13 +30,10 @@ def write_clip(folder: Path, box, frames: int, second: str | None) -> None:
     (folder / "groundtruth.txt").write_text(",".join(map(str, box)) + "\n")
 
 
-def track(tracker, weights, root: Path, capsys, *options):
-    arguments = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", root / "videos", "--json"]
-    arguments += ["--results", root / "results", "--weights", weights, *options]
-    assert run(cli.make_app(), [str(argument) for argument in arguments]) == 0
-    document = json.loads(capsys.readouterr().out)
-    (stored,) = ResultStore(root / "results").find(run_id=document["run"])
-    return stored
+def track(tracker, weights, root: Path, *options):
+    done = run_videos(root / "videos", root / "results", tracker, "--weights", weights, *options)
+    assert done.code == 0, done.stderr
+    return only_run(root / "results")
 
 
 @pytest.fixture
@@ -48,7 +43,7 @@ def weight_file(tmp_path):
 
     def write(seeded):
         paths.append(tmp_path / f"{seeded.name}.safetensors")
-        save_file({name: tensor.contiguous() for name, tensor in seeded.weights.state.items()}, paths[-1])
+        save_file({name: tensor.contiguous() for name, tensor in seeded.state.items()}, paths[-1])
         return paths[-1]
 
     yield write
@@ -56,12 +51,12 @@ def weight_file(tmp_path):
         path.unlink()
 
 
-def test_swintrack_boxes_in_the_store_equal_the_reference(weight_file, tmp_path, capsys):
+def test_swintrack_boxes_in_the_store_equal_the_reference(weight_file, tmp_path):
     loop = golden("swintrack_tracking.json")["sequences"]["swintrack_tiny"]
     x1, y1, x2, y2 = loop["init_xyxy"]
     write_clip(tmp_path / "videos" / "clip", [x1, y1, x2 - x1, y2 - y1], 6, None)
     weights = weight_file(Seeded("swintrack-tiny"))
-    stored = track("swintrack-tiny", weights, tmp_path, capsys)
+    stored = track("swintrack-tiny", weights, tmp_path)
     boxes = stored.read("clip").boxes
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     assert first_difference(corners, loop["boxes"][:6]) is None
@@ -69,11 +64,11 @@ def test_swintrack_boxes_in_the_store_equal_the_reference(weight_file, tmp_path,
     assert stored.identity.config["network"]["encoder_depth"] == 4
 
 
-def test_ostrack_boxes_in_the_store_equal_the_reference(weight_file, tmp_path, capsys):
+def test_ostrack_boxes_in_the_store_equal_the_reference(weight_file, tmp_path):
     loops = golden("ostrack_tracking.json")["sequences"]
     for name in ("ostrack256_ce", "ostrack256_ce_border"):
         write_clip(tmp_path / "videos" / name, loops[name]["init"], 4, None)
-    stored = track("ostrack-256", weight_file(Seeded("ostrack-256")), tmp_path, capsys, "--capacity", "2")
+    stored = track("ostrack-256", weight_file(Seeded("ostrack-256")), tmp_path, "--capacity", "2")
     for name in ("ostrack256_ce", "ostrack256_ce_border"):
         assert first_difference(stored.read(name).boxes, loops[name]["boxes"][:4]) is None
 
@@ -88,24 +83,23 @@ def test_ostrack_boxes_in_the_store_equal_the_reference(weight_file, tmp_path, c
     ],
 )
 def test_multimodal_boxes_in_the_store_equal_the_reference(
-    tracker, reference, second, weight_file, tmp_path, capsys, shared_golden
+    tracker, reference, second, weight_file, tmp_path, shared_golden
 ):
     loops = np.load(shared_golden / "mm_track.npz")
     boxes, scores = (loops[f"{reference}/{item}"][:3] for item in ("boxes", "scores"))
     write_clip(tmp_path / "videos" / "clip", boxes[0].tolist(), 3, second)
-    found = track(tracker, weight_file(Seeded(tracker)), tmp_path, capsys).read("clip")
+    found = track(tracker, weight_file(Seeded(tracker)), tmp_path).read("clip")
     assert first_difference(found.boxes, boxes) is None
     np.testing.assert_allclose(found.confidence[1:], scores[1:], atol=1e-4)
 
 
-def test_a_color_tracker_on_two_modalities_is_noted_and_the_reverse_refused(tmp_path, capsys):
+def test_a_color_tracker_on_two_modalities_is_noted_and_the_reverse_refused(tmp_path):
     write_clip(tmp_path / "videos" / "clip", [86, 102, 48, 36], 2, "thermal")
-    stored = track("swintrack-tiny", "random", tmp_path, capsys)
+    stored = track("swintrack-tiny", "random", tmp_path)
     manifest = json.loads(next((tmp_path / "results").rglob("manifest.json")).read_text())
     assert any("ignores the thermal image" in note for note in manifest["notes"])
     assert any("random weights" in note for note in manifest["notes"])
     assert stored.identity.weights_sha256 == "random"
-    arguments = ["run-benchmark", "custom", "--data-root", str(tmp_path / "videos"), "--weights", "random"]
-    arguments += ["--results", str(tmp_path / "results"), "--tracker"]
-    assert run(cli.make_app(), [*arguments, "vipt-rgbe"]) == 1
-    assert "tracker vipt-rgbe needs a second image (event)" in capsys.readouterr().err
+    done = run_videos(tmp_path / "videos", tmp_path / "results", "vipt-rgbe", "--weights", "random")
+    assert done.code == 1
+    assert "tracker vipt-rgbe needs a second image (event)" in done.stderr

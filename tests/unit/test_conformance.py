@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 
-import cli
-from evalkit.commands.common import run
 from evalkit.sequences import Modality
 from evalkit.testing import Status, check_tracker, draw_video, track_together
 from evalkit.tracking.interface import Predictions, TrackerInfo
+from helpers.program import call, evalkit
 from trackers.stepping import Step, SteppingTracker
 
 
@@ -220,14 +219,8 @@ def test_a_stream_that_ends_early_leaves_the_others():
 # ---- the command
 
 
-def invoke(capsys, *arguments):
-    code = run(cli.make_app(), ["check-tracker", *arguments])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def test_the_command_prints_every_check_and_ends_with_0(capsys):
-    code, out, _ = invoke(capsys, "still")
+def test_the_command_prints_every_check_and_ends_with_0():
+    code, out, _ = call("check-tracker", "still")
     assert code == 0
     assert out.count("ok  ") == 12
     assert "skip  second image" in out
@@ -235,21 +228,21 @@ def test_the_command_prints_every_check_and_ends_with_0(capsys):
     assert "frames/s alone" in out
 
 
-def test_the_command_ends_with_1_and_names_the_failed_check(capsys, tmp_path):
+def test_the_command_ends_with_1_and_names_the_failed_check(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
         "class Fails:\n"
         "    def initialize(self, image, box):\n        self.box = box\n"
         "    def track(self, image):\n        return self.box / (image.max() > 0)\n"
     )
-    code, out, _ = invoke(capsys, f"{path}:Fails")
+    code, out, _ = call("check-tracker", f"{path}:Fails")
     assert code == 1
     assert "FAIL  black frames" in out
     assert "1 check failed" in out
 
 
-def test_the_command_prints_one_json_document(capsys):
-    code, out, _ = invoke(capsys, "still", "--json")
+def test_the_command_prints_one_json_document():
+    code, out, _ = call("check-tracker", "still", "--json")
     document = json.loads(out)
     assert code == 0
     assert document["tracker"] == "still"
@@ -258,14 +251,14 @@ def test_the_command_prints_one_json_document(capsys):
     assert document["frames_per_second"] > 0
 
 
-def test_the_command_ends_with_2_for_an_unknown_name(capsys):
-    code, out, err = invoke(capsys, "stil")
+def test_the_command_ends_with_2_for_an_unknown_name():
+    code, out, err = call("check-tracker", "stil")
     assert code == 2
     assert out == ""
     assert "did you mean 'still'?" in err
 
 
-def test_what_a_tracker_prints_does_not_get_between_the_results(capsys, tmp_path):
+def test_what_a_tracker_prints_does_not_get_between_the_results(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
         "print('loading')\n"
@@ -273,7 +266,7 @@ def test_what_a_tracker_prints_does_not_get_between_the_results(capsys, tmp_path
         "    def initialize(self, image, box):\n        self.box = box\n"
         "    def track(self, image):\n        print('tracking')\n        return self.box\n"
     )
-    code, out, err = invoke(capsys, f"{path}:Talks", "--json")
+    code, out, err = evalkit("check-tracker", f"{path}:Talks", "--json")
     assert (code, json.loads(out)["passed"]) == (0, True)
     assert "loading" in err
     assert "tracking" in err

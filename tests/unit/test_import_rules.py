@@ -1,6 +1,7 @@
 """Who may import whom; what must stay cheap to import."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,19 @@ def test_a_module_imports_only_what_its_layer_may(module):
             continue
         allowed = [prefix for prefix in RULES[rule] if prefix not in EXACT or rule == "evalkit.commands"]
         assert any(below(target_module, prefix) for prefix in allowed), f"{module} ({rule}) must not import {target}"
+
+
+SHARED_BY_TESTS = re.compile(
+    r"^\s*(from|import) (tests|test_\w+|click\.testing)\b|^\s*from evalkit\.commands\.common import .*\brun\b",
+    re.MULTILINE,
+)
+
+
+def test_tests_share_helpers_alone_and_the_command_line_is_called_in_one_of_them():
+    files = (
+        path for path in (ROOT / "tests").rglob("*.py") if SHARED_BY_TESTS.search(path.read_text(encoding="utf-8"))
+    )
+    assert list(files) == [ROOT / "tests" / "helpers" / "program.py"]
 
 
 @pytest.mark.parametrize("module", sorted(name for name in modules() if not below(name, "trackers")))

@@ -2,21 +2,19 @@
 
 import functools
 import io
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cli import make_app
 from evalkit.benchmarks import get_benchmark
 from evalkit.benchmarks.custom import custom_benchmark
-from evalkit.commands.common import run
 from evalkit.errors import AnnotationError, DatasetLayoutError
 from evalkit.sequences import Modality, Sequence
 from helpers import trees
 from helpers.clips import CLIPS, THERMAL_CLIP
+from helpers.program import call
 from helpers.trees import boxes, rows
 
 
@@ -241,16 +239,13 @@ def test_real_thermal_clip_has_a_row_every_tenth_frame(shared_data: Path, tmp_pa
     assert not np.array_equal(annotation.ground_truth, annotation.ground_truth_aux)
 
 
-def test_rows_without_a_target_are_left_out_of_the_default_scores(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rows_without_a_target_are_left_out_of_the_default_scores(tmp_path: Path) -> None:
     video(tmp_path / "videos" / "a")
     path = tmp_path / "videos" / "a" / "groundtruth.txt"
     lines = path.read_text().splitlines()
     lines[1] = "NaN,NaN,NaN,NaN"
     trees.text(path, "\n".join(lines))
     trees.text(tmp_path / "raw/a.txt", path.read_text().replace("NaN,NaN,NaN,NaN", "1,1,5,5"))
-    options = ["--predictions", str(tmp_path / "raw"), "--data-root", str(tmp_path / "videos"), "--json"]
-    assert run(make_app(), ["score", "custom", *options]) == 0
-    scores = json.loads(capsys.readouterr().out)["scores"]
+    options = ["--predictions", tmp_path / "raw", "--data-root", tmp_path / "videos", "--json"]
+    scores = call("score", "custom", *options).json["scores"]
     assert (scores["success_auc"], scores["precision_20"]) == (pytest.approx(20 / 21, abs=1e-6), 1)

@@ -4,21 +4,13 @@ import json
 
 import pytest
 
-from cli import make_app
-from evalkit.commands.common import run
+from helpers.program import call
 from helpers.trees import boxes, custom, rows, text
 
 
-@pytest.fixture
-def call(tmp_path, capsys, monkeypatch):
+@pytest.fixture(autouse=True)
+def inside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def evalkit(*arguments):
-        code = run(make_app(), [*arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return evalkit
 
 
 @pytest.fixture
@@ -31,14 +23,14 @@ def videos(tmp_path):
     return ("--data-root", "videos", "--predictions", "found")
 
 
-def test_a_broken_sequence_is_an_error_with_both_ways_out(call, videos):
+def test_a_broken_sequence_is_an_error_with_both_ways_out(videos):
     code, out, err = call("score", "custom", *videos)
     assert (code, out) == (1, "")
     for part in ("gifs", "no annotation", "--allow-missing", "--sequences"):
         assert part in err
 
 
-def test_a_broken_sequence_is_left_out_and_told_where_that_is_allowed(call, videos):
+def test_a_broken_sequence_is_left_out_and_told_where_that_is_allowed(videos):
     code, out, _ = call("score", "custom", *videos, "--allow-missing", "--json")
     document = json.loads(out)
     assert (code, document["sequences"], document["missing"]) == (0, 3, ["gifs"])
@@ -47,7 +39,7 @@ def test_a_broken_sequence_is_left_out_and_told_where_that_is_allowed(call, vide
     assert "sequence gifs cannot be read and is left out" in err
 
 
-def test_all_broken_sequences_are_told_at_once(call, videos, tmp_path):
+def test_all_broken_sequences_are_told_at_once(videos, tmp_path):
     text(tmp_path / "videos" / "cup" / "groundtruth.txt", "1,2,3\n")
     code, _, err = call("score", "custom", *videos)
     assert code == 1
@@ -58,7 +50,7 @@ def test_all_broken_sequences_are_told_at_once(call, videos, tmp_path):
     assert json.loads(out)["missing"] == ["cup", "gifs"]
 
 
-def test_nothing_readable_is_an_error_even_where_gaps_are_allowed(call, videos):
+def test_nothing_readable_is_an_error_even_where_gaps_are_allowed(videos):
     code, out, err = call("score", "custom", *videos, "--sequences", "gifs", "--allow-missing")
     assert (code, out) == (1, "")
     assert "no annotation" in err
@@ -74,7 +66,7 @@ def uav(tmp_path):
 
 
 @pytest.mark.parametrize("where", [("--data-root", "UAV123"), ("--annotations", "UAV123")])
-def test_sequences_that_an_official_copy_lacks_are_left_out_where_that_is_allowed(call, uav, where):
+def test_sequences_that_an_official_copy_lacks_are_left_out_where_that_is_allowed(uav, where):
     code, _, err = call("score", "uav123", *uav, *where)
     assert code == 1
     for part in ("121 of 123", "bike1", "--allow-missing", "--sequences"):
@@ -88,14 +80,14 @@ def test_sequences_that_an_official_copy_lacks_are_left_out_where_that_is_allowe
     assert (code, json.loads(out)["missing"]) == (0, [])
 
 
-def test_an_official_copy_read_from_its_root_lists_everything_it_lacks(call, uav):
+def test_an_official_copy_read_from_its_root_lists_everything_it_lacks(uav):
     _, _, err = call("score", "uav123", *uav, "--data-root", "UAV123")
     assert "not there, 121: bike1, bike3" in err
     assert "wakeboard9" in err
 
 
 @pytest.mark.parametrize("command", ["compare", "explain"])
-def test_other_commands_leave_the_same_sequences_out(call, videos, tmp_path, command):
+def test_other_commands_leave_the_same_sequences_out(videos, tmp_path, command):
     for name in ("cat", "cup", "dog"):
         text(tmp_path / "found" / "u" / f"{name}.txt", rows(boxes(4) + 1))
     assert call(command, "custom", *videos)[0] == 1
@@ -104,7 +96,7 @@ def test_other_commands_leave_the_same_sequences_out(call, videos, tmp_path, com
     assert "sequence gifs cannot be read and is left out" in err
 
 
-def test_annotations_of_the_first_frame_alone_are_nothing_to_score(call, videos, tmp_path):
+def test_annotations_of_the_first_frame_alone_are_nothing_to_score(videos, tmp_path):
     (tmp_path / "videos" / "gifs" / "funny.gif").unlink()
     (tmp_path / "videos" / "gifs").rmdir()
     for name in ("cat", "cup", "dog"):
@@ -116,7 +108,7 @@ def test_annotations_of_the_first_frame_alone_are_nothing_to_score(call, videos,
     assert "--local-truth" not in err
 
 
-def test_an_unknown_sequence_is_named_with_the_nearest_one(call, videos):
+def test_an_unknown_sequence_is_named_with_the_nearest_one(videos):
     code, _, err = call("score", "custom", *videos, "--sequences", "cta")
     assert code == 2
     assert "did you mean 'cat'" in err

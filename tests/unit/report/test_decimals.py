@@ -13,8 +13,9 @@ from evalkit.report.html.page import build_html
 from evalkit.report.html.part import part_json, part_styles
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.protocols import PROTOCOLS
+from helpers.program import call
 from helpers.report_parts import part
-from helpers.small_lasot import evalkit, make_lasot, make_results
+from helpers.small_lasot import make_lasot, make_results
 
 KEY = "success_auc"
 
@@ -40,7 +41,7 @@ def digits(text: str) -> int:
 )
 def test_commands_print_the_decimals_of_the_metric(arguments, more, tmp_path, more_decimals):
     root, results = make_lasot(tmp_path), make_results(tmp_path)
-    code, out, err = evalkit(*arguments, "--data-root", root, "--results", results)
+    code, out, err = call(*arguments, "--data-root", root, "--results", results)
     assert code == 0, err
     printed = [number for number in re.findall(r"\d+\.\d+", out) if digits(number) == 4 + more]
     assert printed, out

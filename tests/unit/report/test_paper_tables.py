@@ -10,12 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from cli import make_app
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS
 from evalkit.benchmarks.names import official_rows
-from evalkit.commands.common import run
 from evalkit.errors import ScoringError, UnknownNameError
 from evalkit.published import Printed, PublishedDataError, load_published
 from evalkit.report.metrics import METRICS, Metric
@@ -29,6 +26,7 @@ from evalkit.scoring.verdicts import Explained, Verdict, judge
 from evalkit.sequences import Trajectory
 from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, Run
+from helpers.program import call
 from helpers.scores_by_hand import lasot, make_scores
 
 AUC = METRICS["success_auc"]
@@ -39,14 +37,6 @@ def get_table(paper: str, table: str) -> PaperTable:
 
 
 TABLE_2 = get_table("upvpt", "2")
-
-
-def evalkit(*arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    app = make_app()
-    with CliRunner().isolation() as (out, err, _):
-        code = run(app, [str(part) for part in arguments])
-        return code, out.getvalue().decode(), err.getvalue().decode()
 
 
 @pytest.fixture
@@ -423,7 +413,7 @@ def test_latex_has_as_many_cells_in_every_row():
 
 
 def test_without_a_run_the_published_table_is_printed_alone(tmp_path: Path):
-    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path)
+    code, out, err = call("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path)
     assert (code, err) == (0, "")
     assert "siamRPN++" in out
     assert "measured" not in out
@@ -431,7 +421,7 @@ def test_without_a_run_the_published_table_is_printed_alone(tmp_path: Path):
 
 def test_a_papers_tables_all_at_once_as_html(tmp_path: Path):
     path = tmp_path / "upvpt.html"
-    code, _, err = evalkit("make-table", "--paper", "upvpt", "--output", path, "--results", tmp_path)
+    code, _, err = call("make-table", "--paper", "upvpt", "--output", path, "--results", tmp_path)
     assert code == 0
     assert str(path) in err
     page = path.read_text(encoding="utf-8")
@@ -449,17 +439,17 @@ def test_a_papers_tables_all_at_once_as_html(tmp_path: Path):
     ],
 )
 def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str], text: str):
-    code, out, err = evalkit("make-table", *arguments, "--results", tmp_path)
+    code, out, err = call("make-table", *arguments, "--results", tmp_path)
     assert (code, out) == (2, "")
     assert text in err
 
 
 def test_list_tables_names_all_and_how_to_print_them():
-    code, out, _ = evalkit("list", "tables")
+    code, out, _ = call("list", "tables")
     assert code == 0
     assert len(out.splitlines()) == len(load_tables())
     assert out.startswith("--paper upvpt --table 1 ")
-    _, text, _ = evalkit("list", "tables", "--json")
+    _, text, _ = call("list", "tables", "--json")
     second = json.loads(text)[1]
     assert (second["paper"], second["table"], len(second["rows"])) == ("upvpt", "2", 16)
     assert second["about"]["venue"] == "ACM Multimedia Asia 2023"
@@ -486,7 +476,7 @@ def test_runs_that_cannot_be_compared_are_named_with_the_reason(tmp_path: Path):
     store_run(tmp_path, "got10k", "DiMP", ("GOT-10k_Val_000001",), split="val")
     store_run(tmp_path, "got10k", "kcf", ("GOT-10k_Val_000001",), split="val")
     arguments = ["--paper", "upvpt", "--table", "2", "--results", tmp_path]
-    code, out, _ = evalkit("make-table", *arguments, "--json")
+    code, out, _ = call("make-table", *arguments, "--json")
     assert code == 0
     (table,) = json.loads(out)
     assert table["comparisons"] == []
@@ -501,7 +491,7 @@ def test_runs_that_cannot_be_compared_are_named_with_the_reason(tmp_path: Path):
 
 def test_what_only_a_server_can_score_is_said(tmp_path: Path):
     store_run(tmp_path, "trackingnet", "ATOM", tuple(official_rows("trackingnet_test.csv")), finished=0)
-    _, out, _ = evalkit("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path, "--json")
+    _, out, _ = call("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path, "--json")
     (text,) = json.loads(out)[0]["left_out"]
     assert "only the organizers' server has the ground truth" in text
 
@@ -509,7 +499,7 @@ def test_what_only_a_server_can_score_is_said(tmp_path: Path):
 def test_a_run_without_ground_truth_is_said(tmp_path: Path):
     store_run(tmp_path / "results", "uav123", "ATOM", tuple(official_rows("uav123_test.csv")))
     arguments = ["--results", tmp_path / "results", "--data-root", tmp_path / "nothing"]
-    code, out, _ = evalkit("make-table", "--paper", "upvpt", "--table", "3", *arguments)
+    code, out, _ = call("make-table", "--paper", "upvpt", "--table", "3", *arguments)
     assert code == 0
     assert "ATOM on UAV123" in out
     assert "no ground truth" in out
@@ -537,7 +527,7 @@ def test_random_weights_and_other_data_are_not_comparable(
 ):
     store_run(tmp_path / "results", "lasot", "ostrack-256", ("cup-1",), weights=weights)
     arguments = ["--results", tmp_path / "results", "--data-root", small_lasot, "--json"]
-    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "2", *arguments)
+    code, out, err = call("make-table", "--paper", "upvpt", "--table", "2", *arguments)
     assert (code, err) == (0, "")
     (table,) = json.loads(out)
     assert table["left_out"] == []
@@ -549,10 +539,10 @@ def test_random_weights_and_other_data_are_not_comparable(
 def test_several_complete_runs_are_refused_and_chosen_by_run(tmp_path: Path, small_lasot: Path):
     runs = [store_run(tmp_path / "r", "lasot", "ostrack-256", ("cup-1",), weights=weights) for weights in "ab"]
     arguments = ["--paper", "upvpt", "--table", "2", "--results", tmp_path / "r", "--data-root", small_lasot, "--json"]
-    code, _, err = evalkit("make-table", *arguments)
+    code, _, err = call("make-table", *arguments)
     assert code == 1
     assert all(stored.run_id in err for stored in runs)
-    code, out, _ = evalkit("make-table", *arguments, "--run", runs[1].run_id)
+    code, out, _ = call("make-table", *arguments, "--run", runs[1].run_id)
     assert code == 0
     assert {one["measured"]["run"] for one in json.loads(out)[0]["comparisons"]} == {runs[1].run_id}
 
@@ -561,7 +551,7 @@ def test_files_without_a_tracker_of_the_table_are_an_error(tmp_path: Path, small
     (tmp_path / "kcf").mkdir()
     (tmp_path / "kcf" / "cup-1.txt").write_text("10,20,20,10\n")
     arguments = ["--predictions", tmp_path / "kcf", "--data-root", small_lasot]
-    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "7", *arguments)
+    code, out, err = call("make-table", "--paper", "upvpt", "--table", "7", *arguments)
     assert (code, out) == (1, "")
     assert "no tracker of the table" in err
 
@@ -571,14 +561,14 @@ def test_ground_truth_of_one_benchmark_is_not_read_as_anothers(tmp_path: Path):
         file.parent.mkdir(parents=True)
         file.write_text("10,20,20,10\n" * 3)
     arguments = ["--predictions", tmp_path / "files", "--annotations", tmp_path / "truth"]
-    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "5", *arguments)
+    code, out, err = call("make-table", "--paper", "upvpt", "--table", "5", *arguments)
     assert (code, out) == (1, "")
     assert "not GOT-10k test's: none of its 1 sequences (cup-1, ...) is among the 180 official ones" in err
 
 
 def test_raw_files_of_lasot_stand_in_a_table_of_three_benchmarks(shared_data: Path):
     arguments = ["--predictions", shared_data / "results_lasot.zip", "--annotations", shared_data / "lasot_test_gt.zip"]
-    code, out, err = evalkit(
+    code, out, err = call(
         "make-table", "--paper", "upvpt", "--table", "2", "--tracker", "SiamRPN++", *arguments, "--json"
     )
     assert code == 0, err
@@ -588,12 +578,12 @@ def test_raw_files_of_lasot_stand_in_a_table_of_three_benchmarks(shared_data: Pa
 
 def test_real_results_of_siamrpn_agree_to_the_printed_digit(shared_data: Path, tmp_path: Path):
     archive = shared_data / "results_lasot.zip"
-    code, _, err = evalkit(
+    code, _, err = call(
         "import-results", archive, "--benchmark", "lasot", "--tracker", "SiamRPN++", "--results", tmp_path, "--quiet"
     )
     assert code == 0, err
     truth = ["--annotations", shared_data / "lasot_test_gt.zip"]
-    code, out, err = evalkit("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path, *truth, "--json")
+    code, out, err = call("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path, *truth, "--json")
     assert code == 0, err
     (table,) = json.loads(out)
     found = {one["metric"]: (one["measured"]["value"], one["verdict"]) for one in table["comparisons"]}
@@ -607,7 +597,7 @@ def test_real_results_of_siamrpn_agree_to_the_printed_digit(shared_data: Path, t
 def test_real_raw_files_stand_in_vipts_lasher_figure(shared_data: Path, tmp_path: Path):
     arguments = ["--predictions", shared_data / "lasher_results_A.zip", "--tracker", "APFNet", "--tracker", "CAT"]
     truth = ["--annotations", shared_data / "lasher_test_gt.zip", "--results", tmp_path]
-    code, out, err = evalkit("make-table", "--paper", "vipt", "--table", "figure-4", *arguments, *truth, "--json")
+    code, out, err = call("make-table", "--paper", "vipt", "--table", "figure-4", *arguments, *truth, "--json")
     assert code == 0, err
     comparisons = json.loads(out)[0]["comparisons"]
     assert len(comparisons) == 4
@@ -617,9 +607,9 @@ def test_real_raw_files_stand_in_vipts_lasher_figure(shared_data: Path, tmp_path
 def test_a_stand_in_annotation_is_recognized(shared_data: Path, tmp_path: Path):
     arguments = ["--benchmark", "depthtrack", "--results", tmp_path, "--quiet"]
     archive = shared_data / "depthtrack_results_A.zip/DiMP50"
-    assert evalkit("import-results", archive, "--tracker", "DeT", *arguments)[0] == 0
+    assert call("import-results", archive, "--tracker", "DeT", *arguments)[0] == 0
     truth = ["--annotations", shared_data / "depthtrack_proxy_gt.zip", "--results", tmp_path]
-    code, out, err = evalkit("make-table", "--paper", "vipt", "--table", "1", *truth, "--json")
+    code, out, err = call("make-table", "--paper", "vipt", "--table", "1", *truth, "--json")
     assert code == 0, err
     comparisons = json.loads(out)[0]["comparisons"]
     assert {one["verdict"] for one in comparisons} == {"not_comparable"}

@@ -18,7 +18,8 @@ from evalkit.errors import ResultFormatError
 from evalkit.results import encodings
 from evalkit.results.reader import read_results
 from evalkit.store.runs import ResultStore
-from helpers.small_lasot import FRAMES, NAMES, evalkit, make_lasot
+from helpers.program import call
+from helpers.small_lasot import FRAMES, NAMES, make_lasot
 
 RESULTS = {
     name: np.array([[12.5 + frame + number, 19.25, 21, 12] for frame in range(FRAMES)])
@@ -141,7 +142,7 @@ def put(top, files, packing):
 
 
 def scored(*words):
-    code, out, err = evalkit("score", "lasot", *words, "--json")
+    code, out, err = call("score", "lasot", *words, "--json")
     assert code == 0, err
     found = json.loads(out)
     return {key: found[key] for key in ("tracker", "scores", "sequences", "frames")}
@@ -164,7 +165,7 @@ def test_every_encoding_scores_as_plain_text(tmp_path, expected, layout, packing
 def test_every_encoding_is_imported_exactly_with_its_confidences(tmp_path, expected, layout):
     path, truth = put(tmp_path, LAYOUTS[layout], "folder"), make_lasot(tmp_path)
     words = ("--benchmark", "lasot", "--tracker", "T", "--annotations", truth, "--results", tmp_path / "results")
-    code, _, err = evalkit("import-results", path, *words)
+    code, _, err = call("import-results", path, *words)
     assert code == 0, err
     (run,) = ResultStore(tmp_path / "results").find()
     for name in NAMES:

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cli
-from evalkit.commands.common import run
 from evalkit.errors import ResultFormatError, StoreError, UnknownNameError
 from evalkit.results.exporters import EXPORT_FORMATS, Numbers, write_results
 from evalkit.results.reader import read_results
 from evalkit.sequences import Trajectory
 from evalkit.store.runs import ResultStore
 from helpers import trees
+from helpers.program import call
 
 NAMES = [f"GOT-10k_Val_{number:06d}" for number in range(1, 181)]
 
@@ -229,11 +228,6 @@ def test_unknown_export_format_suggests_the_nearest(tmp_path):
 # --- the commands ----------------------------------------------------------------------------------------------------
 
 
-def call(capsys, *arguments):
-    code = run(cli.make_app(), [str(argument) for argument in arguments])
-    return code, *capsys.readouterr()
-
-
 @pytest.fixture
 def archive(tmp_path):
     path = tmp_path / "raw.zip"
@@ -246,10 +240,10 @@ def archive(tmp_path):
     return path
 
 
-def test_import_then_export_gives_the_same_boxes(tmp_path, archive, capsys):
+def test_import_then_export_gives_the_same_boxes(tmp_path, archive):
     store = tmp_path / "results"
     code, out, err = call(
-        capsys, "import-results", archive, "--benchmark", "got10k", "--tracker", "mine", "--results", store, "--json"
+        "import-results", archive, "--benchmark", "got10k", "--tracker", "mine", "--results", store, "--json"
     )
     assert code == 0, err
     document = json.loads(out)
@@ -265,23 +259,22 @@ def test_import_then_export_gives_the_same_boxes(tmp_path, archive, capsys):
     assert stored.identity.archive_sha256 == document["archive_sha256"]
     assert stored.read(NAMES[2]).boxes.tolist() == [[202, 20, 3, 4], [202.25, 21, 3, 4]]
     assert stored.read(NAMES[2]).seconds.tolist() == [0.5, 0.25]
-    code, out, err = call(
-        capsys, "export-results", "--run", stored.run_id[:6], "--format", "plain", "--output", tmp_path / "o",
+    code, out, err = call("export-results", "--run", stored.run_id[:6], "--format", "plain", "--output", tmp_path / "o",
         "--results", store,
     )  # fmt: skip
     assert code == 0, err
     assert (tmp_path / "o" / "mine" / f"{NAMES[2]}.txt").read_text() == "202,20,3,4\n202.25,21,3,4\n"
 
 
-def test_importing_twice_changes_nothing(tmp_path, archive, capsys):
+def test_importing_twice_changes_nothing(tmp_path, archive):
     arguments = ("import-results", archive, "--benchmark", "got10k", "--tracker", "mine", "--results", tmp_path / "r")
-    first = call(capsys, *arguments, "--json")
+    first = call(*arguments, "--json")
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "r").rglob("*.csv")}
-    assert call(capsys, *arguments, "--json") == first
+    assert call(*arguments, "--json") == first
     assert stamps == {path: path.stat().st_mtime_ns for path in (tmp_path / "r").rglob("*.csv")}
 
 
-def test_incomplete_results_are_refused_with_all_names_and_imported_on_demand(tmp_path, capsys):
+def test_incomplete_results_are_refused_with_all_names_and_imported_on_demand(tmp_path):
     for name in NAMES[:3]:
         (tmp_path / "raw").mkdir(exist_ok=True)
         (tmp_path / "raw" / f"{name}.txt").write_text("200,2,3,4\n")
@@ -295,23 +288,22 @@ def test_incomplete_results_are_refused_with_all_names_and_imported_on_demand(tm
         "--results",
         tmp_path / "r",
     )
-    code, _, err = call(capsys, *arguments)
+    code, _, err = call(*arguments)
     assert code == 1
     assert "no result for 177 sequences: GOT-10k_Val_000004" in err
     assert "Pass --allow-missing" in err
     assert not (tmp_path / "r").exists()
-    code, out, err = call(capsys, *arguments, "--allow-missing")
+    code, out, err = call(*arguments, "--allow-missing")
     assert code == 0
     assert "(partial)" in out
-    code, _, err = call(
-        capsys, "export-results", "--tracker", "x", "--benchmark", "got10k", "--format", "plain",
+    code, _, err = call("export-results", "--tracker", "x", "--benchmark", "got10k", "--format", "plain",
         "--output", tmp_path / "o", "--results", tmp_path / "r",
     )  # fmt: skip
     assert code == 1
     assert "not complete: 177 sequences are missing" in err
 
 
-def test_annotations_tell_names_lengths_and_corners(tmp_path, capsys):
+def test_annotations_tell_names_lengths_and_corners(tmp_path):
     kit, raw = tmp_path / "kit" / "gt", tmp_path / "raw"
     kit.mkdir(parents=True)
     raw.mkdir()
@@ -319,7 +311,7 @@ def test_annotations_tell_names_lengths_and_corners(tmp_path, capsys):
         (kit / f"{name}.txt").write_text("10,20,5,6\n11,21,5,6\n")
         (raw / f"{name}.txt").write_text("10,20,15,26\n11,21,16,27\n11,21,16,27\n")
     arguments = ("--benchmark", "lasher", "--tracker", "t", "--results", tmp_path / "r", "--json")
-    code, out, err = call(capsys, "import-results", raw, "--annotations", tmp_path / "kit", *arguments)
+    code, out, err = call("import-results", raw, "--annotations", tmp_path / "kit", *arguments)
     assert code == 0, err
     document = json.loads(out)
     assert document["format"] == "corners"
@@ -329,71 +321,69 @@ def test_annotations_tell_names_lengths_and_corners(tmp_path, capsys):
     assert stored.record("c").initial_box == (10, 20, 5, 6)
 
 
-def test_export_needs_one_run(tmp_path, archive, capsys):
+def test_export_needs_one_run(tmp_path, archive):
     base = ("export-results", "--format", "plain", "--output", tmp_path / "o", "--results", tmp_path / "r")
-    assert call(capsys, *base)[0] == 2
-    code, _, err = call(capsys, *base, "--tracker", "a", "--benchmark", "got10k")
+    assert call(*base)[0] == 2
+    code, _, err = call(*base, "--tracker", "a", "--benchmark", "got10k")
     assert (code, "no such run" in err) == (1, True)
     for tracker in ("a", "b"):
-        call(
-            capsys, "import-results", archive, "--benchmark", "got10k", "--tracker", tracker,
+        call("import-results", archive, "--benchmark", "got10k", "--tracker", tracker,
             "--results", tmp_path / "r",
         )  # fmt: skip
-    code, _, err = call(capsys, *base, "--run", "")
+    code, _, err = call(*base, "--run", "")
     assert (code, "2 runs match" in err) == (1, True)
-    code, _, err = call(capsys, *base[:1], "--format", "plian", *base[3:], "--run", "0")
+    code, _, err = call(*base[:1], "--format", "plian", *base[3:], "--run", "0")
     assert (code, "did you mean 'plain'" in err) == (2, True)
 
 
 @pytest.mark.data
-def test_results_of_a_sub_list_name_their_split(shared_data, tmp_path, capsys):
+def test_results_of_a_sub_list_name_their_split(shared_data, tmp_path):
     arguments = (
         "import-results", shared_data / "visevent_results_A.zip", "--benchmark", "visevent", "--tracker", "CEUTrack",
         "--results", tmp_path,
     )  # fmt: skip
-    code, _, err = call(capsys, *arguments)
+    code, _, err = call(*arguments)
     assert code == 1
     assert "pass --split test-172" in err
-    code, out, _ = call(capsys, *arguments, "--split", "test-172")
+    code, out, _ = call(*arguments, "--split", "test-172")
     assert (code, "172 sequences, 106836 rows" in out) == (0, True)
 
 
-def export_own_videos(tmp_path, capsys, layout="plain"):
+def export_own_videos(tmp_path, layout="plain"):
     videos = trees.custom(tmp_path / "videos")
     where = ("--data-root", videos, "--results", tmp_path / "r")
-    assert call(capsys, "run-benchmark", "custom", "--tracker", "kcf", *where)[0] == 0
-    code, _, err = call(
-        capsys, "export-results", "--tracker", "kcf", "--benchmark", "custom", "--results", tmp_path / "r",
+    assert call("run-benchmark", "custom", "--tracker", "kcf", *where)[0] == 0
+    code, _, err = call("export-results", "--tracker", "kcf", "--benchmark", "custom", "--results", tmp_path / "r",
         "--format", layout, "--output", tmp_path / "o",
     )  # fmt: skip
     assert code == 0, err
     return videos, err
 
 
-def test_own_videos_go_out_and_in_again_with_equal_scores(tmp_path, capsys, monkeypatch):
-    videos, _ = export_own_videos(tmp_path, capsys)
+def test_own_videos_go_out_and_in_again_with_equal_scores(tmp_path, monkeypatch):
+    videos, _ = export_own_videos(tmp_path)
     monkeypatch.setenv("EVALKIT_DATA_ROOT", str(videos))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     imported = ("--tracker", "kcf", "--results", tmp_path / "imported")
-    code, _, err = call(capsys, "import-results", tmp_path / "o", "--benchmark", "custom", *imported)
+    code, _, err = call("import-results", tmp_path / "o", "--benchmark", "custom", *imported)
     assert code == 0, err
-    before = call(capsys, "score", "custom", "--tracker", "kcf", "--results", tmp_path / "r", "--json")
-    after = call(capsys, "score", "custom", *imported, "--json")
+    before = call("score", "custom", "--tracker", "kcf", "--results", tmp_path / "r", "--json")
+    after = call("score", "custom", *imported, "--json")
     assert (before[0], after[0]) == (0, 0), after
     assert json.loads(after[1])["scores"] == json.loads(before[1])["scores"]
 
 
-def test_a_format_without_confidences_says_that_they_are_lost(tmp_path, capsys):
-    assert "'plain' has no place for confidences" in export_own_videos(tmp_path / "1", capsys)[1]
-    assert "confidences" not in export_own_videos(tmp_path / "2", capsys, "vot")[1]
+def test_a_format_without_confidences_says_that_they_are_lost(tmp_path):
+    assert "'plain' has no place for confidences" in export_own_videos(tmp_path / "1")[1]
+    assert "confidences" not in export_own_videos(tmp_path / "2", "vot")[1]
 
 
-def test_results_are_imported_though_the_data_are_not_complete(tmp_path, capsys):
+def test_results_are_imported_though_the_data_are_not_complete(tmp_path):
     root = trees.lasot(tmp_path / "LaSOT", test=("mug-1", "mug-2"), train=())
     shutil.rmtree(root / "mug/mug-2")
     trees.text(tmp_path / "raw/mug-1.txt", (root / "mug/mug-1/groundtruth.txt").read_text())
     arguments = ("import-results", tmp_path / "raw", "--benchmark", "lasot", "--tracker", "mine", "--data-root", root)
-    code, _, err = call(capsys, *arguments, "--results", tmp_path / "r", "--allow-missing")
+    code, _, err = call(*arguments, "--results", tmp_path / "r", "--allow-missing")
     assert code == 0, err
     (stored,) = ResultStore(tmp_path / "r").find()
     assert (stored.names, stored.missing()) == (("mug-1", "mug-2"), ["mug-2"])

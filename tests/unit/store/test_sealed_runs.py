@@ -12,16 +12,14 @@ from pathlib import Path
 
 import pytest
 
-import cli
 from evalkit import hardware
-from evalkit.commands.common import run as call
 from evalkit.errors import EvalkitError
 from evalkit.store import atomic, runs
 from evalkit.store.atomic import read_file
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run
 from helpers.own_trackers import own_tracker
-from helpers.program import draw_videos, evalkit, start
+from helpers.program import call, draw_videos, evalkit, only_run, run_videos, start
 
 LENGTHS = [3, 4]
 
@@ -35,19 +33,9 @@ def videos(tmp_path_factory) -> Path:
 def whole(videos, tmp_path_factory) -> Path:
     """Results of a run with a failure beside it, as one that was continued has."""
     results = tmp_path_factory.mktemp("whole")
-    assert command(videos, results) == 0
+    assert run_videos(videos, results).code == 0
     only_run(results).write_failure("s9", "broke", "trace")
     return results
-
-
-def command(videos: Path, results: Path, *more: str, tracker: str = "ncc") -> int:
-    words = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", str(videos), "--results", str(results)]
-    return call(cli.make_app(), [*words, *more])
-
-
-def only_run(results: Path) -> Run:
-    (found,) = ResultStore(results).find()
-    return found
 
 
 def printed(results: Path) -> dict[str, object]:
@@ -137,24 +125,24 @@ def as_version_0_1(run: Run) -> None:
         record.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def test_a_folder_of_version_0_1_reads_as_before_and_its_hashes_of_boxes_are_compared(videos, whole, tmp_path, capsys):
+def test_a_folder_of_version_0_1_reads_as_before_and_its_hashes_of_boxes_are_compared(videos, whole, tmp_path):
     digest = printed(whole)["digest"]
     shutil.copytree(whole, tmp_path / "results")
     run = only_run(tmp_path / "results")
     as_version_0_1(run)
     assert printed(tmp_path / "results")["digest"] == digest
-    assert command(videos, tmp_path / "results", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["digest"] == digest
+    assert run_videos(videos, tmp_path / "results").json["digest"] == digest
     record = run.path / "sequences" / "s0.json"
     content = json.loads(record.read_text())
     wrong = content["predictions_sha256"][::-1]
     record.write_text(json.dumps(content | {"predictions_sha256": wrong}))
-    assert command(videos, tmp_path / "results") == 1
-    assert "s0.json was changed: its hash of the boxes" in capsys.readouterr().err
+    done = run_videos(videos, tmp_path / "results")
+    assert done.code == 1
+    assert "s0.json was changed: its hash of the boxes" in done.stderr
 
 
 @pytest.mark.parametrize("lost", ["environment", "record", "boxes", "manifest"])
-def test_a_deleted_file_is_remarked(videos, whole, tmp_path, capsys, lost):
+def test_a_deleted_file_is_remarked(videos, whole, tmp_path, lost):
     results = tmp_path / "results"
     shutil.copytree(whole, results)
     folder = only_run(results).path
@@ -166,23 +154,23 @@ def test_a_deleted_file_is_remarked(videos, whole, tmp_path, capsys, lost):
         "manifest": folder / "manifest.json",
     }
     place[lost].unlink()
-    score = ["score", "custom", "--data-root", str(videos), "--results", str(results)]
-    code = call(cli.make_app(), [*score, "--allow-missing"])
-    said = capsys.readouterr().err
-    assert code == (0 if lost in {"environment", "record"} else 1)
+    score = ["score", "custom", "--data-root", videos, "--results", results]
+    scored = call(*score, "--allow-missing")
+    assert scored.code == (0 if lost in {"environment", "record"} else 1)
     expected = {
         "environment": f"environment {environment.stem} is missing",
         "record": "boxes without a record",
         "boxes": "s0.csv is missing",
         "manifest": "manifest.json is missing",
     }
-    assert expected[lost] in said
-    assert command(videos, results, "--json") == code
+    assert expected[lost] in scored.stderr
+    again = run_videos(videos, results)
+    assert again.code == scored.code
     if lost == "environment":
-        assert any(expected[lost] in note for note in json.loads(capsys.readouterr().out)["notes"])
+        assert any(expected[lost] in note for note in again.json["notes"])
 
 
-def test_a_run_computed_in_two_environments_says_so_everywhere(videos, tmp_path, capsys, monkeypatch):
+def test_a_run_computed_in_two_environments_says_so_everywhere(videos, tmp_path, monkeypatch):
     results = tmp_path / "results"
     tracker = own_tracker(tmp_path)
     cards = {"gpu": "none", "driver": "none", "cuda": "none", "cudnn": "none"}
@@ -190,30 +178,30 @@ def test_a_run_computed_in_two_environments_says_so_everywhere(videos, tmp_path,
     image = videos / "s1" / "img" / "0002.png"
     kept = image.read_bytes()
     image.write_bytes(b"")
-    assert command(videos, results, tracker=tracker) == 1
+    assert run_videos(videos, results, tracker).code == 1
     image.write_bytes(kept)
-    capsys.readouterr()
     cards = cards | {"gpu": "NVIDIA H100", "driver": "570.1"}
-    assert command(videos, results, "--json", tracker=tracker) == 0
-    out, said = capsys.readouterr()
+    done = run_videos(videos, results, tracker)
+    assert done.code == 0
     remark = "different environments (gpu: NVIDIA H100 / none; driver: 570.1 / none)"
     other_order = "different environments (gpu: none / NVIDIA H100; driver: none / 570.1)"
 
     def tells(text: str) -> bool:
         return remark in " ".join(text.split()) or other_order in " ".join(text.split())
 
-    assert any(map(tells, json.loads(out)["notes"]))
-    assert tells(said)
-    given = ["--data-root", str(videos), "--results", str(results)]
-    assert command(videos, results) == 0
+    assert any(map(tells, done.json["notes"]))
+    assert tells(done.stderr)
+    given = ["--data-root", videos, "--results", results]
+    assert run_videos(videos, results).code == 0
     for words in (
         ["score", "custom", *given],
         ["make-table", "--benchmark", "custom", "--format", "csv", *given],
         ["compare", "custom", "--tracker", "Drift,ncc", *given],
     ):
-        assert call(cli.make_app(), words) == 0
-        assert tells("".join(capsys.readouterr())), words
-    assert call(cli.make_app(), ["make-report", *given, "--output", str(tmp_path / "r.html"), "--worst", "0"]) == 0
+        done = call(*words)
+        assert done.code == 0
+        assert tells(done.stdout + done.stderr), words
+    assert call("make-report", *given, "--output", str(tmp_path / "r.html"), "--worst", "0").code == 0
     assert tells((tmp_path / "r.html").read_text())
 
 
@@ -259,12 +247,13 @@ def refuse_writing(path, flags, *more, real=os.open, **settings):
     return real(path, flags, *more, **settings)
 
 
-def test_a_finished_run_on_a_read_only_file_system_is_verified_and_scored(videos, whole, monkeypatch, capsys):
+def test_a_finished_run_on_a_read_only_file_system_is_verified_and_scored(videos, whole, monkeypatch):
     monkeypatch.setattr(os, "open", refuse_writing)
     monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.W_OK)
-    assert command(videos, whole) == 0
-    assert "2 of 2 sequences were finished before" in capsys.readouterr().err
-    assert call(cli.make_app(), ["score", "custom", "--data-root", str(videos), "--results", str(whole)]) == 0
+    done = run_videos(videos, whole)
+    assert done.code == 0
+    assert "2 of 2 sequences were finished before" in done.stderr
+    assert call("score", "custom", "--data-root", videos, "--results", whole).code == 0
 
 
 def make_pipe(path: Path) -> None:
@@ -277,15 +266,18 @@ def make_device(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [make_pipe, make_device, Path.mkdir])
 @pytest.mark.parametrize("entry", ["manifest.json", "sequences/s0.json", "sequences/s0.csv", "environments/*.json"])
-def test_what_is_no_file_in_place_of_one_is_refused_and_does_not_hang(videos, whole, tmp_path, capsys, make, entry):
+def test_what_is_no_file_in_place_of_one_is_refused_and_does_not_hang(videos, whole, tmp_path, make, entry):
     results = tmp_path / "results"
     shutil.copytree(whole, results)
     (path,) = only_run(results).path.glob(entry)
     path.unlink()
     make(path)
-    assert command(videos, results) == 1
-    assert call(cli.make_app(), ["score", "custom", "--data-root", str(videos), "--results", str(results)]) == 1
-    assert capsys.readouterr().err.count(path.name) >= 2
+    for done in (
+        run_videos(videos, results),
+        call("score", "custom", "--data-root", videos, "--results", results),
+    ):
+        assert done.code == 1
+        assert path.name in done.stderr
 
 
 def test_a_growing_file_is_read_to_the_end_that_it_had(tmp_path):
@@ -302,9 +294,9 @@ def test_files_of_killed_writers_are_removed_by_the_next_run_alone(videos, whole
     dead = [run.path / ".writing-1", run.path / "sequences" / ".writing-2", run.path / "failures" / ".writing-3"]
     for path in dead:
         path.write_text("half")
-    assert command(videos, results, "--shard", "1/2") == 0
+    assert run_videos(videos, results, "ncc", "--shard", "1/2").code == 0
     assert all(path.exists() for path in dead)  # another shard may be writing them
-    assert command(videos, results) == 0
+    assert run_videos(videos, results).code == 0
     assert not any(path.exists() for path in dead)
 
 
@@ -319,7 +311,7 @@ def test_results_that_come_while_others_are_written_are_stored_together(videos, 
 
     monkeypatch.setattr(runs, "write_together", slow)
     data = draw_videos(tmp_path / "videos", [3] * 5)
-    assert command(data, tmp_path / "results", "--capacity", "5") == 0
+    assert run_videos(data, tmp_path / "results", "ncc", "--capacity", 5).code == 0
     assert sum(written) == 5
     assert len(written) < 5
 

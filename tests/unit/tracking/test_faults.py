@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import cli
-from evalkit.commands.common import run as in_process
 from evalkit.store.atomic import write_whole
-from evalkit.store.runs import ResultStore
 from helpers.own_trackers import own_tracker
-from helpers.program import call, draw_videos, evalkit
+from helpers.program import draw_videos, only_run, run_videos
 
 LENGTHS = [6, 9, 4, 12]
 
@@ -24,19 +21,9 @@ def videos(tmp_path) -> Path:
     return draw_videos(tmp_path / "videos", LENGTHS)
 
 
-def run_here(videos: Path, results: Path, tracker: str = "ncc", *more: str) -> int:
-    arguments = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", str(videos), "--results", str(results)]
-    return in_process(cli.make_app(), [*arguments, *more])
-
-
-def only_run(results: Path):
-    (found,) = ResultStore(results).find()
-    return found
-
-
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL])
 def test_a_file_system_without_exclusive_creation(videos, tmp_path, monkeypatch, number):
-    assert run_here(videos, tmp_path / "plain") == 0
+    assert run_videos(videos, tmp_path / "plain").code == 0
     real = os.open
 
     def refuse(path, flags, *more, **settings):
@@ -45,7 +32,7 @@ def test_a_file_system_without_exclusive_creation(videos, tmp_path, monkeypatch,
         return real(path, flags, *more, **settings)
 
     monkeypatch.setattr(os, "open", refuse)
-    assert run_here(videos, tmp_path / "odd") == 0
+    assert run_videos(videos, tmp_path / "odd").code == 0
     monkeypatch.undo()
     assert only_run(tmp_path / "odd").digest() == only_run(tmp_path / "plain").digest()
     assert not list((tmp_path / "odd").rglob(".writing-*"))
@@ -61,14 +48,15 @@ def test_another_error_of_the_exclusive_creation_is_not_hidden(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_file_system_that_cannot_lock_is_remarked_and_used(videos, tmp_path, monkeypatch, capsys, number):
+def test_a_file_system_that_cannot_lock_is_remarked_and_used(videos, tmp_path, monkeypatch, number):
     def refuse(handle, operation):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    assert run_here(videos, tmp_path / "results") == 0
-    assert "cannot lock files; do not start the same run twice" in capsys.readouterr().err
-    assert run_here(videos, tmp_path / "results", "ncc", "--shard", "1/2") == 0
+    done = run_videos(videos, tmp_path / "results")
+    assert done.code == 0
+    assert "cannot lock files; do not start the same run twice" in done.stderr
+    assert run_videos(videos, tmp_path / "results", "ncc", "--shard", "1/2").code == 0
 
 
 class Jumping:
@@ -83,22 +71,24 @@ class Jumping:
 
 
 def test_a_clock_that_goes_backwards_changes_nothing(videos, tmp_path, monkeypatch):
-    assert run_here(videos, tmp_path / "plain") == 0
+    assert run_videos(videos, tmp_path / "plain").code == 0
     clock = Jumping()
     monkeypatch.setattr(time, "time", clock)
     monkeypatch.setattr(time, "time_ns", lambda: int(clock() * 1e9))
-    assert run_here(videos, tmp_path / "jumps", "ncc", "--sequences", "s0,s1,s2,s3", "--limit-sequences", "4") == 0
+    assert (
+        run_videos(videos, tmp_path / "jumps", "ncc", "--sequences", "s0,s1,s2,s3", "--limit-sequences", "4").code == 0
+    )
     run = only_run(tmp_path / "jumps")
     assert run.digest() == only_run(tmp_path / "plain").digest()
     for number, path in enumerate(sorted(run.path.rglob("*.json"))):  # files from the future and from the past
         os.utime(path, (number * 2_000_000_000, number * 2_000_000_000))
     before = {path: path.stat().st_mtime for path in run.path.rglob("sequences/*")}
-    assert run_here(videos, tmp_path / "jumps") == 0
+    assert run_videos(videos, tmp_path / "jumps").code == 0
     assert {path: path.stat().st_mtime for path in run.path.rglob("sequences/*")} == before
 
 
 def test_timings_of_two_calls_in_the_same_second_are_both_kept(videos, tmp_path):
-    assert run_here(videos, tmp_path / "results") == 0
+    assert run_videos(videos, tmp_path / "results").code == 0
     run = only_run(tmp_path / "results")
     paths = {run.add_timing({"frames": number}) for number in range(5)}
     assert len(paths) == 5
@@ -115,7 +105,7 @@ def test_a_run_set_aside_twice_in_the_same_moment_keeps_both(videos, tmp_path, m
 
     monkeypatch.setattr(running.dt, "datetime", Frozen)
     for _ in range(3):
-        assert run_here(videos, tmp_path / "results", "ncc", "--fresh") == 0
+        assert run_videos(videos, tmp_path / "results", "ncc", "--fresh").code == 0
     assert len(list((tmp_path / "results").glob("custom/ncc/.replaced/*/manifest.json"))) >= 2
 
 
@@ -150,10 +140,8 @@ class Batched:
 @pytest.mark.parametrize("more", [[], ["--waves", "2"], ["--workers", 2]])
 def test_a_device_without_memory_halves_the_capacity_and_completes_the_run(videos, tmp_path, more):
     tracker = own_tracker(tmp_path, top=OUT_OF_MEMORY).replace(":Drift", ":Batched")
-    common = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", videos, "--json"]
-    program = evalkit if "--workers" in more else call
-    small = call(*common, "--results", tmp_path / "small", "--capacity", 1)
-    large = program(*common, "--results", tmp_path / "large", "--capacity", 16, *more)
+    small = run_videos(videos, tmp_path / "small", tracker, "--capacity", 1)
+    large = run_videos(videos, tmp_path / "large", tracker, "--capacity", 16, *more)
     assert large.code == 0, large.stderr
     assert large.json["digest"] == small.json["digest"]
     if not more:
@@ -163,8 +151,9 @@ def test_a_device_without_memory_halves_the_capacity_and_completes_the_run(video
 
 
 @pytest.mark.parametrize("step", ["initialize", "prepare", "track"])
-def test_a_batched_tracker_of_the_user_that_hangs_ends_the_run_after_the_limit(videos, tmp_path, capsys, step):
+def test_a_batched_tracker_of_the_user_that_hangs_ends_the_run_after_the_limit(videos, tmp_path, step):
     hangs = OUT_OF_MEMORY + f"\n    def {step}(self, *_):\n        time.sleep(500)\n"
     tracker = own_tracker(tmp_path, top=hangs).replace(":Drift", ":Batched")
-    assert run_here(videos, tmp_path / "results", tracker, "--timeout", "2") == 1
-    assert f"the tracker's {step} did not return within 2.0 s" in capsys.readouterr().err
+    done = run_videos(videos, tmp_path / "results", tracker, "--timeout", "2")
+    assert done.code == 1
+    assert f"the tracker's {step} did not return within 2.0 s" in done.stderr

@@ -9,16 +9,9 @@ from pathlib import Path
 import pytest
 
 from helpers.own_trackers import KILLED_ALWAYS, KILLED_AT_WIDTH, KILLED_ONCE, MEETING, SLOWLY, own_tracker
-from helpers.program import PATIENCE, Done, call, draw_videos, evalkit, start, wait_until
+from helpers.program import PATIENCE, call, draw_videos, run_videos, start, wait_until
 
 LENGTHS = [12, 9, 14, 12, 8, 20, 7, 10]
-
-
-def run(root: Path, results: Path, tracker: str, *more: object) -> Done:
-    program = evalkit if "--workers" in more else call
-    return program(
-        "run-benchmark", "custom", "--tracker", tracker, "--data-root", root, "--results", results, "--json", *more
-    )
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +21,8 @@ def videos(tmp_path_factory) -> Path:
 
 def test_two_workers_compute_what_one_process_does_and_share_the_work(videos, tmp_path):
     tracker = own_tracker(tmp_path, trouble="meet()", top=MEETING)
-    two = run(videos, tmp_path / "two", tracker, "--workers", 2, "--capacity", 2)
-    one = run(videos, tmp_path / "one", tracker)
+    two = run_videos(videos, tmp_path / "two", tracker, "--workers", 2, "--capacity", 2)
+    one = run_videos(videos, tmp_path / "one", tracker)
     assert two.code == 0, two.stderr
     assert two.json["digest"] == one.json["digest"]
     assert two.json["run"] == one.json["run"]
@@ -42,18 +35,18 @@ def test_two_workers_compute_what_one_process_does_and_share_the_work(videos, tm
 
 def test_a_worker_killed_in_mid_sequence_is_replaced_and_its_sequences_are_done_again(videos, tmp_path):
     tracker = own_tracker(tmp_path, sleep=0.005, trouble=KILLED_ONCE)
-    broken = run(videos, tmp_path / "two", tracker, "--workers", 2, "--capacity", 2)
+    broken = run_videos(videos, tmp_path / "two", tracker, "--workers", 2, "--capacity", 2)
     assert (tmp_path / "marker").exists()
     assert broken.code == 0, broken.stderr
     assert "was lost: its process was ended by SIGKILL; starting another one" in broken.stderr
-    single = run(videos, tmp_path / "one", tracker)
+    single = run_videos(videos, tmp_path / "one", tracker)
     assert broken.json["digest"] == single.json["digest"]
     assert broken.json["failed"] == {}
 
 
 def test_workers_that_keep_dying_leave_a_partial_run_that_says_why(videos, tmp_path):
     tracker = own_tracker(tmp_path, trouble=KILLED_ALWAYS)
-    done = run(videos, tmp_path / "results", tracker, "--workers", 2, "--capacity", 2)
+    done = run_videos(videos, tmp_path / "results", tracker, "--workers", 2, "--capacity", 2)
     assert done.code == 1
     document = done.json
     assert document["status"] == "partial"
@@ -66,7 +59,7 @@ def test_a_sequence_that_kills_every_worker_does_not_keep_the_others_from_being_
     videos = draw_videos(tmp_path / "videos", LENGTHS)
     (videos / "s3" / "groundtruth.txt").write_text("5,6,12.5,10\n")
     tracker = own_tracker(tmp_path, trouble=KILLED_AT_WIDTH)
-    done = run(videos, tmp_path / "results", tracker, "--workers", 2, "--capacity", 2)
+    done = run_videos(videos, tmp_path / "results", tracker, "--workers", 2, "--capacity", 2)
     assert done.code == 1
     assert list(done.json["failed"]) == ["s3"]
     assert done.json["missing"] == ["s3"]
@@ -75,7 +68,7 @@ def test_a_sequence_that_kills_every_worker_does_not_keep_the_others_from_being_
 def test_damaged_frames_fail_their_sequences_in_workers_too(tmp_path):
     videos = draw_videos(tmp_path / "videos", LENGTHS)
     (videos / "s2" / "img" / "0007.png").write_bytes(b"no image")
-    done = run(videos, tmp_path / "results", "ncc", "--workers", 2)
+    done = run_videos(videos, tmp_path / "results", "ncc", "--workers", 2)
     assert done.code == 1
     assert list(done.json["failed"]) == ["s2"]
     assert "0007.png" in done.json["failed"]["s2"]
@@ -95,14 +88,14 @@ def replace(self, target):
 pathlib.Path.replace = replace
 """
     tracker = own_tracker(tmp_path, top=full)
-    stopped = run(videos, tmp_path / "results", tracker, "--workers", 2)
+    stopped = run_videos(videos, tmp_path / "results", tracker, "--workers", 2)
     assert stopped.code == 1
     assert "No space left on device" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     (tmp_path / "room").touch()
-    resumed = run(videos, tmp_path / "results", tracker, "--workers", 2)
+    resumed = run_videos(videos, tmp_path / "results", tracker, "--workers", 2)
     assert resumed.code == 0, resumed.stderr
-    assert resumed.json["digest"] == run(videos, tmp_path / "one", tracker).json["digest"]
+    assert resumed.json["digest"] == run_videos(videos, tmp_path / "one", tracker).json["digest"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -119,9 +112,9 @@ def test_a_stop_signal_ends_all_workers_and_keeps_what_is_finished(tmp_path, num
     assert "partial" in output
     assert "the same command runs only what is missing" in messages
     assert "Traceback" not in messages
-    resumed = run(videos, tmp_path / "results", tracker, "--workers", 2)
+    resumed = run_videos(videos, tmp_path / "results", tracker, "--workers", 2)
     assert resumed.code == 0
-    assert resumed.json["digest"] == run(videos, tmp_path / "one", tracker).json["digest"]
+    assert resumed.json["digest"] == run_videos(videos, tmp_path / "one", tracker).json["digest"]
 
 
 def test_workers_end_when_the_main_process_is_killed(tmp_path):
@@ -156,16 +149,15 @@ def test_a_worker_that_lives_but_stands_still_is_replaced(tmp_path, hang):
     assert jobs[0].run.missing() == []
 
 
-def test_the_limit_of_a_step_and_a_margin_decide_when_a_worker_stands_still(videos, tmp_path, monkeypatch, capsys):
-    import cli
-    from evalkit.commands import common
+def test_the_limit_of_a_step_and_a_margin_decide_when_a_worker_stands_still(videos, tmp_path, monkeypatch):
     from evalkit.evaluation import executors
 
     monkeypatch.setattr(executors, "MARGIN_SECONDS", 2.0)
     tracker = own_tracker(tmp_path, trouble=f"if self.frame == 3 and once(): {STOPPED}")
-    words = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", str(videos), "--workers", "2"]
-    assert common.run(cli.make_app(), [*words, "--results", str(tmp_path / "results"), "--timeout", "3"]) == 0
-    assert "stood still for 5 s" in capsys.readouterr().err
+    words = ["run-benchmark", "custom", "--tracker", tracker, "--data-root", videos, "--workers", 2]
+    done = call(*words, "--results", tmp_path / "results", "--timeout", 3)
+    assert done.code == 0
+    assert "stood still for 5 s" in done.stderr
 
 
 def test_a_worker_shows_progress_in_the_middle_of_a_long_step(videos, tmp_path):
@@ -270,9 +262,9 @@ def test_shards_run_at_once_into_one_folder_and_complete_it(videos, tmp_path):
         documents.append(json.loads(output))
     assert [document["shard"] for document in documents] == ["1/3", "2/3", "3/3"]
     assert all(document["shard_missing"] == [] for document in documents)
-    whole = run(videos, tmp_path / "r", tracker)
+    whole = run_videos(videos, tmp_path / "r", tracker)
     assert "8 of 8 sequences were finished before" in whole.stderr
-    assert whole.json["digest"] == run(videos, tmp_path / "one", tracker).json["digest"]
+    assert whole.json["digest"] == run_videos(videos, tmp_path / "one", tracker).json["digest"]
 
 
 def test_a_shard_and_the_whole_run_or_another_division_exclude_each_other(videos, tmp_path):
