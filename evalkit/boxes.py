@@ -30,7 +30,13 @@ def enclosing_boxes(polygons: FloatArray) -> Boxes:
 
 
 def to_corners(boxes: Boxes) -> FloatArray:
-    """Corners x1, y1, x2, y2 with x2 = left + width.
+    """Corners of boxes, with x2 = left + width: continuous coordinates, no pixel is added or taken away.
+
+    Args:
+        boxes: (F, 4) left, top, width, height in pixels.
+
+    Returns:
+        (F, 4) x1, y1, x2, y2, a new array; NaN stays NaN.
 
     Example:
         >>> to_corners(np.array([[1.0, 2, 3, 4]]))
@@ -40,7 +46,13 @@ def to_corners(boxes: Boxes) -> FloatArray:
 
 
 def from_corners(corners_xyxy: FloatArray) -> Boxes:
-    """Inverse of :func:`to_corners`.
+    """Boxes of corners, the inverse of :func:`to_corners` but for the last bit.
+
+    Args:
+        corners_xyxy: (F, 4) x1, y1, x2, y2 in pixels.
+
+    Returns:
+        (F, 4) left, top, width, height, a new array; negative sizes where the corners are the other way round.
 
     Example:
         >>> from_corners(np.array([[1.0, 2, 4, 6]]))

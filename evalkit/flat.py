@@ -11,6 +11,12 @@ from evalkit.boxes import Boxes, Flags, FloatArray, IntArray
 def offsets_of(lengths: cabc.Sequence[int] | IntArray) -> IntArray:
     """Start of every track in the flat array, and the end of the last one.
 
+    Args:
+        lengths: (T,) frames of each track.
+
+    Returns:
+        (T + 1,) indices into the flat array.
+
     Example:
         >>> offsets_of([3, 0, 2])
         array([0, 3, 3, 5])
@@ -57,7 +63,7 @@ class FlatTracks:
 
     @property
     def first_frames(self) -> IntArray:
-        """Flat index of frame 0 of every track that has frames."""
+        """(T',) flat index of frame 0 of every track that has frames."""
         return self.offsets[:-1][self.lengths > 0]
 
     def owners(self) -> IntArray:
@@ -66,7 +72,13 @@ class FlatTracks:
 
 
 def stack_boxes(arrays: cabc.Sequence[Boxes]) -> FloatArray:
-    """Boxes of many tracks as one (4, F) array, by coordinate.
+    """Boxes of many tracks as one array, by coordinate: arithmetic then runs over whole rows of memory.
+
+    Args:
+        arrays: (F_t, 4) left, top, width, height in pixels of each track.
+
+    Returns:
+        (4, F), F = sum of F_t.
 
     Example:
         >>> stack_boxes([np.array([[1.0, 2, 3, 4]]), np.array([[5.0, 6, 7, 8]])])
@@ -99,7 +111,15 @@ def in_parts(lengths: cabc.Sequence[int], frames: int) -> list[tuple[int, int]]:
 
 
 def sum_by(owners: IntArray, values: FloatArray, count: int) -> FloatArray:
-    """Sum of ``values`` for each owner; 0 for an owner without values.
+    """Sum of values for each owner; 0 for an owner without values.
+
+    Args:
+        owners: (F,) index of the owner of each value, below ``count``.
+        values: (F,); NaN makes the owner's sum NaN.
+        count: Number of owners S.
+
+    Returns:
+        (S,), summed in the order of the values.
 
     ``numpy.add.reduceat`` returns a wrong value for an empty owner; ``bincount`` does not.
 
@@ -111,7 +131,15 @@ def sum_by(owners: IntArray, values: FloatArray, count: int) -> FloatArray:
 
 
 def count_by(owners: IntArray, flags: Flags, count: int) -> FloatArray:
-    """Number of true ``flags`` for each owner; much faster than a sum where few are true.
+    """Number of true flags for each owner; much faster than a sum where few are true.
+
+    Args:
+        owners: (F,) index of the owner of each flag, below ``count``.
+        flags: (F,).
+        count: Number of owners S.
+
+    Returns:
+        (S,).
 
     Example:
         >>> count_by(np.array([0, 0, 2]), np.array([True, False, True]), 3)

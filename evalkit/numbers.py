@@ -89,6 +89,14 @@ def parse_many(
 ) -> list[FloatArray]:
     """Parse many files at once, as :func:`parse_numbers` does each; several times faster for small files.
 
+    Args:
+        blobs: Contents of the files.
+        where: Their names for error texts.
+        error: Class of the error to raise.
+
+    Returns:
+        (rows, columns) of each file.
+
     Raises:
         EvalkitError: At least one file is wrong; the text lists all of them.
 

@@ -120,7 +120,7 @@ class Trajectory:
 
     @classmethod
     def of_boxes(cls, boxes: Boxes) -> "Trajectory":
-        """A trajectory without confidence and time.
+        """A trajectory of boxes (F, 4) without confidence and time, which are NaN.
 
         Example:
             >>> Trajectory.of_boxes(np.ones((2, 4))).confidence

@@ -74,7 +74,7 @@ class Files(abc.ABC):
         return ()
 
     def compare(self, boxes: Boxes, absent: Flags) -> None:  # noqa: B027 - only a whole copy can judge
-        """Take note of where flags and empty boxes agree."""
+        """Take note of where flags and empty boxes agree; (F, 4) and (F,)."""
 
     def require(self, *filenames: str, instead: str = "") -> list[str]:
         """Files beside the box file.
@@ -123,7 +123,7 @@ class Files(abc.ABC):
         return boxes
 
     def second_boxes(self, filename: str, rows: int) -> Boxes:
-        """Boxes of another file beside the box file, as many as that has.
+        """Boxes of another file beside the box file, as many as that has: (rows, 4).
 
         Raises:
             DatasetLayoutError: There is none.

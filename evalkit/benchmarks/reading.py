@@ -34,7 +34,7 @@ def read_bytes(path: Path, *, title: str) -> bytes:
 
 
 def refuse_infinite(numbers: FloatArray, *, where: str) -> None:
-    """Refuse infinite coordinates; NaN stands for an absent target, infinity for nothing.
+    """Refuse infinite coordinates in a table (F, C); NaN stands for an absent target, infinity for nothing.
 
     Raises:
         AnnotationError: Names the first row.
@@ -69,12 +69,12 @@ def parse_integers(data: bytes, *, where: str, highest: int) -> IntArray:
 
 
 def nothing_absent(boxes: Boxes) -> Flags:
-    """Flags of a benchmark that has none."""
+    """Flags (F,) of a benchmark that has none, for boxes (F, 4)."""
     return np.zeros(len(boxes), dtype=np.bool_)
 
 
 def check_first_box(boxes: Boxes, *, where: str) -> None:
-    """Refuse an annotation that cannot start a tracker.
+    """Refuse an annotation (F, 4), F >= 1, that cannot start a tracker.
 
     Raises:
         AnnotationError: The first box has NaN, or no positive width and height.

@@ -223,10 +223,16 @@ def _are_corners(tables: BoxTables, initial_boxes: cabc.Mapping[str, Boxes] | No
 def read_confidences(
     tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[ResultKey, int], remarks: Remarks
 ) -> tuple[dict[ResultKey, FloatArray], set[ResultKey]]:
-    """Read the VOT toolkit's confidence files of the places in ``rows``, which gives their lengths.
+    """Read the VOT toolkit's confidence files.
+
+    Args:
+        tree: Where they are.
+        files: All files of a tracker.
+        rows: Sequence and repetition -> rows F of its boxes; others are not read.
+        remarks: Files that cannot be read are added.
 
     Returns:
-        Confidences, and the places whose confidence file cannot be used.
+        (F,) confidences, 0 where the file has none; and whose confidence file cannot be used.
     """
     wanted = [file for file in files if file.role is Role.CONFIDENCE and key_of(file) in rows]
     values: dict[ResultKey, FloatArray] = {}
@@ -245,7 +251,17 @@ def read_confidences(
 def read_times(
     tree: Tree, files: cabc.Iterable[ResultFile], rows: cabc.Mapping[ResultKey, int], remarks: Remarks
 ) -> dict[ResultKey, FloatArray]:
-    """Read times: a file per repetition, or one with a column per repetition. Times that do not fit are left out."""
+    """Read times: a file per repetition, or one with a column per repetition. Times that do not fit are left out.
+
+    Args:
+        tree: Where they are.
+        files: All files of a tracker.
+        rows: Sequence and repetition -> rows F of its boxes.
+        remarks: The number of files left out is added.
+
+    Returns:
+        (F,) seconds; NaN for frame 0 where a program times the frames after it only.
+    """
     wanted = [file for file in files if file.role is Role.SECONDS]
     repetitions: dict[tuple[str, int], list[ResultKey]] = collections.defaultdict(list)
     for sequence, (run, number) in sorted(rows):

@@ -52,7 +52,7 @@ class MeanMetric:
     weights: FloatArray
 
     def over(self, rows: IntArray) -> float:
-        """Weighted mean over a selection; 0 where only sequences left out for an empty curve were selected."""
+        """Weighted mean over a selection, (N,) indices; 0 where it holds only sequences left out for an empty curve."""
         weights, values = self.weights[rows], self.values[rows]
         total = weights.sum()
         if total > 0:
@@ -60,7 +60,7 @@ class MeanMetric:
         return math.nan if np.isnan(values).all() else 0.0
 
     def resampled(self, draws: FloatArray) -> FloatArray:
-        """Weighted means, as :meth:`over` has them."""
+        """Weighted means of resamples, (B, S) -> (B,), as :meth:`over` has them."""
         weighted = np.where(self.weights > 0, self.weights * self.values, 0.0)
         sums, total, known = _sums(draws, np.stack([weighted, self.weights, ~np.isnan(self.values)], axis=1)).T
         return np.asarray(np.divide(sums, total, out=np.where(known > 0, 0.0, np.nan), where=total > 0))
@@ -81,12 +81,12 @@ class LongTermMetric:
     values: FloatArray
 
     def over(self, rows: IntArray) -> float:
-        """The number over a selection, thresholds kept."""
+        """The number over a selection, (N,) indices, at the confidence that is best for it; thresholds kept."""
         best = optimum(self.tables.precision[rows], self.tables.recall[rows], self.tables.thresholds)
         return {"longterm_precision": best.precision, "longterm_recall": best.recall, "longterm_f": best.f}[self.key]
 
     def resampled(self, draws: FloatArray) -> FloatArray:
-        """The numbers at the confidence that is best for each resample."""
+        """The numbers at the confidence that is best for each resample, (B, S) -> (B,)."""
         known = ~np.isnan(self.tables.recall).any(axis=1, keepdims=True)
         precision = _sums(draws, self.tables.precision) / draws.sum(axis=1, keepdims=True)
         recall = _sums(draws, np.where(known, self.tables.recall, 0.0))

@@ -196,7 +196,16 @@ def optimum(precision: FloatArray, recall: FloatArray, thresholds: FloatArray) -
 
 
 def f_score(precision: FloatArray, recall: FloatArray) -> FloatArray:
-    """Harmonic mean, 0 where both are 0.
+    """Harmonic mean of precision and recall.
+
+    Args:
+        precision: Fractions, any shape.
+        recall: Fractions of the same shape.
+
+    Returns:
+        The same shape; 0 where both are 0 and where one is NaN.
+
+    Source: VOT long-term evaluation, F-measure.
 
     Example:
         >>> f_score(np.array([1.0, 0.0]), np.array([0.5, 0.0]))

@@ -18,7 +18,14 @@ _CENTER_SHIFT = {Center.HALF_SIZE: 0.0, Center.HALF_SIZE_LESS_ONE: -1.0, Center.
 
 
 def rounded(boxes: FloatArray, rounding: Rounding) -> FloatArray:
-    """Boxes with their coordinates rounded; the array itself where nothing is rounded.
+    """Boxes with their coordinates rounded.
+
+    Args:
+        boxes: (4, F) left, top, width, height in pixels.
+        rounding: TRUNCATE is toward zero, NEAREST takes ties to even.
+
+    Returns:
+        (4, F), NaN stays NaN; the array itself where nothing is rounded.
 
     Example:
         >>> rounded(np.array([[1.5], [2.5], [-1.5], [3.7]]), Rounding.NEAREST).ravel()
@@ -32,7 +39,7 @@ def rounded(boxes: FloatArray, rounding: Rounding) -> FloatArray:
 
 
 def shifted(boxes: FloatArray, shift: float) -> FloatArray:
-    """Boxes with ``shift`` pixels added to left and top; the array itself where the shift is 0."""
+    """Boxes moved by ``shift`` pixels to the right and down, (4, F); the array itself where the shift is 0."""
     return np.concatenate([boxes[:2] + shift, boxes[2:]]) if shift else boxes
 
 

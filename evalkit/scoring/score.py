@@ -40,7 +40,7 @@ class Evaluation:
         return tuple(annotation.name for annotation in self.gathered.annotations)
 
     def summary(self, rows: IntArray | None = None) -> dict[str, float]:
-        """Every reported number, over all sequences or over those at ``rows``."""
+        """Metric key -> fraction, of every reported number, over all sequences or over those at ``rows``, (N,)."""
         chosen = np.arange(len(self.gathered.annotations)) if rows is None else rows
         return {key: metric.over(chosen) for key, metric in self.numbers.metrics.items()}
 
