@@ -238,7 +238,8 @@ class _Suite:
             raise _BrokenPromiseError(f"modalities {set(info.modalities | info.required)} are not all Modality.")
         json.dumps(dict(info.config), allow_nan=False)
         sensors = ", ".join(sorted(info.modalities)) or "nothing"
-        return f"{info.name} reads {sensors}; {'deterministic' if info.deterministic else 'not deterministic'}"
+        kind = f"interface {interface}; " if (interface := getattr(self.tracker, "interface", "")) else ""
+        return f"{info.name} reads {sensors}; {kind}{'deterministic' if info.deterministic else 'not deterministic'}"
 
     def answers(self) -> str:
         together = track_together(self.tracker, self.videos)  # checks shapes and values
@@ -410,9 +411,8 @@ def _check_predictions(predictions: Predictions, count: int, index: int) -> None
         raise _BrokenPromiseError(f"frame {index}: boxes must be finite, found {predictions.boxes.tolist()}.")
     if (predictions.boxes[:, 2:] < 0).any():
         raise _BrokenPromiseError(f"frame {index}: negative width or height in {predictions.boxes.tolist()}.")
-    known = predictions.confidence[~np.isnan(predictions.confidence)]
-    if ((known < 0) | (known > 1)).any():
-        raise _BrokenPromiseError(f"frame {index}: confidence outside [0, 1]: {known.tolist()}.")
+    if np.isinf(predictions.confidence).any():
+        raise _BrokenPromiseError(f"frame {index}: infinite confidence in {predictions.confidence.tolist()}.")
 
 
 def _run_check(name: str, check: cabc.Callable[[], str]) -> Check:

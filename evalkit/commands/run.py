@@ -71,6 +71,7 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
 @click.command()
 @click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]")
 @click.option("--tracker", required=True, help="A name from `evalkit list trackers`, or FILE.py:CLASS.")
+@click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported.")
 @click.option("--weights", help="Weight file or folder of the tracker; `random` for a dry run.")
 @click.option("--split", help="Default: the split that papers report.")
 @data_root_option
@@ -137,6 +138,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     as_json: bool,
     tracker: str,
     weights: str | None,
+    root: str | None,
     precision: str,
     seed: int,
     compiled: bool,
@@ -163,7 +165,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         raise click.BadParameter("sets all shards aside; use it without --shard.", param_hint="--fresh")
     how = ExecutorOptions(
         tracker=tracker,
-        options=TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled),
+        options=TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled, root=root),
         catalog=app.catalog,
         code=app.code,
         verbose=app.verbose,

@@ -46,6 +46,7 @@ MEANINGS = {
 
 @click.command("measure-speed")
 @click.option("--tracker", required=True, help="A name from `evalkit list trackers`, or FILE.py:CLASS.")
+@click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported.")
 @click.option("--weights", help="Weight file or folder; `random` costs as much as trained ones.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
 @click.option(
@@ -81,6 +82,7 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
     app: App,
     /,
     weights: str | None,
+    root: str | None,
     precision: str,
     seed: int,
     size: str,
@@ -107,7 +109,7 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
       evalkit measure-speed --tracker ostrack-256 --weights W --device cuda --accuracy uav123,lasot --data-root sample
     """
     asked = ExecutorOptions(
-        options=TrackerOptions(weights=weights, precision=precision, seed=seed),
+        options=TrackerOptions(weights=weights, precision=precision, seed=seed, root=root),
         catalog=app.catalog,
         code=app.code,
         **options,

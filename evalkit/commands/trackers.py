@@ -19,6 +19,7 @@ MARKS = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}
 @click.command("check-tracker")
 @click.argument("tracker")
 @click.option("--weights", help="Weight file or folder; `random` for a dry run.")
+@click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1.")
 @click.option(
     "--precision",
@@ -44,6 +45,7 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
     app: App,
     tracker: str,
     weights: str | None,
+    root: str | None,
     device: str,
     precision: str,
     seed: int,
@@ -53,8 +55,8 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
 ) -> int:
     r"""Does TRACKER keep the promises of the interface?
 
-    TRACKER is a name from `evalkit list trackers`, FILE.py:CLASS, or module:Class. Small videos are drawn for it; no
-    data is needed. Ends with 1 if a check fails.
+    TRACKER is a name from `evalkit list trackers`, FILE.py:CLASS, module:Class, or a VOT script FILE.py. Small videos
+    are drawn for it; no data is needed. Ends with 1 if a check fails.
 
     \b
     Examples:
@@ -64,7 +66,7 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
     """
     from evalkit.testing import check_tracker as run_checks
 
-    options = TrackerOptions(weights=weights, device=device, precision=precision, seed=seed)
+    options = TrackerOptions(weights=weights, device=device, precision=precision, seed=seed, root=root)
     watch(app)
     built = load_tracker(app.catalog, tracker, options, timeout=timeout)
     app.detail(f"checking {built.info.name} ...")

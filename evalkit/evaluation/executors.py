@@ -18,6 +18,7 @@ from evalkit.tracking.local_workers import LocalSite
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.messages import Order
 from evalkit.tracking.ray_workers import RaySite
+from evalkit.tracking.repository import parse_own
 from evalkit.tracking.sizing import Sizing
 
 PACKAGE = Path(evalkit.__file__).parent
@@ -155,10 +156,13 @@ def _sizing(asked: ExecutorOptions) -> Sizing:
 
 
 def _orders(asked: ExecutorOptions, site: Site, devices: cabc.Sequence[str]) -> list[Order]:
+    tracker, root = asked.tracker, asked.options.root
+    if tracker not in asked.catalog:
+        tracker, root = parse_own(tracker).portable(root)
     first = Order(
-        tracker=_absolute_tracker(asked),
+        tracker=tracker,
         catalog=dict(asked.catalog),
-        options=dataclasses.replace(asked.options, weights=_absolute(asked.options.weights)),
+        options=dataclasses.replace(asked.options, weights=_absolute(asked.options.weights), root=root),
         sizing=_sizing(asked),
         share=-(-len(devices) // site.machines()),
         rank=0,
@@ -168,13 +172,6 @@ def _orders(asked: ExecutorOptions, site: Site, devices: cabc.Sequence[str]) -> 
         dataclasses.replace(first, rank=rank, options=dataclasses.replace(first.options, device=device))
         for rank, device in enumerate(devices)
     ]
-
-
-def _absolute_tracker(asked: ExecutorOptions) -> str:
-    place, colon, name = asked.tracker.rpartition(":")
-    if asked.tracker in asked.catalog or not place.endswith(".py"):
-        return asked.tracker
-    return f"{Path(place).expanduser().resolve()}{colon}{name}"
 
 
 def _absolute(weights: str | None) -> str | None:

@@ -199,6 +199,8 @@ class TrackerOptions:
         precision: fp32, tf32, bf16 or fp16.
         seed: Seed for trackers with random parts (and for random weights).
         compiled: Compile the network; its first steps are slow, later ones may be faster.
+        settings: Of ``--set``: name -> value; an own tracker's constructor takes them by name.
+        root: Of ``--tracker-root``: folder from which an own tracker's modules are imported.
     """
 
     weights: str | None = None
@@ -206,3 +208,5 @@ class TrackerOptions:
     precision: str = "fp32"
     seed: int = 0
     compiled: bool = False
+    settings: cabc.Mapping[str, Json] = field(default_factory=dict)
+    root: str | None = None

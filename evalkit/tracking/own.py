@@ -1,42 +1,37 @@
-"""Trackers of the user: a class in a file or an importable module, in any of three interfaces."""
+"""Trackers of the user: a class in a file or an importable module, in any of the field's interfaces."""
 
 import collections.abc as cabc
 import hashlib
-import importlib
-import importlib.util
 import inspect
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from evalkit.boxes import Boxes
-from evalkit.errors import TrackerError, text_of, unknown_name
+from evalkit.errors import TrackerError, listed, unknown_name
 from evalkit.provenance import RANDOM_WEIGHTS, hash_files
 from evalkit.sequences import Modality
-from evalkit.tracking.interface import Image, Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
+from evalkit.tracking import foreign, parameter_files
+from evalkit.tracking.foreign import Interface, interface_of
+from evalkit.tracking.interface import Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
+from evalkit.tracking.repository import OwnSpec, explain, load_module, parse_own
 
-METHODS = {
-    "evalkit's simple interface": ("initialize", "track"),
-    "the got10k package's interface": ("init", "update"),
-    "evalkit's batched interface": ("info", "initialize", "prepare", "track"),
-}
+WEIGHTS = ("weights", "net_path", "model_path", "checkpoint", "checkpoint_path", "weights_path", "ckpt")
+"""Names under which constructors take a weight file."""
 
 
-def load_own(spec: str, options: TrackerOptions, *, timeout: float | None = None) -> Tracker[Any, Any]:
+def load_own(text: str, options: TrackerOptions, *, timeout: float | None = None) -> Tracker[Any, Any]:
     """Load a user's tracker.
 
-    A class may take one argument named ``options`` (:class:`TrackerOptions`: weights, device, precision, seed);
-    else it is made without arguments.
+    A constructor gets what it asks for by name: ``options`` (:class:`TrackerOptions`), ``device``, ``seed``, a weight
+    file (:data:`WEIGHTS`), settings; pytracking's ``params`` and ``dataset_name`` come from the repository's parameter
+    files.
 
     Args:
-        spec: ``FILE.py:CLASS`` or ``module:Class``.
-        options: For classes that take them.
-        timeout: Seconds for one call of a simple or got10k tracker, None = no limit.
+        text: ``FILE.py:CLASS`` or ``module:CLASS``, perhaps with ``:PARAMETERS``; or a VOT script, ``FILE.py``.
+        options: Weights, device, precision, seed, settings, root of the repository.
+        timeout: Seconds for one call of a tracker of one stream, None = no limit.
 
     Returns:
         The tracker. The name is that of the class; the SHA-256 of the source file is part of ``info.config``.
@@ -44,65 +39,164 @@ def load_own(spec: str, options: TrackerOptions, *, timeout: float | None = None
     Raises:
         TrackerError: The file or class cannot be used; the text says what is missing.
     """
-    place, _, class_name = spec.rpartition(":")
-    if not place:
-        place, class_name = spec, ""
-    module = _load_file(Path(place)) if place.endswith(".py") else _import(place)
-    kind = _find_class(module, class_name, spec)
-    weights = _weights_hash(kind, options, spec)
-    if hasattr(kind, "prepare") and hasattr(kind, "track"):
-        return _batched(_make(kind, options, spec), kind, spec, weights)
-    spare = [_make(kind, options, spec)]  # the first object tells what the class says of itself, then serves
-    info = describe(spare[0], _source_hash(kind), weights)
+    spec = parse_own(text)
+    module = load_module(spec, options.root)
+    kind, interface = _find_class(module, spec)
+    if options.device == "cpu":
+        foreign.stay_on_processor()
+    maker = _Maker(spec, kind, interface, options)
+    if interface is Interface.BATCHED:
+        return maker.batched()
+    return per_stream(
+        maker.simple,
+        maker.info(),
+        concurrent=bool(getattr(kind, "concurrent", False)),
+        timeout=timeout,
+        writable=bool(getattr(kind, "writable", interface in {Interface.PYTRACKING, Interface.VOT})),
+        interface=interface.value,
+    )
 
-    def make() -> SimpleTracker:
+
+class _Maker:
+    """Makes the objects of a user's class and says what identifies them."""
+
+    def __init__(self, spec: OwnSpec, kind: type, interface: Interface, options: TrackerOptions) -> None:
+        self._spec = spec
+        self._kind = kind
+        self._interface = interface
+        self._options = options
+        self._used: set[str] = set()
+        self._params: Any = None
+        # the first object tells what the class says of itself, then serves
+        self._spare = [] if interface is Interface.VOT else [self._make()]
+        self._weights = self._weights_hash()
+        self._refuse_unused()
+
+    def batched(self) -> Tracker[Any, Any]:
+        """The one object of a batched class."""
+        tracker = self._spare.pop()
+        info = getattr(tracker, "info", None)
+        if not isinstance(info, TrackerInfo):
+            raise TrackerError(
+                f"own tracker {self._spec.text}: `info` must be a TrackerInfo, not {type(info).__name__}."
+            )
+        more = {**self._options.settings, "source_sha256": _source_hash(self._kind)}
+        return _WithSource(tracker, info, more, self._weights)
+
+    def simple(self) -> SimpleTracker:
+        """An object for one stream."""
+        if self._interface is Interface.VOT:
+            return foreign.VotAdapter(self._make)
         try:
-            tracker = spare.pop()
+            tracker = self._spare.pop()
         except IndexError:
-            tracker = _make(kind, options, spec)
-        return tracker if _is_simple(kind) else Got10kAdapter(tracker)
+            tracker = self._make()
+        return foreign.adapted(tracker, self._interface, self._options)
 
-    return per_stream(make, info, concurrent=bool(getattr(kind, "concurrent", False)), timeout=timeout)
+    def info(self) -> TrackerInfo:
+        """Read what a tracker of one stream says of itself with its attributes.
+
+        Raises:
+            TrackerError: ``modalities`` or ``config`` have no valid content.
+        """
+        tracker, name = (*self._spare, self._kind)[0], self._kind.__name__
+        seconds = _modalities(tracker, name) - {Modality.RGB}
+        if seconds and self._interface is not Interface.SIMPLE:
+            raise TrackerError(
+                f"tracker {name}: `modalities` needs initialize(image, box, aux) and track(image, aux); the interface "
+                f"is {self._interface.value}, which has one image."
+            )
+        known = getattr(tracker, "is_deterministic", False) if self._interface is Interface.GOT10K else True
+        config = {**_config(tracker, name), **self._options.settings, "source_sha256": _source_hash(self._kind)}
+        if self._params is not None:
+            config |= {"parameters": self._spec.parameters, **parameter_files.identity(self._params)}
+        return TrackerInfo(
+            name=name,
+            modalities=seconds | {Modality.RGB},
+            config=config,
+            weights_sha256=self._weights,
+            deterministic=bool(getattr(tracker, "deterministic", known)),
+            required=seconds,
+        )
+
+    def _make(self, *given: Any) -> Any:
+        arguments = self._arguments(len(given))
+        try:
+            return self._kind(*given, **arguments)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:
+            raise TrackerError(f"own tracker {self._spec.text}: the constructor raised {explain(problem)}") from problem
+
+    def _arguments(self, given: int) -> dict[str, Any]:
+        """What the constructor asks for by name."""
+        options, arguments = self._options, dict[str, Any]()
+        known = {"options": options, "device": options.device, "seed": options.seed, **options.settings}
+        if options.weights is not None:
+            known |= dict.fromkeys(WEIGHTS, options.weights)
+        parameters = foreign.parameters_of(self._kind)[given:]
+        for parameter in parameters:
+            if parameter.kind not in {parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD}:
+                continue
+            if parameter.name == "params" and parameter.default is parameter.empty:
+                arguments["params"] = self._params = self._pytracking_params()
+            elif parameter.name in known:
+                arguments[parameter.name] = known[parameter.name]
+                self._used.add(parameter.name)
+            elif parameter.name == "dataset_name" and parameter.default is parameter.empty:
+                arguments["dataset_name"] = ""
+        lacking = [name for name in foreign.required(self._kind)[given:] if name not in arguments]
+        if lacking:
+            raise TrackerError(
+                f"own tracker {self._spec.text}: the constructor needs {', '.join(lacking)}. Give defaults, or values "
+                f"with --set {lacking[0]}=VALUE: a tracker is made without arguments, or with those that it asks for "
+                f"by name (options, params, device, seed, {', '.join(WEIGHTS)})."
+            )
+        return arguments
+
+    def _pytracking_params(self) -> Any:
+        params = parameter_files.read(self._kind, self._spec)
+        self._used |= parameter_files.change(params, self._options)
+        return params
+
+    def _refuse_unused(self) -> None:
+        if self._interface is Interface.VOT:  # no object was made yet
+            self._arguments(2)
+        if "options" in self._used:
+            return
+        for name in self._options.settings:
+            if name not in self._used:
+                raise TrackerError(
+                    f"own tracker {self._spec.text}: --set {name} has no effect, since the constructor takes neither "
+                    f"`{name}` nor `options`."
+                )
+
+    def _weights_hash(self) -> str | None:
+        options, spec = self._options, self._spec.text
+        used = self._used & {"options", *WEIGHTS} or self._interface is Interface.VOT
+        if options.weights is not None and not used:
+            raise TrackerError(
+                f"own tracker {spec}: --weights {options.weights} has no effect, since the constructor takes neither "
+                f"`options` nor one of {', '.join(WEIGHTS)}."
+            )
+        weights = options.weights if options.weights is not None else parameter_files.weights_of(self._params)
+        return None if weights is None else weights_hash(weights)
 
 
-class Got10kAdapter:
-    """A tracker of the got10k package's API as a simple one.
-
-    Source: got10k 0.1.3, ``got10k/trackers/__init__.py``: ``init(image, box)`` and ``update(image) -> box`` with PIL
-    images in mode RGB and boxes left, top, width, height.
-    """
-
-    def __init__(self, tracker: Any) -> None:
-        self.tracker = tracker
-
-    def initialize(self, image: Image, box: Boxes) -> None:
-        """Hand the first image over as a PIL image."""
-        self.tracker.init(_to_pil(image), box)
-
-    def track(self, image: Image) -> Any:
-        """Return what ``update`` returns."""
-        return self.tracker.update(_to_pil(image))
-
-
-def describe(tracker: Any, source_sha256: str, weights_sha256: str | None = None) -> TrackerInfo:
-    """Read what a simple or got10k tracker says of itself with its attributes.
+def weights_hash(weights: str) -> str:
+    """SHA-256 of a weight file or of all files of a folder; the word "random" as it is.
 
     Raises:
-        TrackerError: ``modalities`` or ``config`` have no valid content.
+        TrackerError: There is neither file nor folder.
     """
-    name = type(tracker).__name__
-    seconds = _modalities(tracker, name) - {Modality.RGB}
-    if seconds and not _is_simple(type(tracker)):
-        raise TrackerError(f"tracker {name}: a got10k tracker gets one image; `modalities` needs initialize and track.")
-    known = True if _is_simple(type(tracker)) else getattr(tracker, "is_deterministic", False)
-    return TrackerInfo(
-        name=name,
-        modalities=seconds | {Modality.RGB},
-        config={**_config(tracker, name), "source_sha256": source_sha256},
-        weights_sha256=weights_sha256,
-        deterministic=bool(getattr(tracker, "deterministic", known)),
-        required=seconds,
-    )
+    path = Path(weights)
+    if path.is_dir():
+        return hash_files(file for file in sorted(path.rglob("*")) if file.is_file())
+    if not path.is_file():
+        if weights == RANDOM_WEIGHTS:
+            return weights
+        raise TrackerError(f"no weights: neither file nor folder {path}.")
+    return hash_files([path])
 
 
 def _modalities(tracker: Any, name: str) -> frozenset[Modality]:
@@ -124,25 +218,18 @@ def _config(tracker: Any, name: str) -> dict[str, Json]:
         raise TrackerError(f"tracker {name}: `config` must be a dict of JSON values: {problem}.") from problem
 
 
-def _is_simple(kind: type) -> bool:
-    return hasattr(kind, "initialize") and hasattr(kind, "track")
-
-
-def _batched(tracker: Any, kind: type, spec: str, weights: str | None) -> Tracker[Any, Any]:
-    info = getattr(tracker, "info", None)
-    if not isinstance(info, TrackerInfo):
-        raise TrackerError(f"own tracker {spec}: `info` must be a TrackerInfo, found {type(info).__name__}.")
-    return _WithSource(tracker, info, _source_hash(kind), weights)
-
-
 class _WithSource:
     """A user's batched tracker whose identity also names its source file."""
 
-    def __init__(self, tracker: Tracker[Any, Any], info: TrackerInfo, source: str, weights: str | None) -> None:
+    interface = Interface.BATCHED.value
+
+    def __init__(
+        self, tracker: Tracker[Any, Any], info: TrackerInfo, more: cabc.Mapping[str, Json], weights: str | None
+    ) -> None:
         self.info = TrackerInfo(
             name=info.name,
             modalities=info.modalities,
-            config={**info.config, "source_sha256": source},
+            config={**info.config, **more},
             weights_sha256=info.weights_sha256 or weights,
             deterministic=info.deterministic,
             notes=info.notes,
@@ -156,133 +243,35 @@ class _WithSource:
                 setattr(self, name, getattr(tracker, name))
 
 
-def _load_file(path: Path) -> ModuleType:
-    """Execute a Python file as a module; its folder is put at the end of the import path, as for a script."""
-    path = path.expanduser().resolve()
-    if not path.is_file():
-        raise TrackerError(f"own tracker: no file {path}.")
-    digest = hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()
-    name = f"evalkit_own_{path.stem}_{digest[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    found = importlib.util.spec_from_file_location(name, path)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
-    sys.modules[name] = module  # dataclasses look their module up while it is executed
-    try:
-        found.loader.exec_module(module)
-    except BaseException as problem:
-        del sys.modules[name]
-        if isinstance(problem, KeyboardInterrupt):
-            raise
-        raise TrackerError(f"own tracker: {path} cannot be imported: {_explain(problem)}") from problem
-    return module
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as problem:
-        hint = " (an own file is given as FILE.py:CLASS)" if isinstance(problem, ModuleNotFoundError) else ""
-        raise TrackerError(f"own tracker: module {name} cannot be imported: {_explain(problem)}{hint}") from problem
-
-
-def _explain(problem: BaseException) -> str:
-    if isinstance(problem, SyntaxError):
-        return f"line {problem.lineno}: {problem.msg}: {(problem.text or '').strip()}"
-    import traceback
-
-    last = traceback.extract_tb(problem.__traceback__)[-1]
-    return f"{type(problem).__name__}: {text_of(problem)} ({Path(last.filename).name}, line {last.lineno})"
-
-
-def _find_class(module: ModuleType, class_name: str, spec: str) -> type:
+def _find_class(module: ModuleType, spec: OwnSpec) -> tuple[type, Interface]:
+    name, text = spec.class_name, spec.text
     candidates = {
-        name: kind
-        for name, kind in vars(module).items()
-        if inspect.isclass(kind) and (kind.__module__ == module.__name__ or name == class_name)
+        other: kind
+        for other, kind in vars(module).items()
+        if inspect.isclass(kind) and (kind.__module__ == module.__name__ or other == name)
     }
-    if not class_name:
-        raise TrackerError(f"own tracker {spec}: which class? Give FILE.py:CLASS; found: {_names(candidates)}.")
-    if class_name not in candidates:
-        if hasattr(module, class_name):
-            raise TrackerError(f"own tracker {spec}: {class_name} is no class. Classes found: {_names(candidates)}.")
-        raise TrackerError(f"own tracker {spec}: {unknown_name('class', class_name, candidates)}")
-    kind = candidates[class_name]
-    present = {method for methods in METHODS.values() for method in methods if hasattr(kind, method)}
-    if not any(set(methods) <= present | {"info"} for methods in METHODS.values()):
-        wanted = "; ".join(f"{title}: {', '.join(methods)}" for title, methods in METHODS.items())
+    if not name:
+        raise TrackerError(f"own tracker {text}: which class? Give FILE.py:CLASS; found: {_names(candidates)}.")
+    if name not in candidates:
+        if hasattr(module, name):
+            raise TrackerError(f"own tracker {text}: {name} is no class. Classes found: {_names(candidates)}.")
+        raise TrackerError(f"own tracker {text}: {unknown_name('class', name, candidates)}")
+    kind = candidates[name]
+    interface = interface_of(kind)
+    if interface is None:
+        methods = [method for method in dir(kind) if not method.startswith("_") and callable(getattr(kind, method))]
         raise TrackerError(
-            f"own tracker {spec}: class {class_name} fits no interface. It has {', '.join(sorted(present)) or 'none'} "
-            f"of these methods. Needed are, for {wanted}."
+            f"own tracker {text}: class {name} fits no interface. Its methods: {listed(methods) or 'none'}. "
+            "Interfaces:",
+            *(f"  {family.value}" for family in (*foreign.FAMILIES, Interface.BATCHED)),
         )
-    return kind
+    return kind, interface
 
 
 def _names(candidates: cabc.Iterable[str]) -> str:
     return ", ".join(sorted(candidates)) or "none"
 
 
-def _takes_options(kind: type, spec: str) -> bool:
-    try:
-        parameters = inspect.signature(kind).parameters.values()
-    except (ValueError, TypeError):
-        return False
-    needed = [
-        parameter.name
-        for parameter in parameters
-        if parameter.default is parameter.empty
-        and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
-        and parameter.name != "options"
-    ]
-    if needed:
-        raise TrackerError(
-            f"own tracker {spec}: the constructor needs {', '.join(needed)}. Give defaults: a tracker is made "
-            f"without arguments, or with one named `options` (weights, device, precision, seed)."
-        )
-    return any(parameter.name == "options" for parameter in parameters)
-
-
-def _make(kind: type, options: TrackerOptions, spec: str) -> Any:
-    arguments = {"options": options} if _takes_options(kind, spec) else {}
-    try:
-        return kind(**arguments)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as problem:
-        raise TrackerError(f"own tracker {spec}: the constructor raised {_explain(problem)}") from problem
-
-
 def _source_hash(kind: type) -> str:
     file = inspect.getsourcefile(kind)
-    return hash_files([Path(file)]) if file is not None else "unknown"
-
-
-def _weights_hash(kind: type, options: TrackerOptions, spec: str) -> str | None:
-    if options.weights is None:
-        return None
-    if not _takes_options(kind, spec):
-        raise TrackerError(
-            f"own tracker {spec}: --weights {options.weights} has no effect, since the constructor takes no `options`."
-        )
-    path = Path(options.weights)
-    if path.is_dir():
-        return hash_files(file for file in sorted(path.rglob("*")) if file.is_file())
-    if not path.is_file():
-        return options.weights if options.weights == RANDOM_WEIGHTS else _no_weights(path)
-    return hash_files([path])
-
-
-def _no_weights(path: Path) -> str:
-    raise TrackerError(f"no weights: neither file nor folder {path}.")
-
-
-def _to_pil(image: Image) -> Any:
-    import PIL.Image
-
-    return PIL.Image.fromarray(np.ascontiguousarray(image))
+    return hash_files([Path(file)]) if file is not None else hashlib.sha256().hexdigest()

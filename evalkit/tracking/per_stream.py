@@ -14,6 +14,7 @@ from evalkit.boxes import Boxes
 from evalkit.errors import TrackerError, text_of
 from evalkit.machine import usable_cores
 from evalkit.sequences import Frame, Modality
+from evalkit.tracking.answers import read_answer
 from evalkit.tracking.interface import Predictions, SimpleTracker, Tracker, TrackerInfo
 from evalkit.tracking.threads import DaemonPool
 
@@ -43,10 +44,12 @@ def per_stream(
     *,
     concurrent: bool = False,
     timeout: float | None = None,
+    writable: bool = False,
+    interface: str = "initialize(image, box), track(image)",
 ) -> Tracker[Stream, Frame]:
     """Turn simple trackers into a batched one.
 
-    Images are handed over read-only. If ``info`` names a second modality, ``initialize`` and ``track`` get the
+    If ``info`` names a second modality, ``initialize`` and ``track`` get the
     second image as a further argument.
 
     Args:
@@ -55,12 +58,14 @@ def per_stream(
         concurrent: Objects touch nothing but themselves: streams step in threads.
         timeout: Seconds for one call of the object. A call that takes longer ends its stream; its thread is given
             up. None = no limit.
+        writable: Hand over copies that the object may change; else images are read-only.
+        interface: What the user's class looked like, for :mod:`evalkit.testing`.
 
     Returns:
         A tracker whose ``track`` reports what goes wrong in a stream in ``Predictions.errors``, as TrackerError:
         an exception, an answer that is no box, no answer in time.
     """
-    return _PerStream(make, info, concurrent=concurrent, timeout=timeout)
+    return _PerStream(make, info, concurrent=concurrent, timeout=timeout, writable=writable, interface=interface)
 
 
 class _PerStream:
@@ -73,8 +78,12 @@ class _PerStream:
         *,
         concurrent: bool,
         timeout: float | None,
+        writable: bool,
+        interface: str,
     ) -> None:
         self.info = info
+        self.interface = interface
+        self._handed = np.array if writable else _locked
         self._make = make
         self._workers = min(usable_cores(), 8) if concurrent else 1
         self._timeout = timeout
@@ -135,11 +144,11 @@ class _PerStream:
 
     def _images(self, frame: Frame) -> tuple[Any, ...]:
         if not self._with_aux:
-            return (_locked(frame.rgb),)
+            return (self._handed(frame.rgb),)
         if frame.aux is None:
             needed = ", ".join(sorted(self.info.modalities - {Modality.RGB}))
             raise TrackerError(f"{self.info.name} reads a second image ({needed}), but this frame has none.")
-        return _locked(frame.rgb), _locked(frame.aux)
+        return self._handed(frame.rgb), self._handed(frame.aux)
 
     def _call_all(self, calls: cabc.Sequence[Call]) -> list[Any]:
         if self._timeout is None and (self._workers == 1 or len(calls) == 1):
@@ -172,62 +181,9 @@ class _PerStream:
             return TrackerError(f"{problem} (frame {frame_index})")
         hint = ""
         if isinstance(problem, ValueError) and "read-only" in text_of(problem):
-            hint = " Images are read-only: work on a copy."
+            hint = " Images are read-only: work on a copy, or say `writable = True` in the class."
         text = f"{type(problem).__name__} in frame {frame_index}{_user_line(problem)}: {text_of(problem)}".rstrip(": ")
         return TrackerError(f"{self.info.name} raised {text.rstrip('.')}.{hint}")
-
-
-def read_answer(answer: Any, where: str) -> tuple[Boxes, float]:
-    """Check what a simple tracker returned.
-
-    Args:
-        answer: A box of four numbers, or a pair (box, confidence).
-        where: Tracker and frame for error texts.
-
-    Returns:
-        The box, (4,) float64, and the confidence, NaN if there is none.
-
-    Raises:
-        TrackerError: Not four finite numbers, a negative width or height, a confidence outside [0, 1].
-
-    Example:
-        >>> read_answer(([1, 2, 3, 4], 0.5), "mine, frame 1")
-        (array([1., 2., 3., 4.]), 0.5)
-    """
-    box, confidence = answer, None
-    if isinstance(answer, tuple | list) and len(answer) == 2:
-        box, confidence = answer
-    numbers = _as_numbers(box)
-    if numbers is None or numbers.shape != (4,):
-        raise TrackerError(f"{where}: expected a box of 4 numbers or (box, confidence), found {_describe(answer)}.")
-    if not np.isfinite(numbers).all():
-        raise TrackerError(f"{where}: the box must be finite, found {numbers.tolist()}.")
-    if (numbers[2:] < 0).any():
-        raise TrackerError(f"{where}: width and height must not be negative, found {numbers.tolist()}.")
-    if confidence is None:
-        return numbers, np.nan
-    value = _as_numbers(confidence)
-    if value is None or value.size != 1 or not (np.isnan(value).all() or ((value >= 0) & (value <= 1)).all()):
-        raise TrackerError(f"{where}: the confidence must be a number in [0, 1], found {_describe(confidence)}.")
-    return numbers, float(value.reshape(()))
-
-
-def _as_numbers(value: Any) -> Boxes | None:
-    try:
-        if callable(getattr(value, "detach", None)):  # a tensor, perhaps with a gradient or on a device
-            value = value.detach().cpu()
-        numbers = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError):  # ragged lists
-        return None
-    return numbers.astype(np.float64) if numbers.dtype.kind in "iuf" else None
-
-
-def _describe(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    if shape is not None:
-        return f"{type(value).__name__} of shape {tuple(shape)}"
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
 def _attempt(call: Call) -> Any:

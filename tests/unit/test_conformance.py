@@ -121,7 +121,7 @@ def test_a_tracker_that_writes_into_images_is_found():
         (lambda p: p._replace(confidence=p.confidence[:, None]), "confidence of shape (3,) expected, found (3, 1)"),
         (lambda p: p._replace(boxes=p.boxes * np.nan), "boxes must be finite"),
         (lambda p: p._replace(boxes=-p.boxes), "negative width or height"),
-        (lambda p: p._replace(confidence=p.confidence + 1), "confidence outside [0, 1]"),
+        (lambda p: p._replace(confidence=p.confidence + np.inf), "infinite confidence"),
         (lambda p: p._replace(errors={0: ValueError("lost")}), "ValueError: lost"),
     ],
 )

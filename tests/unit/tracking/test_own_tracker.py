@@ -220,8 +220,8 @@ def test_a_file_may_import_its_neighbors_and_define_dataclasses(write):
         ("import not_there_at_all\n", "A", "ModuleNotFoundError: No module named 'not_there_at_all' (mine.py, line 1)"),
         ("raise SystemExit(1)\n", "A", "cannot be imported: SystemExit: 1 (mine.py, line 1)"),
         ("A = 3\n", "A", "A is no class"),
-        ("class A:\n    def track(self, image): ...\n", "A", "fits no interface. It has track of these methods"),
-        ("class A: ...\n", "A", "fits no interface. It has none of these methods"),
+        ("class A:\n    def track(self, image): ...\n", "A", "fits no interface. Its methods: track. Interfaces:"),
+        ("class A: ...\n", "A", "fits no interface. Its methods: none"),
         (
             "class A:\n def __init__(self, size): ...\n def initialize(self, i, b): ...\n def track(self, i): ...\n",
             "A",
