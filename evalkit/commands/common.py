@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 import importlib
+import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+WEEK_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(slots=True)
@@ -153,6 +155,27 @@ def common_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
     ):
         command = click.option(name, is_flag=True, expose_value=False, callback=keep, help=text)(command)
     return command
+
+
+class Seconds(click.FloatRange):
+    """A time to wait or to spend: up to a week, and a number.
+
+    Args:
+        least: The shortest time; 0 itself is none.
+    """
+
+    def __init__(self, least: float = 0.0) -> None:
+        super().__init__(least, WEEK_SECONDS, min_open=not least)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As every range, which nan would pass: it compares with nothing."""
+        seconds = super().convert(value, param, ctx)
+        return self.fail(f"{value} is no number of seconds.", param, ctx) if math.isnan(seconds) else seconds
+
+
+def seed_option(help_text: str) -> cabc.Callable[[cabc.Callable[..., Any]], cabc.Callable[..., Any]]:
+    """Add ``--seed``: whole numbers that every generator of random numbers takes."""
+    return click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help=help_text)
 
 
 def json_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:

@@ -14,7 +14,16 @@ from typing import Any
 import click
 
 from evalkit.benchmarks import get_benchmark, get_split
-from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json, results_option
+from evalkit.commands.common import (
+    App,
+    Seconds,
+    common_options,
+    data_root_option,
+    json_option,
+    print_json,
+    results_option,
+    seed_option,
+)
 from evalkit.commands.options import sequence_list
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
@@ -95,7 +104,7 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
     help="Numbers.",
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network: slow first steps, faster later ones.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one per device.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes; default: one per device.")
 @click.option(
     "--executor",
     type=click.Choice(list(EXECUTORS)),
@@ -105,7 +114,7 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
 )
 @click.option("--ray-address", help="Of a running cluster, or `auto`; default: start Ray on this machine.")
 @click.option("--shard", callback=_shard, help="i/n: only this part of the sequences, for batch systems.")
-@click.option("--decoders", type=click.IntRange(min=1), help="Threads per worker; default: its share of the cores.")
+@click.option("--decoders", type=click.IntRange(1, 1024), help="Threads per worker; default: its share of the cores.")
 @click.option(
     "--waves",
     type=click.Choice(["auto", "1", "2"]),
@@ -120,9 +129,9 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
     show_default=True,
     help="MiB for decoded frames that wait.",
 )
-@click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Runs of the same thing.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For trackers with random parts.")
-@click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds after which one step hangs.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Runs of the same thing.")
+@seed_option("For trackers with random parts.")
+@click.option("--timeout", type=Seconds(), default=600.0, show_default=True, help="Seconds after which one step hangs.")
 @click.option("--fresh", is_flag=True, help="Do not resume: set earlier results of this run aside.")
 @click.option("--allow-mixed", is_flag=True, help="Resume although code or libraries have changed.")
 @results_option

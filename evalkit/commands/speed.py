@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from evalkit.commands.common import App, common_options, data_root_option, json_option, print_json
+from evalkit.commands.common import App, Seconds, common_options, data_root_option, json_option, print_json, seed_option
 from evalkit.commands.listing import columns
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
@@ -57,14 +57,12 @@ MEANINGS = {
     help="Numbers.",
 )
 @click.option("--capacity", default="auto", show_default=True, help="Streams of the throughput measurement.")
-@click.option("--decoders", type=click.IntRange(min=1), help="Threads; default: all cores.")
+@click.option("--decoders", type=click.IntRange(1, 1024), help="Threads; default: all cores.")
 @click.option("--waves", type=click.Choice(["auto", "1", "2"]), default="auto", show_default=True, help="As in a run.")
 @click.option("--size", default="1280x720", show_default=True, help="Of the frames that are drawn.")
 @click.option("--images", type=click.Path(path_type=Path), help="A folder of images instead of drawn ones.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="For each of both measurements."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="For trackers with random parts.")
+@click.option("--seconds", type=Seconds(0.1), default=10.0, show_default=True, help="For each of both measurements.")
+@seed_option("For trackers with random parts.")
 @click.option(
     "--accuracy",
     metavar="BENCHMARK[,BENCHMARK...]",

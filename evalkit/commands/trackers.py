@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.common import App, Seconds, common_options, json_option, print_json, seed_option
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.tracking.catalog import load_tracker
@@ -28,7 +28,7 @@ MARKS = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}
     show_default=True,
     help="Numbers.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="For trackers with random parts.")
+@seed_option("For trackers with random parts.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
@@ -36,7 +36,9 @@ MARKS = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}
     show_default=True,
     help="Pixels by which boxes may depend on the capacity.",
 )
-@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for one frame of an own tracker.")
+@click.option(
+    "--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds for one frame of an own tracker."
+)
 @json_option
 @common_options
 @click.pass_obj

@@ -406,6 +406,27 @@ def test_wrong_usage(tmp_path, arguments, code, text):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "limits"),
+    [
+        ("--timeout", "-1", "0<x<=604800"),
+        ("--timeout", "0", "0<x<=604800"),
+        ("--timeout", "inf", "0<x<=604800"),
+        ("--timeout", "nan", "is no number of seconds"),
+        ("--repeat", "1000000", "1<=x<=1000"),
+        ("--repeat", "0", "1<=x<=1000"),
+        ("--workers", "100000", "1<=x<=1024"),
+        ("--decoders", "100000", "1<=x<=1024"),
+        ("--seed", "-1", "0<=x<=9223372036854775807"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_with_the_range(tmp_path, option, value, limits):
+    done = call("run-benchmark", "lasot", "--tracker", "still", option, value, cwd=tmp_path)
+    assert done.code == 2
+    assert limits in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_data_folder_configured_says_how_to(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.delenv("EVALKIT_DATA_ROOT", raising=False)
