@@ -1,6 +1,7 @@
 """Who may import whom; what must stay cheap to import."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import evalkit
 from helpers import ROOT
 from helpers.program import draw_videos
 
@@ -25,8 +27,9 @@ CORE = [
     "evalkit.zips",
 ]
 DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
+PUBLIC = {getattr(evalkit, name).__module__ for name in evalkit.__all__ if name != "__version__"}
 RULES = {
-    "evalkit": ["evalkit.api"],
+    "evalkit": [*PUBLIC],
     "evalkit.api": [
         "evalkit.errors",
         "evalkit.benchmarks",
@@ -98,9 +101,15 @@ def modules() -> dict[str, Path]:
     return {name: path for path, name in names.items()}
 
 
-def imports(path: Path) -> set[str]:
+def imports(path: Path, *, typing: bool = True) -> set[str]:
+    """Names that a module imports anywhere; with or without those for type checkers alone."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not typing:
+        for node in tree.body:
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+                node.body = [ast.Pass()]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -148,6 +157,19 @@ def test_tests_share_helpers_alone_and_the_command_line_is_called_in_one_of_them
         path for path in (ROOT / "tests").rglob("*.py") if SHARED_BY_TESTS.search(path.read_text(encoding="utf-8"))
     )
     assert list(files) == [ROOT / "tests" / "helpers" / "program.py"]
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    """Imports within functions count; those that type checkers alone see do not."""
+    known = modules()
+    graph = {
+        name: {target if target in known else target.rpartition(".")[0] for target in imports(path, typing=False)}
+        for name, path in known.items()
+    }
+    try:
+        graphlib.TopologicalSorter({name: targets - {name} for name, targets in graph.items()}).prepare()
+    except graphlib.CycleError as circle:
+        pytest.fail(" imports ".join(circle.args[1]))
 
 
 @pytest.mark.parametrize("module", sorted(name for name in modules() if not below(name, "trackers")))
