@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.boxes import Boxes, IntArray
+from evalkit.boxes import Boxes
 from evalkit.errors import ScoringError, listed
 from evalkit.flat import FlatTracks, in_parts, offsets_of, stack_boxes
 from evalkit.scoring.conventions import (
@@ -292,16 +292,18 @@ def flat_parts(
 
 
 def _flat(tracks: cabc.Sequence[Track], annotations: cabc.Sequence[Annotation], protocol: OpeProtocol) -> OpeInput:
-    pairs = [(annotations[track.sequence], track) for track in tracks]
+    pairs = [(annotations[track.sequence], track) for track in tracks]  # without labels that the rules need: refused
     lengths = np.array([track.rows for track in tracks], dtype=np.int64)
     frame_wh = visible = truth_aux = padded = None
     if protocol.bounds is not Bounds.NONE:
         sizes = np.array([owner.frame_wh for owner, _ in pairs], dtype=np.float64)
         frame_wh = np.repeat(sizes, lengths, axis=0).T
     if protocol.visibility is not Visibility.IGNORED:
-        visible = np.concatenate([_rows(owner.visible_eighths, track) for owner, track in pairs])
+        labels = [(owner.visible_eighths, track.rows) for owner, track in pairs]
+        visible = np.concatenate([values[:rows] for values, rows in labels if values is not None])
     if protocol.ground_truths is GroundTruths.BETTER_OF_BOTH:
-        truth_aux = stack_boxes([_boxes(owner.ground_truth_aux, track) for owner, track in pairs])
+        others = [(owner.ground_truth_aux, track.rows) for owner, track in pairs]
+        truth_aux = stack_boxes([values[:rows] for values, rows in others if values is not None])
     if any(track.padded for track in tracks):
         padded = np.concatenate([np.arange(track.rows) >= track.rows - track.padded for track in tracks])
     flat = FlatTracks(
@@ -313,16 +315,6 @@ def _flat(tracks: cabc.Sequence[Track], annotations: cabc.Sequence[Annotation], 
         sequence_count=tracks[-1].sequence - tracks[0].sequence + 1,
     )
     return OpeInput(flat, padded, frame_wh, visible, truth_aux)
-
-
-def _rows(labels: IntArray | None, track: Track) -> IntArray:
-    assert labels is not None
-    return labels[: track.rows]
-
-
-def _boxes(boxes: Boxes | None, track: Track) -> Boxes:
-    assert boxes is not None
-    return boxes[: track.rows]
 
 
 def flatten_longterm(gathered: Gathered) -> LongTermInput:

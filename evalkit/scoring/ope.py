@@ -1,6 +1,7 @@
 """One-pass evaluation: curves of all sequences at once, from FlatTracks and the rules of an OpeProtocol."""
 
 import collections.abc as cabc
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -167,21 +168,21 @@ def evaluate(parts: cabc.Iterable[tuple[int, OpeInput]], sequence_count: int, pr
     Returns:
         Tables with one row per sequence.
     """
+    nothing = functools.partial(np.zeros, sequence_count)
     whole = OpeTables(
-        curves={name: _empty_table(rule, sequence_count) for name, rule in protocol.curves().items()},
-        overlap_sum=np.zeros(sequence_count),
-        overlap_count=np.zeros(sequence_count),
-        covered=np.zeros(sequence_count),
-        frames=np.zeros(sequence_count),
+        curves={
+            name: CurveTable(np.array(rule.thresholds), np.zeros((sequence_count, len(rule.thresholds))), nothing())
+            for name, rule in protocol.curves().items()
+        },
+        overlap_sum=nothing(),
+        overlap_count=nothing(),
+        covered=nothing(),
+        frames=nothing(),
     )
     for first, data in parts:
         with np.errstate(invalid="ignore", over="ignore"):  # infinite and enormous coordinates hit nothing
             _add(whole, _evaluate_part(data, protocol), first)
     return whole
-
-
-def _empty_table(rule: CurveRule, count: int) -> CurveTable:
-    return CurveTable(np.array(rule.thresholds), np.zeros((count, len(rule.thresholds))), np.zeros(count))
 
 
 def _add(whole: OpeTables, part: OpeTables, first: int) -> None:
@@ -206,7 +207,9 @@ def _evaluate_part(data: OpeInput, protocol: OpeProtocol) -> OpeTables:
         for name, rule in protocol.curves().items()
     }
     overlap_sum, overlap_count = _overlap_sums(frames, overlaps, protocol, count)
-    return OpeTables(curves, overlap_sum, overlap_count, _covered(frames, count), total)
+    # frame 0 counts as what its rule made of it, as in the TrackingNet script
+    covered = count_by(frames.owners, np.asarray(frames.predictions.sum(axis=0) > 0), count)
+    return OpeTables(curves, overlap_sum, overlap_count, covered, total)
 
 
 def _prepare(data: OpeInput, protocol: OpeProtocol) -> _Frames:
@@ -356,8 +359,3 @@ def _overlap_sums(
     counted = scorable_rows(frames.annotated, rule.scorable, protocol) & ~frames.left_out
     values = np.where(counted & ~frames.missed & ~np.isnan(overlaps), overlaps, 0.0)
     return sum_by(frames.owners, values, count), count_by(frames.owners, counted, count)
-
-
-def _covered(frames: _Frames, count: int) -> FloatArray:
-    # frame 0 counts as what its rule made of it, as in the TrackingNet script
-    return count_by(frames.owners, np.asarray(frames.predictions.sum(axis=0) > 0), count)

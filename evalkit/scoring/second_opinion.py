@@ -218,17 +218,13 @@ def _report(experiments: Any, ours: Evaluation, benchmark: str) -> tuple[dict[st
             (place / (f"{name}_{number:03}.txt" if several else f"{name}.txt")).write_text("\n".join(lines))
             if several:  # without times the toolkit stops at a name that it has not set
                 (place / f"{name}_time.txt").write_text("1\n")
-        experiment = _quiet(experiments.ExperimentGOT10k if several else experiments.ExperimentUAV123)
+        # without the constructor, which reads a benchmark from disk, and without figures
+        kind = experiments.ExperimentGOT10k if several else experiments.ExperimentUAV123
+        experiment: Any = object.__new__(type(kind.__name__, (kind,), {"plot_curves": lambda *_: None}))
         experiment.dataset, experiment.result_dir, experiment.report_dir = dataset, folder, folder
         experiment.subset, experiment.nbins_iou, experiment.nbins_ce = "val", 101 if several else 21, 51
         report = _called(experiment)
     return report["overall"], [report["seq_wise"][name] for name in dataset.seq_names]
-
-
-def _quiet(kind: Any) -> Any:
-    """An experiment without its constructor, which reads a benchmark from disk, and without its figures."""
-    made = type(kind.__name__, (kind,), {"plot_curves": lambda *_: None})
-    return object.__new__(made)
 
 
 def _called(experiment: Any) -> dict[str, Any]:

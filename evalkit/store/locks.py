@@ -3,7 +3,8 @@
 Locks are ``flock`` locks, which the system frees when their process dies, whatever it died of; no clock and no
 exclusive creation of files is involved. On a file system that cannot lock (some network ones), work goes on with a
 remark: every file is written under a temporary name and renamed, and two processes that compute the same sequence write
-the same boxes, so all that can be lost is time.
+the same boxes, so all that can be lost is time. The package ``filelock`` would create files exclusively there, and a
+process that was killed would leave its lock behind.
 """
 
 import collections.abc as cabc
