@@ -14,8 +14,8 @@ __all__ = [
     "EvalkitError",
     "Frame",
     "Modality",
-    "Options",
     "Predictions",
+    "Request",
     "SimpleTracker",
     "Tracker",
     "TrackerInfo",
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from evalkit.api import Options, load_run, load_scores, per_sequence, plot, plot_success, score, table
+    from evalkit.api import Request, load_run, load_scores, per_sequence, plot, plot_success, score, table
     from evalkit.errors import EvalkitError
     from evalkit.modality import Modality
     from evalkit.sequences import Frame

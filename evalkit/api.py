@@ -10,15 +10,18 @@ Everything takes either a benchmark's name, or runs, or scores that were loaded 
 import collections.abc as cabc
 import math
 import os
+import warnings
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from evalkit.benchmarks import get_benchmark
 from evalkit.errors import ScoringError, StoreError, unknown_name
-from evalkit.evaluation import inputs
+from evalkit.evaluation.request import Request
+from evalkit.evaluation.scored import score_request
 from evalkit.report.figures.charts import CHARTS, Material
 from evalkit.report.headline import headline, labels, leading
 from evalkit.report.metrics import get_metric
@@ -26,41 +29,8 @@ from evalkit.scoring.scores import Scores
 from evalkit.store.runs import ResultStore, Run
 
 AnyPath = str | os.PathLike[str]
-Scored = str | Run | cabc.Sequence[Run] | cabc.Sequence[Scores]
-
-
-class Options(TypedDict, total=False):
-    """What is scored, against which truth, by which rules; the names are those of ``evalkit score``'s options.
-
-    Attributes:
-        trackers: Only these; default all.
-        results: Folder of the store; default "results".
-        run_ids: Run ids or their beginnings, for trackers with several runs.
-        predictions: Raw result files instead of runs, folder or zip.
-        annotations: Annotations-only copy instead of the data root.
-        data_root: The benchmark's folder, or a folder that holds several.
-        split: Default: the split that papers report.
-        sequences: Only these.
-        local_truth: Take the sample's truth for splits that servers score.
-        protocol: Id, "official" or "papers" (the default).
-        allow_missing: Score what is there and say so in the notes.
-        interval: Level of bootstrap intervals over sequences, such as 0.95; default none.
-        seed: Of the bootstrap.
-    """
-
-    trackers: cabc.Sequence[str]
-    results: AnyPath
-    run_ids: cabc.Sequence[str]
-    predictions: AnyPath
-    annotations: AnyPath
-    data_root: AnyPath
-    split: str
-    sequences: cabc.Sequence[str]
-    local_truth: bool
-    protocol: str
-    allow_missing: bool
-    interval: float
-    seed: int
+Scored = str | Request | Run | cabc.Sequence[Run] | cabc.Sequence[Scores]
+__all__ = ["Request", "load_run", "load_scores", "per_sequence", "plot", "plot_success", "score", "table"]
 
 
 def load_run(
@@ -95,52 +65,32 @@ def load_run(
     return runs[0]
 
 
-def load_scores(what: str | Run | cabc.Sequence[Run], **options: Unpack[Options]) -> list[Scores]:
-    """Score trackers on one benchmark, attributes included.
+def load_scores(what: str | Request | Run | cabc.Sequence[Run], **options: Any) -> list[Scores]:
+    """Score trackers, attributes included.
 
     Args:
-        what: A benchmark's name, or one or several runs on one benchmark.
-        **options: See :class:`Options`.
+        what: A benchmark's name, one or several runs on one benchmark, or a request.
+        **options: Fields of :class:`evalkit.Request`, such as ``trackers=["kcf"], data_root="sample"``.
 
     Raises:
         UnknownNameError: There is no such option.
         EvalkitError: As ``evalkit score``.
     """
-    options = _checked(options)
-    if not isinstance(what, str):
-        what, options = _of_runs([what] if isinstance(what, Run) else list(what), options)
-    truth = inputs.load_truth(
-        what,
-        split=options.get("split"),
-        annotations=_path(options.get("annotations")),
-        data_root=_path(options.get("data_root")),
-        local_truth=options.get("local_truth", False),
-        sequences=options.get("sequences"),
-        allow_missing=options.get("allow_missing", False),
-    )
-    trackers, predictions = options.get("trackers", ()), _path(options.get("predictions"))
-    if predictions is not None:
-        candidates = inputs.from_files(truth, predictions, trackers=trackers)
+    if isinstance(what, Request):
+        request = Request.of(**{**asdict(what), **options})
+    elif isinstance(what, str):
+        request = Request.of(**options, benchmarks=what)
     else:
-        store = Path(options.get("results", "results"))
-        candidates = inputs.from_store(truth, store, trackers=trackers, run_ids=options.get("run_ids", ()))
-    return inputs.compute_scores(
-        truth,
-        candidates,
-        options.get("protocol", "papers"),
-        allow_missing=options.get("allow_missing", False),
-        attributes=True,
-        interval=options.get("interval"),
-        seed=options.get("seed", 0),
-    )
+        request = Request.of_runs([what] if isinstance(what, Run) else list(what), **options)
+    return score_request(replace(request, attributes=True), lambda text: warnings.warn(text, stacklevel=3))
 
 
-def score(what: Scored, **options: Unpack[Options]) -> pd.DataFrame:
+def score(what: Scored, **options: Any) -> pd.DataFrame:
     """Scores as fractions in [0, 1].
 
     Args:
         what: A benchmark's name, runs, or scores of :func:`load_scores`.
-        **options: See :class:`Options`; with scores there are none.
+        **options: Fields of :class:`evalkit.Request`; with scores there are none.
 
     Returns:
         One row per tracker. Columns: every metric of the protocol (with ``interval`` also ``..._low`` and
@@ -160,7 +110,7 @@ def score(what: Scored, **options: Unpack[Options]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index(labels(scores), name="tracker"))
 
 
-def per_sequence(what: Scored, metric: str | None = None, **options: Unpack[Options]) -> pd.DataFrame:
+def per_sequence(what: Scored, metric: str | None = None, **options: Any) -> pd.DataFrame:
     """One metric of every sequence (rows) and tracker (columns), as fractions; NaN where it is undefined.
 
     Args:
@@ -183,7 +133,7 @@ def per_sequence(what: Scored, metric: str | None = None, **options: Unpack[Opti
     return pd.DataFrame(columns).rename_axis("sequence")
 
 
-def table(what: Scored | cabc.Sequence[str], **options: Unpack[Options]) -> pd.DataFrame:
+def table(what: Scored | cabc.Sequence[str], **options: Any) -> pd.DataFrame:
     """Scores as papers print them: times 100, rounded, headline metrics only, the best tracker first.
 
     Args:
@@ -194,7 +144,7 @@ def table(what: Scored | cabc.Sequence[str], **options: Unpack[Options]) -> pd.D
         One row per tracker; columns (benchmark, metric) with the papers' labels; NaN where a tracker has no score.
         A benchmark's label says "(sample)" where the data are the rendered sample.
     """
-    names = [name for name in what if isinstance(name, str)] if not isinstance(what, str | Run) else []
+    names = [name for name in what if isinstance(name, str)] if not isinstance(what, str | Run | Request) else []
     scores = [one for name in names for one in load_scores(name, **options)] if names else _scores(what, options)
     columns: dict[tuple[str, str], dict[str, float]] = {}
     for benchmark in dict.fromkeys(one.benchmark for one in scores):
@@ -209,7 +159,7 @@ def table(what: Scored | cabc.Sequence[str], **options: Unpack[Options]) -> pd.D
     return found.sort_values(found.columns[0], ascending=False)
 
 
-def plot(what: Scored, kind: str = "success", **options: Unpack[Options]) -> Figure:
+def plot(what: Scored, kind: str = "success", **options: Any) -> Figure:
     """A figure of the scores of one benchmark.
 
     Args:
@@ -229,59 +179,20 @@ def plot(what: Scored, kind: str = "success", **options: Unpack[Options]) -> Fig
     return CHARTS[kind].draw(Material(scores, f"{spec.title} {scores[0].split}", leading(scores, spec)))
 
 
-def plot_success(what: Scored, **options: Unpack[Options]) -> Figure:
+def plot_success(what: Scored, **options: Any) -> Figure:
     """The success plot of one benchmark, ranked by score; ``figure.savefig("success.pdf")`` writes it."""
     return plot(what, "success", **options)
 
 
-def _scores(what: object, options: Options) -> list[Scores]:
+def _scores(what: object, options: cabc.Mapping[str, Any]) -> list[Scores]:
     listed = list(what) if isinstance(what, cabc.Sequence) and not isinstance(what, str) else [what]
     if listed and all(isinstance(one, Scores) for one in listed):
         if options:
             raise ScoringError(f"these are scores already; pass {', '.join(options)} to evalkit.load_scores.")
         return [one for one in listed if isinstance(one, Scores)]
-    if isinstance(what, str):
+    if isinstance(what, str | Request):
         return load_scores(what, **options)
     runs = [one for one in listed if isinstance(one, Run)]
     if not runs or len(runs) < len(listed):
-        raise ScoringError(f"expected a benchmark's name, runs, or scores; found {what!r}.")
+        raise ScoringError(f"expected a benchmark's name, runs, or scores, or a request; found {what!r}.")
     return load_scores(runs, **options)
-
-
-def _checked(options: Options) -> Options:
-    """The options, every one known; a single name stands for a list of one."""
-    for key in options:
-        if key not in Options.__annotations__:
-            raise unknown_name("option", key, Options.__annotations__)
-    checked: Options = {**options}
-    if isinstance(name := options.get("trackers"), str):
-        checked["trackers"] = (name,)
-    if isinstance(name := options.get("run_ids"), str):
-        checked["run_ids"] = (name,)
-    if isinstance(name := options.get("sequences"), str):
-        checked["sequences"] = (name,)
-    return checked
-
-
-def _of_runs(runs: list[Run], options: Options) -> tuple[str, Options]:
-    """The benchmark of some runs, and options that choose exactly them."""
-    if not runs:
-        raise ScoringError("no run to score.")
-    for key in ("trackers", "run_ids", "predictions"):
-        if key in options:
-            raise ScoringError(f"{key}: the runs say already what is scored. Pass a benchmark's name, or leave it out.")
-    places = {(run.identity.benchmark, run.identity.split, run.path.parents[2]) for run in runs}
-    if len(places) > 1:
-        raise ScoringError("the runs are not on one benchmark and split of one store: score them one by one.")
-    ((benchmark, split, store),) = places
-    chosen: Options = {
-        "split": split,
-        "results": store,
-        "run_ids": [run.run_id for run in runs],
-        "trackers": list(dict.fromkeys(run.identity.tracker for run in runs)),
-    }
-    return benchmark, {**options, **chosen}
-
-
-def _path(value: AnyPath | None) -> Path | None:
-    return None if value is None else Path(value)

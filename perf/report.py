@@ -20,6 +20,7 @@ from against import ROOT, VERSION_0_1, Compared, compare, spend, table
 
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.boxes import Boxes
+from evalkit.evaluation.request import Request
 from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.provenance import OFFICIAL
 from evalkit.results.importing import store_results
@@ -83,8 +84,8 @@ def fill(data: Path, results: Path, trackers: int) -> None:
 def truth_of(data: Path, benchmark: str) -> Truth:
     """Of the rendered sample, or of random copies."""
     if (data / "report.toml").is_file():
-        return load_truth(benchmark, annotations=data / benchmark)
-    return load_truth(benchmark, data_root=data, local_truth=True)
+        return load_truth(Request(benchmarks=(benchmark,), annotations=data / benchmark))
+    return load_truth(Request(benchmarks=(benchmark,), data_root=data, local_truth=True))
 
 
 def _noisy(annotation: Annotation, rng: np.random.Generator, pixels: float) -> Trajectory:

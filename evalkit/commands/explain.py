@@ -5,44 +5,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.common import App, common_options, print_json
 from evalkit.commands.listing import columns
-from evalkit.commands.options import Asked, input_options
+from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
-from evalkit.errors import EvalkitError, unknown_name
-from evalkit.evaluation import inputs
+from evalkit.evaluation.request import Request
 from evalkit.report.metrics import get_metric
 
 if TYPE_CHECKING:
-    from evalkit.benchmarks.spec import BenchmarkSpec
-    from evalkit.scoring.conventions import Protocol
+    from evalkit.evaluation.explained import Explained
     from evalkit.scoring.explain import Explanation, Match
 
 _SHOWN = 0.005  # smaller changes, in points, print as 0.00
 
 
 @click.command()
-@click.argument("benchmark")
-@input_options
+@request_options()
 @click.option("--published", help="A value as a paper prints it, such as 0.691, 69.1 or 69.1%: which rules give it?")
 @click.option("--metric", help="Of the published value: key or printed label (P_Norm); default: what ranks.")
-@click.option("--protocol", default="papers", show_default=True, help="Protocol from which single rules are changed.")
-@click.option("--allow-missing", is_flag=True, help="Score what is there and say so.")
-@json_option
+@text_or_json
 @common_options
 @click.pass_obj
-def explain(
-    app: App,
-    /,
-    *,
-    benchmark: str,
-    published: str | None,
-    metric: str | None,
-    protocol: str,
-    allow_missing: bool,
-    as_json: bool,
-    **asked: Any,
-) -> None:
+def explain(app: App, /, *, request: Request, published: str | None, metric: str | None, as_json: bool) -> None:
     r"""Explain why the same boxes get different numbers.
 
     With --published first the verdict: it agrees to the printed digit, or a rule explains it, or it differs by so many
@@ -55,59 +39,21 @@ def explain(
       evalkit explain lasot --predictions ATOM/ --annotations kit/ --published 65.0% --metric P_Norm
       evalkit explain visevent --tracker kcf --data-root sample --metric precision_20 --json
     """
-    from evalkit.evaluation.papers import why_not_comparable
-    from evalkit.scoring.explain import explain as explained
+    from evalkit.evaluation.explained import explain_request
 
-    given = Asked(**asked)
-    truth = given.truth(benchmark, allow_missing=allow_missing)
-    candidates = given.candidates(truth)
-    reference = _single(inputs.protocols_of(truth.spec, protocol))
-    key = _metric_key(metric, reference, truth.spec)
     documents = []
-    for candidate in candidates:
-        annotations, notes = inputs.limited(truth, candidate)
-        caution = why_not_comparable(truth, candidate)
-        with inputs.said_of(truth, candidate, allow_missing=allow_missing):
-            found = explained(
-                annotations,
-                candidate.trajectories,
-                [inputs.rules_for(candidate, one) for one in inputs.protocols_of(truth.spec, inputs.ALL)],
-                inputs.rules_for(candidate, reference),
-                metric=key,
-                published=published,
-                reason=caution,
-                allow_missing=allow_missing,
-            )
-        told = tuple(dict.fromkeys((*truth.notes, *notes, *candidate.unreadable_notes, *found.notes)))
-        documents.append(_document(truth, candidate, found, caution) | {"notes": list(told)})
+    for one in explain_request(request, app.say, metric=metric, published=published):
+        documents.append(_document(one))
         if not as_json:
-            echo(*_lines(truth, candidate, found, caution))
-        for note in told:
-            app.say(f"note: {candidate.tracker}: {note}")
+            echo(*_lines(one))
+        for note in one.notes:
+            app.say(f"note: {one.candidate.tracker}: {note}")
     if as_json:
         print_json(documents[0] if len(documents) == 1 else documents)
 
 
-def _single(protocols: list[Any]) -> Any:
-    if len(protocols) != 1:
-        raise EvalkitError("--protocol: one protocol is needed to change its rules; `all` names several.")
-    return protocols[0]
-
-
-def _metric_key(text: str | None, reference: "Protocol", spec: "BenchmarkSpec") -> str:
-    """The metric asked for; else the number that ranks: F in the long-term protocols, else the first of papers."""
-    from evalkit.report.metrics import key_of
-
-    labels = {one.key: one.label for one in reference.reported}
-    if text is None:
-        return next(key for key in ("longterm_f", *spec.headline, *labels) if key in labels)
-    key = key_of(text, labels, spec.name)
-    if key is None:
-        raise unknown_name(f"metric of {reference.id}", text, labels)
-    return key
-
-
-def _document(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanation", caution: str) -> dict[str, Any]:
+def _document(explained: "Explained") -> dict[str, Any]:
+    truth, candidate, found = explained.truth, explained.candidate, explained.explanation
     return {
         "benchmark": truth.spec.name,
         "split": truth.split.name,
@@ -131,8 +77,9 @@ def _document(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanat
         "refused": dict(found.refused),
         "published": None
         if found.match is None
-        else _match_document(found.match) | {"text": _verdict(found.match, found.reference, caution)},
+        else _match_document(found.match) | {"text": _verdict(found.match, found.reference, explained.caution)},
         "sample": truth.is_sample,
+        "notes": list(explained.notes),
     }
 
 
@@ -155,11 +102,13 @@ def _match_document(match: "Match") -> dict[str, Any]:
     }
 
 
-def _lines(truth: inputs.Truth, candidate: inputs.Candidate, found: "Explanation", caution: str) -> list[str]:
+def _lines(explained: "Explained") -> list[str]:
     from evalkit.scoring.rules import phrase
 
+    truth, candidate, found = explained.truth, explained.candidate, explained.explanation
+
     sample = ", sample data" if truth.is_sample else ""
-    lines = [] if found.match is None else [_verdict(found.match, found.reference, caution), ""]
+    lines = [] if found.match is None else [_verdict(found.match, found.reference, explained.caution), ""]
     lines += [f"{candidate.tracker} on {truth.spec.title} {truth.split.name}{sample}: the same boxes, all protocols"]
     lines += _protocol_table(found)
     keys = list(found.protocols[found.reference])

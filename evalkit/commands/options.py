@@ -1,104 +1,114 @@
-"""Options that scoring commands share: which results, against which truth."""
+"""Options that commands share: which results, against which truth, by which rules, passed on as one request."""
 
 import collections.abc as cabc
-from dataclasses import dataclass
+import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
 import click
 
-from evalkit.commands.common import data_root_option, results_option
-from evalkit.evaluation import inputs
+from evalkit.evaluation.request import Request, names_in, sequences_in
 
-SEED = 0
+Command = cabc.Callable[..., Any]
+FIELDS = {field.name for field in dataclasses.fields(Request)}
 
 
-def _names(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def names_option(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Values of a repeatable option that also takes comma lists, each once."""
-    return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+    return names_in(",".join(values))
 
 
-def input_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
-    """Options that say what is scored against which truth; passed on as ``**asked`` to :class:`Asked`."""
-    for decorate in reversed(
-        (
-            click.option("--tracker", "trackers", multiple=True, callback=_names, help="Repeatable; default: all."),
-            click.option("--run", "run_ids", multiple=True, callback=_names, help="Run id, for trackers with several."),
-            click.option(
-                "--predictions", type=click.Path(path_type=Path), help="Raw result files, folder or zip, any layout."
-            ),
-            click.option("--format", "form", help="Layout of the raw files, where it cannot be told."),
-            click.option(
-                "--annotations", type=click.Path(path_type=Path), help="Annotations-only copy, folder or zip."
-            ),
-            click.option("--split", help="Default: the split that papers report."),
-            click.option("--sequences", help="Only these: names with commas, or @FILE with one name a line."),
-            click.option("--local-truth", is_flag=True, help="The sample's truth for splits that servers score."),
-            click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`."),
-            data_root_option,
-            results_option,
-        )
-    ):
-        command = decorate(command)
-    return command
+def _sequences(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    return tuple(dict.fromkeys(name for value in values for name in sequences_in(value))) if values else None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Values of the input options.
+def _protocols(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    return ",".join(values) or None
 
-    Attributes:
-        trackers: ``--tracker``.
-        run_ids: ``--run``.
-        predictions: ``--predictions``.
-        form: ``--format``.
-        annotations: ``--annotations``.
-        split: ``--split``.
-        sequences: ``--sequences``.
-        local_truth: ``--local-truth``.
-        layout: ``--layout``.
-        data_root: ``--data-root``.
-        results: ``--results``.
+
+_PATH = click.Path(path_type=Path)
+sequences_option = click.option(
+    "--sequences", multiple=True, callback=_sequences, help="Only these: names with commas, or @FILE, one a line."
+)
+SHARED = (
+    click.option("--benchmark", "benchmarks_too", multiple=True, hidden=True, help="The same as BENCHMARK."),
+    click.option(
+        "--tracker", "trackers", multiple=True, callback=names_option, help="Default: all that have complete results."
+    ),
+    click.option(
+        "--run", "run_ids", multiple=True, callback=names_option, help="Run ids; default: the newest complete run."
+    ),
+    click.option("--all-runs", is_flag=True, help="All runs of a tracker, each on its own."),
+    click.option("--predictions", type=_PATH, help="Raw result files instead of runs: folder or zip, any layout."),
+    click.option("--layout-of-results", help="Layout of the raw files, where it cannot be told."),
+    click.option("--results", type=_PATH, help="Results folder.  [default: results]"),
+    click.option("--split", help="Default: the split that papers report."),
+    sequences_option,
+    click.option("--annotations", type=_PATH, help="Annotations-only copy instead of the data root: folder or zip."),
+    click.option(
+        "--data-root",
+        type=_PATH,
+        help="The benchmark's folder, or a folder that holds several. Else the config file, else EVALKIT_DATA_ROOT.",
+    ),
+    click.option("--layout", type=_PATH, help="Names of folders and files for `custom`."),
+    click.option("--local-truth", is_flag=True, help="The sample's truth for splits that servers score."),
+    click.option(
+        "--protocol",
+        multiple=True,
+        callback=_protocols,
+        help="Protocol ids, official, papers, or all (where several make sense).  [default: papers]",
+    ),
+    click.option("--allow-missing", is_flag=True, help="Take what is there and say so."),
+    click.option("--request", "file", type=_PATH, help="A TOML file with these values; options stand before it."),
+)
+
+
+def request_options(*, required: bool = True, several: bool = True) -> cabc.Callable[[Command], Command]:
+    """Add BENCHMARK and the shared options, passed on as ``request``; other options that are its fields go into it.
+
+    Args:
+        required: Without a benchmark the command is refused.
+        several: More than one benchmark is possible.
     """
 
-    trackers: tuple[str, ...]
-    run_ids: tuple[str, ...]
-    predictions: Path | None
-    form: str | None
-    annotations: Path | None
-    split: str | None
-    sequences: str | None
-    local_truth: bool
-    layout: Path | None
-    data_root: Path | None
-    results: Path
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def called(*args: Any, benchmarks: tuple[str, ...], **options: Any) -> Any:
+            named = names_in(",".join((*benchmarks, *options.pop("benchmarks_too"))))
+            file = options.pop("file")
+            given = {name: options.pop(name) for name in FIELDS & options.keys()} | {"benchmarks": named}
+            given = {name: value for name, value in given.items() if value not in (None, ()) and value is not False}
+            request = Request.read(file, **given) if file else Request(**given)
+            if required and not request.benchmarks:
+                raise click.UsageError("which benchmark? Name it: BENCHMARK; `evalkit list benchmarks` has the names.")
+            if not several and len(request.benchmarks) > 1:
+                raise click.UsageError(f"one BENCHMARK is expected, not {', '.join(request.benchmarks)}.")
+            return command(*args, request=request, **options)
 
-    def truth(self, benchmark: str, *, allow_missing: bool) -> inputs.Truth:
-        """Read the ground truth; ``allow_missing`` leaves out sequences that cannot be read."""
-        return inputs.load_truth(
-            benchmark,
-            split=self.split,
-            annotations=self.annotations,
-            data_root=self.data_root,
-            local_truth=self.local_truth,
-            sequences=sequence_list(self.sequences),
-            layout=self.layout,
-            allow_missing=allow_missing,
+        for add in reversed(SHARED):
+            called = add(called)
+        return click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]", nargs=-1, required=False)(called)
+
+    return decorate
+
+
+def _old_layout(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """``--format`` was the layout of raw files in version 0.1; it is the output's format everywhere now."""
+    if value not in {None, "text", "json"}:
+        raise click.BadParameter(
+            f"{value!r} is no format of the output (text, json). The layout of results to read is now called "
+            f"--layout-of-results {value}."
         )
-
-    def candidates(self, truth: inputs.Truth) -> list[inputs.Candidate]:
-        """Read the results."""
-        if self.predictions is not None:
-            return inputs.from_files(truth, self.predictions, trackers=self.trackers, format=self.form)
-        return inputs.from_store(truth, self.results, trackers=self.trackers, run_ids=self.run_ids)
+    return value
 
 
-def sequence_list(text: str | None) -> list[str] | None:
-    """Names of ``--sequences``: with commas, or from a file after ``@``."""
-    if text is None:
-        return None
-    if not text.startswith("@"):
-        return [name.strip() for name in text.split(",") if name.strip()]
-    from evalkit.benchmarks.annotations import read_sequence_list
+def text_or_json(command: Command) -> Command:
+    """Add ``--json`` and ``--format text|json``, passed as ``as_json``."""
 
-    return read_sequence_list(Path(text[1:]))
+    @functools.wraps(command)
+    def called(*args: Any, as_json: bool, form: str | None, **options: Any) -> Any:
+        return command(*args, as_json=as_json or form == "json", **options)
+
+    called = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(called)
+    return click.option("--format", "form", callback=_old_layout, help="text or json.  [default: text]")(called)

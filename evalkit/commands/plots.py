@@ -1,17 +1,15 @@
 """``evalkit make-plots``: scores as figures."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from evalkit.benchmarks import get_benchmark
 from evalkit.commands.common import App, common_options
+from evalkit.commands.options import names_option, request_options
 from evalkit.commands.output import echo
-from evalkit.commands.tables import names_option, score_options, score_request
-from evalkit.errors import ScoringError, unknown_name
+from evalkit.errors import unknown_name
 from evalkit.evaluation.request import Request
-from evalkit.report.figures.charts import CHARTS, Material, all_figures
+from evalkit.report.figures.charts import CHARTS
 from evalkit.report.figures.look import FORMATS
 
 
@@ -32,8 +30,7 @@ def _plot_names(ctx: click.Context, param: click.Parameter, values: tuple[str, .
 
 
 @click.command()
-@click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]", nargs=-1, required=True, callback=names_option)
-@score_options
+@request_options()
 @click.option(
     "--plot",
     "plots",
@@ -60,13 +57,7 @@ def _plot_names(ctx: click.Context, param: click.Parameter, values: tuple[str, .
 @common_options
 @click.pass_obj
 def make_plots(
-    app: App,
-    /,
-    benchmarks: tuple[str, ...],
-    plots: tuple[str, ...],
-    formats: tuple[str, ...],
-    output: Path,
-    **asked: Any,
+    app: App, /, *, request: Request, plots: tuple[str, ...], formats: tuple[str, ...], output: Path
 ) -> None:
     r"""Draw curves, ranking, attribute radar, speed against accuracy, and two trackers sequence by sequence.
 
@@ -79,24 +70,9 @@ def make_plots(
       evalkit make-plots lasot,uav123 --format svg --output figures
       evalkit make-plots uav123 --tracker kcf,ncc --plot attributes,difference --data-root sample
     """
-    from evalkit.report.figures.folder import write_plots
-    from evalkit.report.headline import leading
-    from evalkit.scoring.statistics import LEVEL
+    from evalkit.evaluation.tables import plot_benchmark
 
-    request = Request(**asked)
-    for name in benchmarks:
-        spec = get_benchmark(name, layout=request.layout)
-        found = score_request(app, spec, request, attributes=True, interval=LEVEL)
-        title = f"{spec.title} {found.scores[0].split}"
-        figures = all_figures(Material(found.scores, title, leading(found.scores, spec), found.speeds))
-        lacking = [plot for plot in plots if plot not in figures]
-        if lacking:
-            raise ScoringError(
-                f"{title}: the scores of {len(found.scores)} trackers under {found.scores[0].protocol} allow no "
-                f"plot {', '.join(lacking)}; they allow {', '.join(figures)}. (`difference` needs two trackers, "
-                "`attributes` annotated challenges, `speed` runs with times.)"
-            )
-        chosen = {plot: figure for plot, figure in figures.items() if not plots or plot in plots}
-        files = write_plots(chosen, found.scores, title, output / spec.name, formats=formats, origins=found.origins)
-        app.detail(*map(str, files))
-        echo(output / spec.name)
+    for single in request.each():
+        folder = output / single.benchmark
+        app.detail(*map(str, plot_benchmark(single, folder, app.say, plots=plots, formats=formats)))
+        echo(folder)

@@ -18,8 +18,8 @@ COMMANDS = {
     "import-results": ("results:import_results", "Bring raw results of any known layout into the store."),
     "export-results": ("results:export_results", "Write a run in another toolkit's text format."),
     "score": ("score:score", "Score a run or raw result files under a protocol."),
-    "explain": ("score:explain", "The same boxes under every protocol; which rule moves the number."),
-    "compare": ("score:compare", "Two trackers: paired test, interval, win/tie/loss."),
+    "explain": ("explain:explain", "The same boxes under every protocol; which rule moves the number."),
+    "compare": ("compare:compare", "Two trackers: paired test, interval, win/tie/loss."),
     "make-table": ("tables:make_table", "A table of scores: markdown, CSV, LaTeX, JSON."),
     "make-plots": ("plots:make_plots", "Curves, rankings, attributes, speed: PDF, PNG, SVG."),
     "make-report": ("report:make_report", "One HTML file that works offline: scores, verdicts, charts, provenance."),
@@ -36,7 +36,7 @@ EPILOG = """\b
 First steps:
   evalkit make-sample sample
   evalkit run-benchmark uav123,lasot --tracker kcf --data-root sample
-  evalkit make-table --benchmark uav123 --tracker kcf --data-root sample
+  evalkit make-table uav123 --tracker kcf --data-root sample
 """
 
 

@@ -1,20 +1,16 @@
 """``evalkit render``: truth and predictions drawn on the frames of a sequence."""
 
 import collections.abc as cabc
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from evalkit.benchmarks import get_benchmark, get_split
-from evalkit.benchmarks.frames import ImageFrames
-from evalkit.commands.common import App, common_options, data_root_option, results_option
-from evalkit.errors import StoreError, unknown_name
-from evalkit.evaluation.roots import find_root
-from evalkit.sample import sample_origin
-from evalkit.sequences import Trajectory
+from evalkit.commands.common import App, common_options
+from evalkit.commands.options import request_options
+from evalkit.evaluation.request import Request, names_in
 from evalkit.store.atomic import file_name
-from evalkit.store.runs import ResultStore
 
 if TYPE_CHECKING:
     from evalkit.report.pictures.overlay import Picture
@@ -24,40 +20,29 @@ SUFFIXES = {"png": "", "mp4": ".mp4", "gif": ".gif"}
 
 
 @click.command()
-@click.argument("benchmark")
-@click.argument("sequence")
-@click.option("--tracker", "trackers", multiple=True, required=True, help="Repeatable, or names with commas.")
-@click.option("--run", "run_ids", multiple=True, help="Run id (or its beginning) where a tracker has several runs.")
-@click.option("--split", help="Default: the split that papers report.")
+@request_options(required=False, several=False)
+@click.argument("sequence", required=False)
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Only every N-th frame.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the suffix of --output, else png.")
 @click.option("--fps", type=click.FloatRange(min=0.5, max=100), default=20.0, show_default=True, help="Of mp4, gif.")
-@click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     show_default="reports/BENCHMARK/SEQUENCE",
-    help="Folder for the pictures, or file for mp4 and gif.",
+    help="Folder for the pictures, or file for mp4 and gif; of several sequences a folder for all.",
 )
-@data_root_option
-@results_option
 @common_options
 @click.pass_obj
-def render(  # noqa: PLR0917 - one parameter per option
+def render(
     app: App,
     /,
-    benchmark: str,
-    sequence: str,
-    trackers: tuple[str, ...],
-    run_ids: tuple[str, ...],
-    split: str | None,
+    *,
+    request: Request,
+    sequence: str | None,
     every: int,
     form: str | None,
     fps: float,
-    layout: Path | None,
     output: Path | None,
-    data_root: Path | None,
-    results: Path,
 ) -> None:
     r"""Draw the truth and trackers' boxes on the frames of SEQUENCE: PNG pictures, an mp4 or an animated gif.
 
@@ -70,27 +55,28 @@ def render(  # noqa: PLR0917 - one parameter per option
       evalkit render lasot airplane-1 --tracker kcf --every 25 --output pictures
       evalkit render visevent dvSave-car --tracker kcf,ncc --output car.mp4 --fps 30
     """
-    from evalkit.report.pictures.overlay import draw_sequence
+    from evalkit.evaluation.rendering import drawn_sequences
 
-    chosen = _format(form, output)
-    spec = get_benchmark(benchmark, layout=layout)
-    part = get_split(spec, split)
-    root = find_root(spec, data_root)
-    names = spec.list_sequences(root, part)
-    if sequence not in names:
-        raise unknown_name("sequence", sequence, names)
-    clip = spec.read_sequence(root, part, sequence)
-    store = ResultStore(results)
-    wanted = [name for text in trackers for name in text.split(",") if name]
-    found = {name: _trajectory(store, spec.name, part.name, sequence, name, run_ids) for name in wanted}
-    target = output or Path("reports") / spec.name / (file_name(sequence) + SUFFIXES[chosen])
-    modality = clip.frames.aux_modality if isinstance(clip.frames, ImageFrames) else None
-    auxiliary = modality.value if modality else "second image"
-    mark = "sample" if sample_origin(root) else ""
-    indices = range(0, len(clip), every)
-    drawn = draw_sequence(clip, found, indices, auxiliary=auxiliary, mark=mark, origin=spec.coordinate_origin)
-    count = _write(drawn, chosen, target, fps)
-    app.say(f"{count} pictures in {target}")
+    request = _with_sequence(request, sequence)
+    names = request.sequences or ()
+    chosen = _format(form, output if len(names) == 1 else None)
+    for drawn in drawn_sequences(request, app.say, every=every):
+        place = file_name(drawn.sequence) + SUFFIXES[chosen]
+        target = Path("reports") / request.benchmark / place if output is None else output
+        target = output / place if output is not None and len(names) > 1 else target
+        app.say(f"{_write(drawn.pictures, chosen, target, fps)} pictures in {target}")
+        for line in drawn.scores:
+            app.say(line)
+
+
+def _with_sequence(request: Request, sequence: str | None) -> Request:
+    """BENCHMARK SEQUENCE, or BENCHMARK alone with ``--sequences``: which of the words is the benchmark?"""
+    if sequence is not None and not request.benchmarks and request.sequences:
+        request, sequence = replace(request, benchmarks=names_in(sequence)), None
+    names = (*((sequence,) if sequence else ()), *(request.sequences or ()))
+    if len(request.benchmarks) != 1 or not names:
+        raise click.UsageError("which BENCHMARK, which SEQUENCE? `evalkit render lasot airplane-1 --tracker kcf`.")
+    return replace(request, sequences=tuple(dict.fromkeys(names)))
 
 
 def _format(form: str | None, output: Path | None) -> str:
@@ -116,20 +102,3 @@ def _write(drawn: "cabc.Iterator[tuple[int, Picture]]", form: str, target: Path,
         return count
     write = write_mp4 if form == "mp4" else write_gif
     return write((picture for _, picture in drawn), target, fps)
-
-
-def _trajectory(  # noqa: PLR0917 - names that belong together
-    store: ResultStore, benchmark: str, split: str, sequence: str, tracker: str, run_ids: tuple[str, ...]
-) -> Trajectory:
-    runs = [run for run in store.find(benchmark=benchmark, tracker=tracker) if run.identity.split == split]
-    runs = [run for run in runs if run.record(sequence) is not None]
-    runs = [run for run in runs if run.run_id.startswith(run_ids)] if run_ids and len(runs) > 1 else runs
-    if not runs:
-        raise StoreError(
-            f"{tracker} has no result for sequence {sequence} of {benchmark} ({split}) in {store.root}. Run "
-            f"`evalkit run-benchmark {benchmark} --tracker {tracker}` first."
-        )
-    if len(runs) > 1:
-        listed = ", ".join(run.run_id for run in runs)
-        raise StoreError(f"{tracker} has several runs on {benchmark} ({split}): {listed}. Choose with --run ID.")
-    return runs[0].read(sequence)

@@ -23,6 +23,7 @@ from evalkit.commands.common import (
     print_json,
     results_option,
 )
+from evalkit.commands.options import text_or_json
 from evalkit.commands.output import echo
 from evalkit.errors import ResultFormatError, StoreError, unknown_name
 from evalkit.evaluation.roots import data_origin, find_root
@@ -61,13 +62,13 @@ class KnownSequences:
 @click.option("--benchmark", required=True, help="A name from `evalkit list benchmarks`.")
 @click.option("--tracker", required=True, help="Name of the tracker; of several in PATH, the one to take.")
 @click.option("--split", help="Default: the one that papers report, or that the file names tell.")
-@click.option("--format", "layout", help=FORMAT_HELP)
+@click.option("--layout-of-results", "layout", help=FORMAT_HELP)
 @click.option("--annotations", type=click.Path(path_type=Path), help="An annotations-only copy, to check lengths.")
 @data_root_option
 @click.option("--layout", "layout_file", type=click.Path(path_type=Path), help="Layout file of `custom`.")
 @click.option("--allow-missing", is_flag=True, help="Import what is there; the run stays partial.")
 @results_option
-@json_option
+@text_or_json
 @common_options
 @click.pass_obj
 def import_results(  # noqa: PLR0917 - one parameter per option
@@ -94,7 +95,7 @@ def import_results(  # noqa: PLR0917 - one parameter per option
     Examples:
       evalkit import-results results_lasot.zip --benchmark lasot --tracker ATOM
       evalkit import-results all.zip/SiamFC --benchmark uav123 --tracker siamfc --annotations uav123_gt.zip
-      evalkit import-results out --benchmark rgbt234 --tracker mine --format corners
+      evalkit import-results out --benchmark rgbt234 --tracker mine --layout-of-results corners
     """
     spec = get_benchmark(benchmark, layout=layout_file)
     found, known = _read(path, spec, _known(spec, split, annotations, data_root), tracker, layout)

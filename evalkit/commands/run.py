@@ -24,7 +24,7 @@ from evalkit.commands.common import (
     results_option,
     seed_option,
 )
-from evalkit.commands.options import sequence_list
+from evalkit.commands.options import sequences_option
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.watched import watch
@@ -54,7 +54,7 @@ class RunOptions:
     split: str | None
     data_root: Path | None
     layout: Path | None
-    sequences: str | None
+    sequences: tuple[str, ...] | None
     limit_sequences: int | None
     limit_frames: int | None
     repeat: int
@@ -85,7 +85,7 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
 @click.option("--split", help="Default: the split that papers report.")
 @data_root_option
 @click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
-@click.option("--sequences", help="Names separated by commas, or @FILE with one name per line.")
+@sequences_option
 @click.option("--limit-sequences", type=click.IntRange(min=1), help="Only the first N sequences.")
 @click.option("--limit-frames", type=click.IntRange(min=1), help="Only the first N frames of each sequence.")
 @click.option("--capacity", default="auto", show_default=True, help="Streams tracked together, or `auto`.")
@@ -206,7 +206,7 @@ def _target(name: str, asked: RunOptions) -> running.Target:
     root = find_root(spec, asked.data_root)
     spec = get_benchmark(name, layout=asked.layout, root=root)  # own videos: which sensors are there
     names = spec.list_sequences(root, split)
-    chosen = running.select_names(names, sequence_list(asked.sequences), asked.limit_sequences)
+    chosen = running.select_names(names, asked.sequences, asked.limit_sequences)
     target = running.Target(spec, split, root, data_origin(spec, root), chosen, asked.limit_frames)
     if not chosen:
         raise running.no_sequences(target)
@@ -326,7 +326,7 @@ def _next(documents: list[dict[str, Any]], asked: RunOptions, results: Path) -> 
     }
     more = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     tracker = str(documents[0]["tracker"])
-    return shlex.join(["evalkit", "make-table", "--benchmark", names, "--tracker", tracker, *more])
+    return shlex.join(["evalkit", "make-table", names, "--tracker", tracker, *more])
 
 
 def _done(document: cabc.Mapping[str, Any]) -> bool:

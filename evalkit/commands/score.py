@@ -1,53 +1,32 @@
 """``evalkit score``: results under a protocol, as text or JSON."""
 
 import collections.abc as cabc
-import dataclasses
 from typing import Any
 
 import click
 
-from evalkit.commands.common import App, common_options, json_option, print_json
-from evalkit.commands.compare import compare
-from evalkit.commands.explain import explain
+from evalkit.commands.common import App, common_options, print_json
 from evalkit.commands.listing import columns
-from evalkit.commands.options import SEED, Asked, input_options
+from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
 from evalkit.errors import ScoringError
-from evalkit.evaluation import inputs
+from evalkit.evaluation.request import Request
 from evalkit.report.metrics import get_metric
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.score import TOO_FEW, UNSCORABLE
 from evalkit.scoring.scores import Scores
 
-__all__ = ["compare", "document", "explain", "score"]
-
 
 @click.command()
-@click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]")
-@input_options
-@click.option("--protocol", default="papers", show_default=True, help="Protocol id, official, papers, or all.")
+@request_options()
 @click.option("--attributes", is_flag=True, help="Also the subset of every challenge attribute.")
 @click.option("--interval", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Level of intervals: 0.95.")
-@click.option("--seed", type=int, default=SEED, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the bootstrap.  [default: 0]")
 @click.option("--per-sequence", is_flag=True, help="Also the scores of every sequence.")
-@click.option("--allow-missing", is_flag=True, help="Score what is there and say so.")
-@json_option
+@text_or_json
 @common_options
 @click.pass_obj
-def score(
-    app: App,
-    /,
-    *,
-    benchmarks: str,
-    protocol: str,
-    attributes: bool,
-    interval: float | None,
-    seed: int,
-    per_sequence: bool,
-    allow_missing: bool,
-    as_json: bool,
-    **asked: Any,
-) -> None:
+def score(app: App, /, *, request: Request, per_sequence: bool, as_json: bool) -> None:
     r"""Score stored runs or raw result files.
 
     Results come from the store (--tracker, --run) or from files (--predictions), ground truth from the data root or
@@ -60,11 +39,11 @@ def score(
       evalkit score uav123 --predictions SiamFC/ --annotations anno/ --protocol all --interval 0.95 --json
       evalkit score visevent --predictions all.zip --tracker SynA --annotations kit/ --sequences @list.txt
     """
-    given = Asked(**asked)
-    options = inputs.ScoreOptions(protocol, allow_missing, attributes, interval, seed)
-    scores = [one for name in _names_of(benchmarks) for one in _scores(given, name, options)]
+    from evalkit.evaluation.scored import score_request
+
+    scores = score_request(request, app.say)
     if as_json:
-        documents = [document(one, per_sequence=per_sequence) for one in scores]
+        documents = [_document(one, per_sequence=per_sequence) for one in scores]
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
         _print(app, scores, per_sequence=per_sequence)
@@ -83,18 +62,7 @@ def _check_defined(scores: cabc.Iterable[Scores]) -> None:
         raise ScoringError("\n".join(undefined))
 
 
-def _scores(given: Asked, benchmark: str, options: inputs.ScoreOptions) -> list[Scores]:
-    truth = given.truth(benchmark, allow_missing=options.allow_missing)
-    if given.predictions is not None:
-        return inputs.score_files(truth, given.predictions, options, trackers=given.trackers, format=given.form)
-    return inputs.compute_scores(truth, given.candidates(truth), **dataclasses.asdict(options))
-
-
-def _names_of(benchmarks: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in benchmarks.split(",") if part.strip()))
-
-
-def document(scores: Scores, *, per_sequence: bool) -> dict[str, Any]:
+def _document(scores: Scores, *, per_sequence: bool) -> dict[str, Any]:
     """Scores as JSON: fractions in [0, 1]."""
     table = {
         name: {key: float(values[row]) for key, values in scores.per_sequence.items()}

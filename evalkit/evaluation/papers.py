@@ -1,14 +1,16 @@
 """``make-table --paper``: which runs and files may stand beside a paper's numbers, and why the others may not."""
 
 import collections.abc as cabc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
 from evalkit.errors import AnnotationError, DatasetLayoutError, ResultFormatError, ScoringError, unknown_name
-from evalkit.evaluation.inputs import Candidate, Truth, compute_scores, from_files, from_store, load_truth, variants
+from evalkit.evaluation.candidates import Candidate, of_tracker, read_candidates
 from evalkit.evaluation.request import Request
+from evalkit.evaluation.scored import compute_scores, variants
+from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.provenance import is_dry_run
 from evalkit.report.hashes import ground_truth_sha256, results_sha256
 from evalkit.report.tables.comparison import ComparedTable, Measured, compare, is_named
@@ -103,22 +105,20 @@ def _from_store(request: Request, spec: BenchmarkSpec, split: Split, cells: list
         text = problem.lines[0]
         offer.left_out += [f"{_name_of(runs[0], spec)}: no ground truth ({text})" for runs in fitting.values()]
         return offer
-    for tracker, runs in fitting.items():
-        (candidate,) = from_store(truth, request.results, trackers=(tracker,), run_ids=[run.run_id for run in runs])
+    for candidate in (one for runs in fitting.values() for one in of_tracker(request, truth, runs)):
         try:
             offer.measured += _measure(request, truth, candidate, cells)
         except ScoringError as problem:
-            offer.left_out.append(f"{_name_of(runs[0], spec)}: {problem}")
+            offer.left_out.append(f"{_name_of(candidate.stored[0], spec)}: {problem}")
     return offer
 
 
 def _from_files(request: Request, spec: BenchmarkSpec, split: Split, cells: list[PaperCell]) -> _Offer:
-    assert request.predictions is not None
     offer = _Offer()
     try:
         truth = _truth(request, spec, split)
         _check_names(truth)
-        candidates = from_files(truth, request.predictions, trackers=request.trackers)
+        candidates = read_candidates(request, truth, offer.left_out.append)
     except (DatasetLayoutError, AnnotationError, ScoringError, ResultFormatError) as problem:
         offer.problems.extend(problem.lines)
         return offer
@@ -173,13 +173,7 @@ def _name_of(run: Run, spec: BenchmarkSpec) -> str:
 
 
 def _truth(request: Request, spec: BenchmarkSpec, split: Split) -> Truth:
-    truth = load_truth(
-        spec.name,
-        split=split.name,
-        annotations=request.annotations,
-        data_root=request.data_root,
-        allow_missing=request.allow_missing,
-    )
+    truth = load_truth(replace(request, benchmarks=(spec.name,), split=split.name))
     if truth.is_sample:
         raise ScoringError("the data root holds the rendered sample, which has no published numbers")
     return truth
@@ -205,11 +199,7 @@ def _measure(request: Request, truth: Truth, candidate: Candidate, cells: list[P
         )
         for protocol in protocols
         for score in compute_scores(
-            truth,
-            [candidate],
-            protocol,
-            allow_missing=request.allow_missing,
-            attributes=any(cell.attribute for cell in mine),
+            replace(request, protocol=protocol, attributes=any(cell.attribute for cell in mine)), truth, [candidate]
         )
     ]
 

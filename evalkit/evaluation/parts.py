@@ -8,10 +8,12 @@ from pathlib import Path
 from evalkit.benchmarks import get_benchmark
 from evalkit.boxes import FloatArray
 from evalkit.errors import EvalkitError
-from evalkit.evaluation import inputs
+from evalkit.evaluation.candidates import Candidate, Say, read_candidates
 from evalkit.evaluation.papers import why_not_comparable
+from evalkit.evaluation.report_sources import ReportSource
 from evalkit.evaluation.roots import find_root
-from evalkit.evaluation.sources import Source
+from evalkit.evaluation.scored import compute_scores, single_protocol, variants
+from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.hardware import NONE
 from evalkit.published import Published, find_published, load_published
 from evalkit.report.hashes import ground_truth_sha256, results_sha256
@@ -28,7 +30,6 @@ from evalkit.report.pictures.hardest import (
     telling_frames,
 )
 from evalkit.report.tables.comparison import judge_scores
-from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.statistics import LEVEL
 from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.runs import Run
@@ -37,34 +38,34 @@ DRAWN = 6  # trackers whose boxes are drawn on one picture; more cannot be told 
 Runs = cabc.Mapping[str, Trajectory]
 
 
-def make_part(
-    source: Source, results: Path, *, worst: int, say: cabc.Callable[[str], None], before: cabc.Sequence[Part] = ()
-) -> Part:
-    """Score a source.
+def make_parts(sources: cabc.Iterable[ReportSource], *, worst: int, say: Say) -> list[Part]:
+    """Score sources.
 
     Args:
-        source: What to score.
-        results: Folder of the store.
+        sources: What to score.
         worst: Number of hardest sequences.
         say: Takes messages for people.
-        before: Parts that stand before this one; trackers keep their colors.
 
     Raises:
         EvalkitError: As for `evalkit score`.
     """
-    truth = inputs.load_truth(
-        source.benchmark,
-        split=source.split,
-        annotations=source.annotations,
-        data_root=source.data_root,
-        local_truth=source.local_truth,
-        layout=source.layout,
-        allow_missing=source.allow_missing,
-    )
-    candidates = _candidates(source, truth, results, say)
+    parts: list[Part] = []
+    for source in sources:
+        say(f"{source.request.benchmark}: scoring")
+        parts.append(_part(source, parts, worst=worst, say=say))
+    return parts
+
+
+def _part(source: ReportSource, before: cabc.Sequence[Part], *, worst: int, say: Say) -> Part:
+    """Score a source; trackers keep the colors that they have in the parts before."""
+    truth = load_truth(source.request)
+    rules = single_protocol(truth.spec, source.request.protocol)
+    level = source.request.interval or LEVEL
+    source = replace(source, request=replace(source.request, protocol=rules.id, attributes=True, interval=level))
+    candidates = read_candidates(source.request, truth, say)
     truth_hash = ground_truth_sha256(truth.annotations)
     published = find_published(load_published(), benchmark=truth.spec.name, split=truth.split.name)
-    files = _file_facts("Files", source.predictions) if source.predictions else {}
+    files = _file_facts("Files", source.request.predictions) if source.request.predictions else {}
     entries, kept = [], {}
     for candidate in candidates:
         entry = _entry(source, truth, candidate, truth_hash=truth_hash, published=published, files=files)
@@ -72,7 +73,7 @@ def make_part(
         kept[id(entry.scores)] = candidate
     part = Part(
         spec=truth.spec,
-        rules=get_protocol(entries[0].scores.protocol, truth.spec.name),
+        rules=rules,
         entries=ranked(entries, truth.spec),
         attributes={one.name: one.attributes for one in truth.annotations},
         facts=_truth_facts(source, truth, truth_hash),
@@ -87,43 +88,19 @@ def make_part(
     return replace(part, hard=hard, no_pictures=problem)
 
 
-def _candidates(
-    source: Source, truth: inputs.Truth, results: Path, say: cabc.Callable[[str], None]
-) -> list[inputs.Candidate]:
-    if source.predictions is not None:
-        return inputs.from_files(truth, source.predictions, trackers=source.trackers)
-    found = inputs.from_store(truth, results, trackers=source.trackers, run_ids=source.run_ids)
-    if source.trackers or source.run_ids or source.allow_missing:
-        return found
-    names = {one.name for one in truth.annotations}
-    complete = [one for one in found if names <= set(one.trajectories)]
-    for one in found:
-        if one not in complete:
-            lacking = len(names - set(one.trajectories))
-            say(f"{truth.spec.name}: {one.tracker} is left out, {lacking} of {len(names)} sequences are missing")
-    return complete or found
-
-
 def _entry(
-    source: Source,
-    truth: inputs.Truth,
-    candidate: inputs.Candidate,
+    source: ReportSource,
+    truth: Truth,
+    candidate: Candidate,
     *,
     truth_hash: str,
     published: cabc.Sequence[Published],
     files: cabc.Mapping[str, str],
 ) -> Entry:
-    (scores,) = inputs.compute_scores(
-        truth,
-        [candidate],
-        source.protocol,
-        allow_missing=source.allow_missing,
-        attributes=True,
-        interval=LEVEL,
-    )
+    (scores,) = compute_scores(source.request, truth, [candidate])
     reason = source.stand_in or why_not_comparable(truth, candidate, scores.missing, truth_hash)
-    variants = inputs.variants(truth, candidate, scores.protocol, allow_missing=source.allow_missing)
-    judged = judge_scores(scores, truth.spec, published, reason, variants.explain)
+    under = variants(truth, candidate, scores.protocol, allow_missing=source.request.allow_missing)
+    judged = judge_scores(scores, truth.spec, published, reason, under.explain)
     facts = {
         "Run": scores.run,
         "Predictions, SHA-256": results_sha256(candidate.trajectories),
@@ -133,13 +110,13 @@ def _entry(
     return Entry(scores, facts, candidate.frames_per_second(), judged)
 
 
-def _truth_facts(source: Source, truth: inputs.Truth, truth_hash: str) -> dict[str, str]:
+def _truth_facts(source: ReportSource, truth: Truth, truth_hash: str) -> dict[str, str]:
     protocols = truth.spec.protocols
     citation = truth.spec.citation
     return {
         "Benchmark": f"{citation.authors}: {citation.title}. {citation.venue} {citation.year}. {truth.spec.homepage}",
         "Data": truth.origin or "annotations-only copy",
-        **(_file_facts("Annotations", source.annotations) if source.annotations else {}),
+        **(_file_facts("Annotations", source.request.annotations) if source.request.annotations else {}),
         "Ground truth, SHA-256": truth_hash,
         "Protocols": f"official: {protocols['official']}, papers: {protocols['papers']}",
     }
@@ -176,20 +153,20 @@ def _run_facts(run: Run) -> dict[str, str]:
 
 
 def _hard_sequences(
-    source: Source,
-    truth: inputs.Truth,
+    source: ReportSource,
+    truth: Truth,
     part: Part,
     runs: cabc.Mapping[str, Runs],
     styles: cabc.Mapping[str, Style],
     *,
     count: int,
-    say: cabc.Callable[[str], None],
+    say: Say,
 ) -> tuple[tuple[Hard, ...], str]:
     """The hardest sequences, and why they have no pictures."""
     annotations = {one.name: one for one in truth.annotations}
     key = leading(part.scores, truth.spec)
     found = []
-    problem = "" if source.has_images else "No pictures: the ground truth is a copy without images."
+    problem = "" if source.request.has_images else "No pictures: the ground truth is a copy without images."
     for name, mean in hardest(part.scores, key, count):
         annotation = annotations[name]
         own = {tracker: by_name[name] for tracker, by_name in runs.items() if name in by_name}
@@ -211,16 +188,16 @@ def _hard_sequences(
 
 
 def _pictures(
-    source: Source,
-    truth: inputs.Truth,
+    source: ReportSource,
+    truth: Truth,
     annotation: Annotation,
     drawn: Runs,
     overlaps: list[FloatArray],
     *,
     styles: cabc.Mapping[str, Style],
 ) -> list[Thumbnail]:
-    spec = get_benchmark(source.benchmark, layout=source.layout)
-    clip = spec.read_sequence(find_root(spec, source.data_root), truth.split, annotation.name)
+    spec = get_benchmark(source.request.benchmark, layout=source.request.layout)
+    clip = spec.read_sequence(find_root(spec, source.request.data_root), truth.split, annotation.name)
     mark = "sample" if truth.is_sample else ""
     return draw_thumbnails(
         annotation, clip.frames, drawn, telling_frames(overlaps), styles, mark=mark, origin=spec.coordinate_origin

@@ -9,6 +9,7 @@ from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
 from evalkit.benchmarks.names import MissingSequenceError
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
 from evalkit.errors import DatasetLayoutError, EvalkitError, ScoringError, listed, unknown_name
+from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.provenance import Origin
 from evalkit.sample import sample_origin
@@ -40,33 +41,18 @@ class Truth:
     left_out: tuple[str, ...] = ()
 
     @property
+    def names(self) -> frozenset[str]:
+        """Names of the sequences to be scored."""
+        return frozenset(one.name for one in self.annotations)
+
+    @property
     def is_sample(self) -> bool:
         """The data are the rendered sample."""
         return self.origin is not None and self.origin.is_sample
 
 
-def load_truth(
-    benchmark: str,
-    *,
-    split: str | None = None,
-    annotations: Path | None = None,
-    data_root: Path | None = None,
-    local_truth: bool = False,
-    sequences: cabc.Sequence[str] | None = None,
-    layout: Path | None = None,
-    allow_missing: bool = False,
-) -> Truth:
-    """Read the ground truth of a benchmark.
-
-    Args:
-        benchmark: Name.
-        split: Split; None takes the default, or the one that ``annotations`` holds.
-        annotations: Annotations-only copy, folder or zip.
-        data_root: As ``--data-root``.
-        local_truth: For splits that a server scores, take the truth that the sample brings.
-        sequences: Only these.
-        layout: Layout file for ``custom``.
-        allow_missing: Leave out sequences that the copy lacks or that cannot be read, and say so.
+def load_truth(request: Request) -> Truth:
+    """Read the ground truth of a request's only benchmark.
 
     Raises:
         DatasetLayoutError: No copy, or one that is not complete; lists all sequences that it lacks.
@@ -74,16 +60,19 @@ def load_truth(
         ScoringError: Only the first box is known; says how to submit where a server has the others.
         UnknownNameError: Unknown benchmark, split or sequence.
     """
-    spec = get_benchmark(benchmark, layout=layout)
-    if annotations is not None:
-        truth = _from_copy(spec, split, annotations, sample_origin(annotations), sequences, allow_missing=allow_missing)
+    spec = get_benchmark(request.benchmark, layout=request.layout)
+    sequences = request.sequences
+    if (path := request.annotations) is not None:
+        truth = _from_copy(
+            spec, request.split, path, sample_origin(path), sequences, allow_missing=request.allow_missing
+        )
     else:
-        part = get_split(spec, split)
-        root = find_root(spec, data_root)
+        part = get_split(spec, request.split)
+        root = find_root(spec, request.data_root)
         if part.access is Access.FIRST_FRAME_ONLY:
-            truth = _hidden_truth(spec, part, root, allowed=local_truth)
+            truth = _hidden_truth(spec, part, root, allowed=request.local_truth)
         else:
-            truth = _from_root(spec, part, root, sequences, allow_missing=allow_missing)
+            truth = _from_root(spec, part, root, sequences, allow_missing=request.allow_missing)
     if all(len(one.ground_truth) < one.frame_count and one.stride == 1 for one in truth.annotations):
         raise _first_frame_only(spec) if truth.split.access is Access.FULL else _server_only(spec, truth.split)
     return truth if sequences is None else _selected(truth, sequences)

@@ -67,7 +67,7 @@ def box_files(files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], *, wh
     if clashes or len(kinds) > 1:
         what = f"two files for one sequence ({listed(clashes)})" if clashes else "files of several layouts"
         raise ResultFormatError(
-            f"{who} has {what}. Say which is meant with --format "
+            f"{who} has {what}. Say which is meant with --layout-of-results "
             f"({', '.join(kinds if len(kinds) > 1 else RESULT_LAYOUTS)}), or pass a folder that holds one set only."
         )
     return chosen
@@ -209,7 +209,7 @@ def _are_corners(tables: BoxTables, initial_boxes: cabc.Mapping[str, Boxes] | No
     if initial_boxes is None:
         raise ResultFormatError(
             f"{who}: the rows can be read as left,top,width,height and as x1,y1,x2,y2. "
-            "Say which with --format plain or --format corners."
+            "Say which with --layout-of-results plain or --layout-of-results corners."
         )
     pairs = [(table[0], initial_boxes[file.sequence]) for file, table in tables if file.sequence in initial_boxes]
     if not pairs:

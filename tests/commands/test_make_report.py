@@ -2,15 +2,16 @@
 
 import json
 import re
-import tomllib
 import zipfile
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from evalkit import published
-from evalkit.evaluation.sources import ReportFile, ReportFileError, Source, read_report_file
+from evalkit.errors import EvalkitError
+from evalkit.evaluation.report_sources import REMARKS, read_report_file
+from evalkit.evaluation.request import Request
 from evalkit.store.manifest import names_sha256
 from evalkit.store.runs import ResultStore
 from helpers import ROOT
@@ -141,7 +142,7 @@ def test_missing_images_are_said_and_cost_only_the_pictures(place: list[str], la
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["--predictions", "x"], 2, "--benchmark"),
+        (["--predictions", "x"], 2, "BENCHMARK"),
         (["--tracker", "mosse"], 1, "no run of these trackers"),
         (["--benchmark", "lassot"], 2, "did you mean 'lasot'"),
         (["--from", "nothing.toml"], 1, "cannot read nothing.toml"),
@@ -157,15 +158,18 @@ def test_what_cannot_be_reported_says_why(place: list[str], arguments: list[str]
     ("text", "problem"),
     [
         ("title = 3 4", "no TOML"),
-        ('title = "x"', "source: Field required"),
-        ('[[source]]\nbenchmark = "lasot"\nprediction = "x"', "source.0.prediction: Extra inputs"),
-        ('[[source]]\npredictions = "x"', "source.0.benchmark: Field required"),
+        ('title = "x"', "expected one or more tables [[source]]"),
+        ('titel = "x"\n[[source]]\nbenchmark = "lasot"', "not titel"),
+        ('[[source]]\nbenchmark = "lasot"\nprediction = "x"', "did you mean 'predictions'? ("),
+        ('[[source]]\nbenchmark = "lasot"\nallow_missing = "perhaps"', "source 1: allow_missing: Input should be a"),
+        ('[[source]]\nbenchmark = "lasot"\nremark = 3', "source 1: remark: expected a text"),
+        ('[[source]]\npredictions = "x"', "source 1: expected one benchmark, not none"),
     ],
 )
 def test_a_wrong_report_file_is_refused_with_its_key(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "report.toml"
     path.write_text(text)
-    with pytest.raises(ReportFileError, match=re.escape(problem)):
+    with pytest.raises(EvalkitError, match=re.escape(problem)):
         read_report_file(path)
 
 
@@ -200,9 +204,15 @@ def test_real_raw_results_of_eight_benchmarks_stand_in_one_file(shared_data: Pat
     assert "33.6</b> differs by +1.2 points, unexplained" in page
 
 
-def test_page_about_reports_explains_every_key() -> None:
-    text = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
-    for key in Source.model_fields:
-        assert f"`{key}`" in text or f"\n{key} = " in text, key
-    example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
-    assert len(ReportFile.model_validate(tomllib.loads(example[1])).source) == 2
+def test_pages_about_reports_and_requests_explain_every_key(tmp_path: Path) -> None:
+    docs = ROOT / "docs"
+    page = (docs / "report.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in page for key in REMARKS)
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "report.toml").write_text(example[1])
+    assert len(read_report_file(tmp_path / "report.toml").sources) == 2
+    page = (docs / "requests.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| .* \| `(\w+)` \| ", page, re.MULTILINE) == [field.name for field in fields(Request)]
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "request.toml").write_text(example[1])
+    assert Request.read(tmp_path / "request.toml").benchmarks == ("lasot", "uav123")

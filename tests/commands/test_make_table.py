@@ -86,12 +86,14 @@ def test_format_and_output_leave_the_terminal_empty(place: list[str], tmp_path: 
     assert path.read_text().startswith("table,")
 
 
-def test_several_runs_of_a_tracker_are_refused_and_listed(place: list[str], results: Path) -> None:
+def test_of_several_runs_of_a_tracker_one_is_taken_and_a_footnote_says_so(place: list[str], results: Path) -> None:
     other = store_run(results, "kcf", offset=4.0, seed=1)
-    code, _, err = call("make-table", "--benchmark", "lasot", "--tracker", "kcf", *place)
-    assert code == 1
-    assert other.run_id in err
-    assert "--run" in err
+    code, out, _ = call("make-table", "lasot", "--tracker", "kcf", *place)
+    assert code == 0
+    assert "is taken, the newest complete run; there are also: " in " ".join(out.split())
+    code, out, _ = call("make-table", "lasot", "--tracker", "kcf", "--all-runs", "--format", "csv", *place)
+    assert code == 0
+    assert len({row["run"] for row in csv.DictReader(io.StringIO(out))}) == 2
     arguments = ["--tracker", "kcf", "--run", other.run_id, "--format", "csv"]
     code, out, _ = call("make-table", "--benchmark", "lasot", *arguments, *place)
     assert code == 0
@@ -114,7 +116,7 @@ def test_incomplete_run_is_refused_unless_allowed_and_then_said(place: list[str]
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--tracker", "kcf"], "--benchmark"),
+        (["--tracker", "kcf"], "which benchmark? Name it: BENCHMARK"),
         (["--benchmark", "lasot", "--paper", "upvpt"], "exclude each other"),
         (["--benchmark", "lasot", "--format", "xls"], "xls"),
         (["--benchmark", "lasot", "--output", "table.xyz"], "--format"),

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from evalkit.errors import ScoringError, StoreError
-from evalkit.evaluation import inputs
+from evalkit.evaluation.candidates import Candidate, read_candidates
+from evalkit.evaluation.request import Request
+from evalkit.evaluation.scored import compute_scores
+from evalkit.evaluation.truth import load_truth
 from evalkit.results.importing import store_results
 from evalkit.results.reader import read_results
 from evalkit.sequences import Trajectory
@@ -48,7 +51,7 @@ def identity(**changed):
     return RunIdentity(**(values | changed))
 
 
-def store_run(folder, trajectories, names=NAMES, **changed):
+def store_run(folder, trajectories, names=NAMES, finished="2026-01-01T00:00:00+00:00", **changed):
     run = ResultStore(folder).open_or_create(identity(**changed), names)
     for name, trajectory in trajectories.items():
         record = SequenceRecord(
@@ -61,7 +64,7 @@ def store_run(folder, trajectories, names=NAMES, **changed):
             device="cpu",
             capacity=1,
             rank=0,
-            finished_utc="2026-01-01T00:00:00+00:00",
+            finished_utc=finished,
             environment_sha256="",
         )
         run.write(record, trajectory)
@@ -78,15 +81,23 @@ def answers(shift, frames=None):
     return found
 
 
-def truth_of(root):
-    return inputs.load_truth("uav123", data_root=root)
+def truth_of(root, benchmark="uav123", **options):
+    return load_truth(Request(benchmarks=(benchmark,), data_root=root, **options))
+
+
+def from_store(truth, results, say=print, **options):
+    return read_candidates(Request(results=results, **options), truth, say)
+
+
+def scores_of(truth, candidates, **options):
+    return compute_scores(Request(**options), truth, candidates)
 
 
 def test_a_run_is_scored_and_its_speed_is_known(root, tmp_path):
     run = store_run(tmp_path / "results", answers(0))
     truth = truth_of(root)
-    (candidate,) = inputs.from_store(truth, tmp_path / "results")
-    (score,) = inputs.compute_scores(truth, [candidate])
+    (candidate,) = from_store(truth, tmp_path / "results")
+    (score,) = scores_of(truth, [candidate])
     assert (score.tracker, score.run, score.protocol) == ("t", run.run_id, "ostrack")
     assert score.summary["success_auc"] == pytest.approx(20 / 21)
     assert candidate.frames_per_second() == pytest.approx(100)
@@ -96,52 +107,94 @@ def test_repetitions_of_a_run_are_averaged(root, tmp_path):
     for repeat, shift in enumerate((0, 30)):
         store_run(tmp_path / "results", answers(shift), repeat=repeat)
     truth = truth_of(root)
-    (candidate,) = inputs.from_store(truth, tmp_path / "results", trackers=["t"])
+    (candidate,) = from_store(truth, tmp_path / "results", trackers=("t",))
     assert all(len(runs) == 2 for runs in candidate.trajectories.values())
-    (score,) = inputs.compute_scores(truth, [candidate])
+    (score,) = scores_of(truth, [candidate])
     alone = []
     for shift in (0, 30):
         single = dataclasses.replace(
             candidate, trajectories={name: [one] for name, one in answers(shift).items()}, run="x"
         )
-        alone += inputs.compute_scores(truth, [single])
+        alone += scores_of(truth, [single])
     for key, value in score.summary.items():
         assert value == pytest.approx(np.mean([one.summary[key] for one in alone]))
 
 
-def test_several_runs_of_a_tracker_are_refused_until_one_is_chosen(root, tmp_path):
-    first = store_run(tmp_path / "results", answers(0))
-    store_run(tmp_path / "results", answers(5), config={"size": [3, 4]})
+def test_of_several_runs_the_newest_complete_one_is_taken_and_a_note_says_so(root, tmp_path):
+    results, answer = tmp_path / "results", answers(0)
+    older = store_run(results, answer, finished="2026-01-01T00:00:00+00:00")
+    newer = store_run(results, answers(5), finished="2026-01-02T00:00:00+00:00", config={"size": [3, 4]})
+    store_run(results, {"one": answer["one"]}, finished="2026-01-03T00:00:00+00:00", config={"size": [5, 6]})
+    store_run(results, answers(0, frames=5), finished="2026-01-04T00:00:00+00:00", frame_limit=5)
     truth = truth_of(root)
-    with pytest.raises(StoreError, match=rf"several runs.*{first.run_id}.*--run"):
-        inputs.from_store(truth, tmp_path / "results", trackers=["t"])
-    (candidate,) = inputs.from_store(truth, tmp_path / "results", run_ids=[first.run_id[:6]])
-    assert candidate.run == first.run_id
+    (candidate,) = from_store(truth, results, trackers=("t",))
+    assert candidate.run == newer.run_id
+    (note,) = candidate.notes
+    assert f"run {newer.run_id} is taken, the newest complete run; there are also: " in note
+    assert f"{older.run_id} (2 sequences)" in note
+    (score,) = scores_of(truth, [candidate])
+    assert note in score.notes
+    (candidate,) = from_store(truth, results, run_ids=(older.run_id[:6],))
+    assert (candidate.run, candidate.notes) == (older.run_id, ())
+
+
+def test_all_runs_are_candidates_of_their_own_and_equal_boxes_count_once(root, tmp_path):
+    results = tmp_path / "results"
+    store_run(results, answers(0), finished="2026-01-01T00:00:00+00:00")
+    again = store_run(results, answers(0), finished="2026-01-02T00:00:00+00:00", config={"threads": 4})
+    other = store_run(results, answers(5), finished="2026-01-03T00:00:00+00:00", config={"size": [3, 4]})
+    store_run(results, {"one": answers(0)["one"]}, config={"size": [5, 6]})
+    said = []
+    found = from_store(truth_of(root), results, said.append, trackers=("t",), all_runs=True)
+    assert [one.run for one in found] == [again.run_id, other.run_id]
+    assert said == ["uav123: t is left out, 1 of 2 sequences are missing"]
+
+
+def test_runs_with_equal_boxes_are_no_choice(root, tmp_path):
+    results = tmp_path / "results"
+    store_run(results, answers(0), finished="2026-01-01T00:00:00+00:00")
+    again = store_run(results, answers(0), finished="2026-01-02T00:00:00+00:00", config={"threads": 4})
+    (candidate,) = from_store(truth_of(root), results)
+    assert (candidate.run, candidate.notes) == (again.run_id, ())
+
+
+def test_who_was_not_named_and_has_not_finished_is_left_out(root, tmp_path):
+    results, said = tmp_path / "results", []
+    store_run(results, answers(0))
+    store_run(results, {"two": answers(0)["two"]}, tracker="u")
+    truth = truth_of(root)
+    assert [one.tracker for one in from_store(truth, results, said.append)] == ["t"]
+    assert said == ["uav123: u is left out, 1 of 2 sequences are missing"]
+    assert [one.tracker for one in from_store(truth, results, allow_missing=True)] == ["t", "u"]
+    (named,) = from_store(truth, results, trackers=("u",))
+    with pytest.raises(ScoringError, match="no result, 1: one"):
+        scores_of(truth, [named])
 
 
 def test_runs_on_other_data_are_not_taken(root, tmp_path):
     store_run(tmp_path / "results", answers(0), data="sample:format=1:seed=0")
     with pytest.raises(StoreError, match="no tracker has a run"):
-        inputs.from_store(truth_of(root), tmp_path / "results")
+        from_store(truth_of(root), tmp_path / "results")
 
 
 def test_a_partial_run_names_what_is_missing_and_the_command_that_continues(root, tmp_path):
     answer = answers(0)
     store_run(tmp_path / "results", {"one": answer["one"]})
     truth = truth_of(root)
-    candidates = inputs.from_store(truth, tmp_path / "results")
-    with pytest.raises(ScoringError) as error:
-        inputs.compute_scores(truth, candidates)
-    assert "no result, 1: two" in str(error.value)
-    assert "evalkit run-benchmark uav123 --tracker t" in str(error.value)
-    (score,) = inputs.compute_scores(truth, candidates, allow_missing=True)
+    candidates = from_store(truth, tmp_path / "results", trackers=("t",))
+    for refused in (lambda: scores_of(truth, candidates), lambda: from_store(truth, tmp_path / "results")):
+        with pytest.raises((ScoringError, StoreError)) as error:
+            refused()
+        assert "no result, 1: two" in str(error.value)
+        assert "evalkit run-benchmark uav123 --tracker t" in str(error.value)
+    (score,) = scores_of(truth, candidates, allow_missing=True)
     assert score.missing == ("two",)
 
 
 def test_a_run_limited_to_the_first_frames_is_scored_on_them_and_says_so(root, tmp_path):
     store_run(tmp_path / "results", answers(0, frames=5), frame_limit=5)
     truth = truth_of(root)
-    (score,) = inputs.compute_scores(truth, inputs.from_store(truth, tmp_path / "results"))
+    (score,) = scores_of(truth, from_store(truth, tmp_path / "results"))
     assert score.frames.tolist() == [5, 5]
     assert "scored on the first 5 frames of every sequence" in score.notes
 
@@ -155,8 +208,8 @@ def test_imported_results_score_as_the_files_they_came_from(root, tmp_path):
     store_results(
         found, ResultStore(tmp_path / "results"), benchmark="uav123", split="test", data="official", names=NAMES
     )
-    (stored,) = inputs.compute_scores(truth, inputs.from_store(truth, tmp_path / "results"))
-    (raw,) = inputs.compute_scores(truth, inputs.from_files(truth, tmp_path / "files"))
+    (stored,) = scores_of(truth, from_store(truth, tmp_path / "results"))
+    (raw,) = scores_of(truth, read_candidates(Request(predictions=tmp_path / "files"), truth, print))
     assert stored.summary == raw.summary
     assert stored.run.startswith("imported:")
     assert raw.run.startswith("files:")
@@ -167,12 +220,12 @@ def test_frame_zero_of_an_own_long_term_run_counts_as_the_vot_toolkit_writes_it(
     text(folder / "groundtruth.txt", rows(boxes(6)))
     text(folder / "sequence", "width=640\nheight=360\n")
     (folder.parent / "list.txt").write_text("bag_indoor\n")
-    truth = inputs.load_truth("depthtrack", data_root=tmp_path)
+    truth = truth_of(tmp_path, "depthtrack")
     moved = boxes(6)
     run = Trajectory(moved, np.full(6, np.nan), np.full(6, np.nan))
-    own = inputs.Candidate("t", "r", {"bag_indoor": [run]}, own=True)
+    own = Candidate("t", "r", {"bag_indoor": [run]}, own=True)
     foreign = dataclasses.replace(own, own=False)
-    (first,), (second,) = (inputs.compute_scores(truth, [one]) for one in (own, foreign))
+    (first,), (second,) = (scores_of(truth, [one]) for one in (own, foreign))
     assert first.summary["longterm_recall"] == pytest.approx(5 / 6)
     assert second.summary["longterm_recall"] == 1.0
 
@@ -181,7 +234,7 @@ def test_frame_zero_of_an_own_long_term_run_counts_as_the_vot_toolkit_writes_it(
 def test_local_truth_needs_the_sample(tmp_path, benchmark):
     (tmp_path / "copy").mkdir()
     with pytest.raises(Exception, match="no folder"):
-        inputs.load_truth(benchmark, data_root=tmp_path / "copy", local_truth=True)
+        truth_of(tmp_path / "copy", benchmark, local_truth=True)
 
 
 def test_of_several_runs_the_one_on_the_sequences_of_the_data_is_taken(root, tmp_path):
@@ -189,7 +242,7 @@ def test_of_several_runs_the_one_on_the_sequences_of_the_data_is_taken(root, tmp
     longer = (*NAMES, "removed")
     older = store_run(tmp_path / "results", answer, names=longer, sequence_list_sha256=names_sha256(longer))
     newer = store_run(tmp_path / "results", answer)
-    (candidate,) = inputs.from_store(truth_of(root), tmp_path / "results")
+    (candidate,) = from_store(truth_of(root), tmp_path / "results")
     assert candidate.run == newer.run_id
     assert any(f"there are also: {older.run_id} (3 sequences)" in note for note in candidate.notes)
 
@@ -200,8 +253,8 @@ def test_of_several_runs_the_one_on_the_sequences_asked_for_is_taken(root, tmp_p
     one = {"one": answer["one"]}
     part = store_run(tmp_path / "results", one, names=["one"], sequence_list_sha256=names_sha256(["one"]))
     for sequences, run in ((None, whole), (["one"], part), (["two"], whole)):
-        truth = inputs.load_truth("uav123", data_root=root, sequences=sequences)
-        (candidate,) = inputs.from_store(truth, tmp_path / "results")
+        truth = truth_of(root, sequences=sequences)
+        (candidate,) = from_store(truth, tmp_path / "results")
         assert candidate.run == run.run_id
 
 
@@ -210,8 +263,8 @@ def test_a_folder_that_cannot_be_read_does_not_block_another_tracker(root, tmp_p
     future = tmp_path / "results" / "uav123" / "other" / "abc"
     text(future / "manifest.json", '{"schema": 99}')
     with pytest.raises(StoreError, match="other"):
-        inputs.from_store(truth_of(root), tmp_path / "results")
-    (candidate,) = inputs.from_store(truth_of(root), tmp_path / "results", trackers=["t"])
+        from_store(truth_of(root), tmp_path / "results")
+    (candidate,) = from_store(truth_of(root), tmp_path / "results", trackers=("t",))
     assert candidate.tracker == "t"
 
 
@@ -220,18 +273,18 @@ def test_a_run_id_chooses_among_the_runs_of_its_own_tracker_only(root, tmp_path)
     store_run(tmp_path / "results", answers(5), config={"size": [3, 4]})
     other = store_run(tmp_path / "results", answers(9), tracker="u")
     truth = truth_of(root)
-    for run_ids in ([first.run_id], [first.run_id, other.run_id[:8]]):
-        found = inputs.from_store(truth, tmp_path / "results", trackers=["t", "u"], run_ids=run_ids)
+    for run_ids in ((first.run_id,), (first.run_id, other.run_id[:8])):
+        found = from_store(truth, tmp_path / "results", trackers=("t", "u"), run_ids=run_ids)
         assert [one.run for one in found] == [first.run_id, other.run_id]
     with pytest.raises(StoreError, match=r"--run zz: no such run of t, u on uav123 test"):
-        inputs.from_store(truth, tmp_path / "results", trackers=["t", "u"], run_ids=[first.run_id, "zz"])
+        from_store(truth, tmp_path / "results", trackers=("t", "u"), run_ids=(first.run_id, "zz"))
 
 
 def test_a_run_id_of_another_benchmark_of_the_same_command_is_passed_over(root, tmp_path):
     here = store_run(tmp_path / "results", answers(0))
     there = store_run(tmp_path / "results", answers(0), benchmark="lasot")
     truth = truth_of(root)
-    (found,) = inputs.from_store(truth, tmp_path / "results", trackers=["t"], run_ids=[here.run_id, there.run_id])
+    (found,) = from_store(truth, tmp_path / "results", trackers=("t",), run_ids=(here.run_id, there.run_id))
     assert found.run == here.run_id
     with pytest.raises(StoreError, match=rf"--run {there.run_id}: no such run"):
-        inputs.from_store(truth, tmp_path / "results", trackers=["t"], run_ids=[there.run_id])
+        from_store(truth, tmp_path / "results", trackers=("t",), run_ids=(there.run_id,))

@@ -304,7 +304,7 @@ class TestCorners:
     FILES = each("T/{}.txt", lambda boxes: text(corners(boxes)))
 
     def test_without_an_annotation_the_user_is_asked(self, tmp_path):
-        with pytest.raises(ResultFormatError, match="--format plain or --format corners"):
+        with pytest.raises(ResultFormatError, match="--layout-of-results plain or --layout-of-results corners"):
             read(write(tmp_path, self.FILES))
 
     def test_the_annotation_tells(self, tmp_path):
@@ -342,13 +342,13 @@ class TestAmbiguous:
         ],
     )
     def test_two_files_for_one_sequence_are_refused(self, tmp_path, extra):
-        with pytest.raises(ResultFormatError, match=r"two files for one sequence .*car-1.* --format"):
+        with pytest.raises(ResultFormatError, match=r"two files for one sequence .*car-1.* --layout-of-results"):
             read(write(tmp_path, each("T/{}.txt") | extra))
 
     def test_two_layouts_in_one_place_need_the_format(self, tmp_path):
         files = each("T/{}.txt") | each("T/{}/{}_001.txt", lambda boxes: text(boxes + 1))
         path = write(tmp_path, files)
-        with pytest.raises(ResultFormatError, match="--format"):
+        with pytest.raises(ResultFormatError, match="--layout-of-results"):
             read(path)
         assert read(path, format="plain")[0].sequences["car-1"][0].boxes[0, 0] == 10
         assert read(path, format="got10k")[0].sequences["car-1"][0].boxes[0, 0] == 11

@@ -1,0 +1,262 @@
+"""Results that a request asks for: runs of the store, or raw files, a candidate per tracker or run."""
+
+import collections.abc as cabc
+import glob
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalkit.errors import StoreError, listed
+from evalkit.evaluation.request import Request
+from evalkit.evaluation.truth import Truth
+from evalkit.sequences import Trajectory
+
+if TYPE_CHECKING:
+    from evalkit.store.runs import ResultStore, Run
+
+Say = cabc.Callable[[str], object]
+"""Takes a message for people."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One tracker's results on one benchmark.
+
+    Attributes:
+        tracker: Its name.
+        run: Run id, "imported:..." or "files:...".
+        trajectories: Sequence name -> repetitions.
+        frame_limit: The run covers only the first frames of every sequence; None = all.
+        unreadable: Texts about files that could not be read.
+        notes: Facts for readers of the numbers.
+        how_to_continue: The command that computes what is missing, empty if there is none.
+        stored: Runs of the store that the results are; empty for raw files.
+        own: The run was made by evalkit, so that row 0 is the box that was given, not one that was found.
+    """
+
+    tracker: str
+    run: str
+    trajectories: cabc.Mapping[str, list[Trajectory]]
+    frame_limit: int | None = None
+    unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    how_to_continue: str = ""
+    stored: "tuple[Run, ...]" = ()
+    own: bool = False
+
+    @property
+    def unreadable_notes(self) -> tuple[str, ...]:
+        """Texts about files that could not be read, as notes."""
+        return tuple(f"unreadable: {text}" for text in self.unreadable)
+
+    def frames_per_second(self) -> float | None:
+        """Frames divided by the seconds spent on them, over all frames whose time is known."""
+        seconds = [run.seconds for runs in self.trajectories.values() for run in runs]
+        spent = np.concatenate(seconds) if seconds else np.zeros(0)
+        spent = spent[np.isfinite(spent)]
+        return float(len(spent) / spent.sum()) if spent.sum() > 0 else None
+
+
+def read_candidates(request: Request, truth: Truth, say: Say) -> list[Candidate]:
+    """Read results on a ground truth.
+
+    Runs of the store that differ only in ``--repeat`` are repetitions of one candidate. Of several other runs of a
+    tracker the newest complete one is taken, which its notes say, unless the request names runs or wants all. Where
+    it names nobody, trackers without a complete run are left out.
+
+    Args:
+        request: Which results.
+        truth: The sequences.
+        say: Is told who is left out.
+
+    Raises:
+        ResultFormatError: No raw file fits, or their layout is ambiguous.
+        StoreError: A tracker has no run, nobody has a complete one, or a run id fits nothing.
+    """
+    if request.predictions is not None:
+        return [one for name in request.trackers or (None,) for one in _of_files(request, truth, name)]
+    from evalkit.store.runs import ResultStore
+
+    store = ResultStore(request.results)
+    runs = [
+        run
+        for tracker in request.trackers or (None,)  # one by one: what another tracker's folder holds does not matter
+        for run in store.find(benchmark=truth.spec.name, tracker=tracker)
+        if run.identity.split == truth.split.name and truth.origin in {None, run.identity.data}
+    ]
+    if request.run_ids:
+        runs = _named(request, truth, store, runs)
+    trackers = request.trackers or tuple(dict.fromkeys(run.identity.tracker for run in runs))
+    if not trackers:
+        raise StoreError(_no_run(truth, store))
+    candidates = []
+    for name in trackers:
+        mine = [run for run in runs if run.identity.tracker == name]
+        if not mine:
+            raise StoreError(_no_run(truth, store, name))
+        candidates += of_tracker(request, truth, mine)
+    if request.allow_missing or ((request.trackers or request.run_ids) and not request.all_runs):
+        return candidates
+    return _complete(truth, candidates, say)
+
+
+def _of_files(request: Request, truth: Truth, tracker: str | None) -> list[Candidate]:
+    """All trackers of the raw files, or one: its name only renames it where there is no other."""
+    from evalkit.results.reader import read_results
+
+    assert request.predictions is not None
+    results = read_results(
+        request.predictions,
+        names=truth.known,
+        benchmark=truth.spec.name,
+        tracker=tracker,
+        format=request.layout_of_results,
+        initial_boxes={one.name: one.ground_truth[0] for one in truth.annotations},
+    )
+    wanted, foreign = truth.names, "{} files of other sequences ignored: {}"
+    return [
+        Candidate(
+            tracker=one.tracker,
+            run=f"files:{one.digest()[:12]}",
+            trajectories={name: runs for name, runs in one.sequences.items() if name in wanted},
+            unreadable=one.unreadable,
+            notes=(*one.notes, *([foreign.format(len(one.foreign), listed(one.foreign))] if one.foreign else [])),
+        )
+        for one in results
+    ]
+
+
+def _named(request: Request, truth: Truth, store: "ResultStore", runs: "list[Run]") -> "list[Run]":
+    """Runs of the ids, and all runs of named trackers that no id speaks of.
+
+    Raises:
+        StoreError: An id fits none of the runs, and none of another benchmark of the same command either.
+    """
+    ids, trackers = request.run_ids, request.trackers
+    fitting = [run for run in runs if run.run_id.startswith(ids)]
+    unused = [one for one in ids if not any(run.run_id.startswith(one) for run in fitting)]
+    lost = unused if not fitting else [one for one in unused if not list(store.root.glob(f"*/*/{glob.escape(one)}*"))]
+    if lost:
+        who = f" of {', '.join(trackers)}" if trackers else ""
+        known = ", ".join(f"{run.run_id} ({run.identity.tracker})" for run in runs) or "none"
+        raise StoreError(
+            f"--run {', '.join(lost)}: no such run{who} on {truth.spec.name} {truth.split.name} in {store.root}. "
+            f"Runs: {known}."
+        )
+    spoken_of = {run.identity.tracker for run in fitting}
+    return fitting + [run for run in runs if trackers and run.identity.tracker not in spoken_of]
+
+
+def _no_run(truth: Truth, store: "ResultStore", tracker: str | None = None) -> str:
+    name = f"{truth.spec.name} {truth.split.name}"
+    data = " rendered with these settings" if truth.is_sample else ""
+    return (
+        f"no tracker {f'{tracker!r} ' if tracker else ''}has a run on {name}{data} in {store.root}. Run "
+        f"`evalkit run-benchmark {truth.spec.name} --tracker {shlex.quote(tracker) if tracker else 'T'}` "
+        "first, or score raw files with --predictions PATH."
+    )
+
+
+def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> list[Candidate]:
+    """Candidates of one tracker's runs: those that the request names or all, else the newest complete one."""
+    chosen = [run for run in runs if request.run_ids and run.run_id.startswith(request.run_ids)]
+    groups = _groups(chosen or runs)
+    if request.all_runs or chosen or len(groups) == 1:
+        return [_of_runs(truth, group.runs) for group in groups]
+    fitting = _on_same_list(truth, groups)
+    best = max(fitting, key=lambda group: group.rank(truth.names))
+    why = "the newest complete run" if len(fitting) == len(groups) else "whose sequences are those of the data"
+    others = [f"{one.runs[0].run_id} ({len(one.runs[0].names)} sequences)" for one in groups if one is not best]
+    note = f"run {best.runs[0].run_id} is taken, {why}; there are also: {', '.join(others)}"
+    return [_of_runs(truth, best.runs, f"{note} (--run or --all-runs choose)")]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Runs that are repetitions of one another, the hashes of their boxes, the time of the last sequence."""
+
+    runs: "tuple[Run, ...]"
+    boxes: tuple[str, ...]
+    finished: str
+
+    @classmethod
+    def of(cls, runs: "cabc.Sequence[Run]") -> "_Group":
+        records = [run.records() for run in runs]
+        times = (record.finished_utc for of_run in records for record in of_run.values())
+        boxes = (run.digest(of_run) for run, of_run in zip(runs, records, strict=True))
+        return cls(tuple(runs), tuple(boxes), max(times, default=""))
+
+    def rank(self, wanted: cabc.Set[str]) -> tuple[int, bool, str, str]:
+        """The run with most sequences is first, then one with all frames, then the newest; the id breaks ties."""
+        covered = min(len(wanted & (set(run.names) - set(run.missing()))) for run in self.runs)
+        return covered, self.runs[0].identity.frame_limit is None, self.finished, self.runs[0].run_id
+
+
+def _groups(runs: "cabc.Sequence[Run]") -> list[_Group]:
+    """Different runs; of those with the same boxes of the same sequences the newest."""
+    repetitions: dict[str, list[Run]] = {}
+    for run in runs:
+        repetitions.setdefault(replace(run.identity, repeat=0).run_id, []).append(run)
+    if len(repetitions) == 1:  # no file of theirs need be read to choose
+        return [_Group(tuple(runs), (), "")]
+    groups = sorted(map(_Group.of, repetitions.values()), key=lambda group: (group.finished, group.runs[0].run_id))
+    return list({(group.boxes, frozenset(group.runs[0].names)): group for group in groups}.values())
+
+
+def _on_same_list(truth: Truth, groups: list[_Group]) -> list[_Group]:
+    """Of several runs those on the sequences asked for, or else on those of the copy."""
+    for names in (truth.names | set(truth.left_out), truth.names, set(truth.known)):
+        fitting = [group for group in groups if set(group.runs[0].names) == names]
+        if fitting:
+            return fitting
+    return groups
+
+
+def _of_runs(truth: Truth, runs: "cabc.Sequence[Run]", *said: str) -> Candidate:
+    from evalkit.store.runs import mixture
+
+    identity, wanted = runs[0].identity, truth.names
+    trajectories: dict[str, list[Trajectory]] = {}
+    records = [run.records() for run in runs]
+    for run, finished in zip(runs, records, strict=True):
+        for record in finished.values():
+            if record.name in wanted:
+                trajectories.setdefault(record.name, []).append(run.trajectory(record))
+    notes = [note for run, finished in zip(runs, records, strict=True) for note in run.remarks(finished)]
+    if len(runs) > 1:
+        known = {key: one for run in runs for key, one in run.environments().items()}
+        notes += mixture(known, (record for finished in records for record in finished.values()))
+    imported = identity.is_imported
+    return Candidate(
+        tracker=identity.tracker,
+        run=f"imported:{runs[0].run_id}" if imported else "+".join(run.run_id for run in runs),
+        trajectories=trajectories,
+        frame_limit=identity.frame_limit,
+        notes=tuple(dict.fromkeys((*notes, *said))),
+        how_to_continue="" if imported else f"evalkit run-benchmark {truth.spec.name} --tracker {identity.tracker}",
+        stored=tuple(runs),
+        own=not imported,
+    )
+
+
+def _complete(truth: Truth, candidates: list[Candidate], say: Say) -> list[Candidate]:
+    """Nobody was asked for by name: take who has finished, and say who has not."""
+    names = [one.name for one in truth.annotations]
+    lacking = [[name for name in names if name not in one.trajectories] for one in candidates]
+    kept = [one for one, missing in zip(candidates, lacking, strict=True) if not missing]
+    title = f"{truth.spec.title} {truth.split.name}"
+    if not kept:
+        raise StoreError(
+            f"no tracker has a complete run on {title}. Finish one, or pass --allow-missing.",
+            *(
+                f"  {one.tracker}: no result, {len(missing)}: {listed(missing)}"
+                + (f". What is missing is computed by `{one.how_to_continue}`." if one.how_to_continue else "")
+                for one, missing in zip(candidates, lacking, strict=True)
+            ),
+        )
+    for one, missing in zip(candidates, lacking, strict=True):
+        if missing:
+            say(f"{truth.spec.name}: {one.tracker} is left out, {len(missing)} of {len(names)} sequences are missing")
+    return kept
