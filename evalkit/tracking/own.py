@@ -11,7 +11,7 @@ from typing import Any
 from evalkit.errors import TrackerError, listed, unknown_name
 from evalkit.provenance import RANDOM_WEIGHTS, hash_files
 from evalkit.sequences import Modality
-from evalkit.tracking import foreign, parameter_files
+from evalkit.tracking import foreign, parameter_files, vot_process
 from evalkit.tracking.foreign import Interface, interface_of
 from evalkit.tracking.interface import Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
@@ -40,6 +40,8 @@ def load_own(text: str, options: TrackerOptions, *, timeout: float | None = None
         TrackerError: The file or class cannot be used; the text says what is missing.
     """
     spec = parse_own(text)
+    if vot_process.is_script(spec):
+        return vot_process.load_script(spec, options, timeout=timeout)
     module = load_module(spec, options.root)
     kind, interface = _find_class(module, spec)
     if options.device == "cpu":
