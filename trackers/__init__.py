@@ -14,7 +14,7 @@ _ALL = frozenset(Modality)
 CLASSIC = (
     TrackerEntry(
         name="still",
-        summary="The first box for ever; the floor of every table.",
+        summary="The first box forever; the floor of every table.",
         factory=f"{__package__}.still:build",
         modalities=frozenset(),
         weights=None,

@@ -1,4 +1,4 @@
-"""Still: the first box for ever; the floor of every table."""
+"""Still: the first box forever; the floor of every table."""
 
 import numpy as np
 

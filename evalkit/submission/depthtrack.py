@@ -6,12 +6,13 @@ into the ``results`` folder of a VOT workspace; the annotation is public, so the
 """
 
 import collections.abc as cabc
+import math
 import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.boxes import Boxes, Flags, FloatArray
+from evalkit.boxes import Boxes, Flags
 from evalkit.submission import rows
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
@@ -53,14 +54,10 @@ def write(
             lines[index] = "0"
         yield f"{stem}.txt", "".join(f"{line}\n" for line in ["1", *lines[1:]])
         if not np.isnan(trajectory.confidence[1:]).all():
-            yield f"{stem}_confidence.value", _value_lines(trajectory.confidence[1:])
+            values = ["", *("" if math.isnan(value) else repr(value) for value in trajectory.confidence[1:].tolist())]
+            yield f"{stem}_confidence.value", "".join(f"{value}\n" for value in values)
         if np.isfinite(trajectory.seconds).all():
             yield f"{stem}_time.value", "".join(f"{value:.6f}\n" for value in trajectory.seconds.tolist())
-
-
-def _value_lines(confidence: FloatArray) -> str:
-    values = ["" if value != value else repr(value) for value in confidence.tolist()]  # noqa: PLR0124 - NaN
-    return "".join(f"{value}\n" for value in ["", *values])
 
 
 def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:

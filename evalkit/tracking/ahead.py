@@ -80,7 +80,7 @@ class Budget:
     def take(self, size: int) -> None:
         """Take bytes for a frame that is needed now; first waits for crops under way, whose frames make room.
 
-        Not for ever: a crop that hangs is found by those who wait for it.
+        Not forever: a crop that hangs is found by those who wait for it.
         """
         with self._changed:
             self._changed.wait_for(lambda: self.used + size <= self.limit or not self._cropping, PATIENCE_SECONDS)

@@ -202,7 +202,7 @@ def definitions(latency: Latency, throughput: Throughput) -> dict[str, float]:
 
 @dataclass(slots=True)
 class _Repeated:
-    """Jobs for ever, until a moment."""
+    """Jobs forever, until a moment."""
 
     jobs: cabc.Sequence[Job]
     deadline: float

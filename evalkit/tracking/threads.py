@@ -37,7 +37,7 @@ class DaemonPool:
     """A pool of daemon threads.
 
     ``concurrent.futures.ThreadPoolExecutor`` joins its threads when the interpreter ends, so one call that never
-    returns would keep the process for ever. Here such a thread is given up with :meth:`replace_lost`.
+    returns would keep the process forever. Here such a thread is given up with :meth:`replace_lost`.
 
     Args:
         workers: Number of threads, kept as ``size``.

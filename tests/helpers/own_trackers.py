@@ -1,4 +1,4 @@
-"""Own trackers, written to a file, that misbehave once or for ever in the process that runs them."""
+"""Own trackers, written to a file, that misbehave once or forever in the process that runs them."""
 
 from pathlib import Path
 

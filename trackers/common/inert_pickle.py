@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 MAX_STEPS = 1_000_000
 """Weights need about 50 per tensor, with an optimizer's state 200."""
-_MAX_KEY = 1 << 32  # larger integers can be chosen to collide in a dictionary, which then takes for ever
+_MAX_KEY = 1 << 32  # larger integers can be chosen to collide in a dictionary, which then takes forever
 
 
 class InertPickleError(Exception):

@@ -90,7 +90,9 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
         title=shown,
         sample=sample,
         version=evalkit.__version__,
-        policy=" ".join(_script_hash(text) for text in (code, program)),
+        policy=" ".join(
+            f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (code, program)
+        ),
         # own files and JSON without angle brackets: the only text that is not escaped
         style=_text("page.css"),
         program=program,
@@ -112,10 +114,6 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
 
 def _text(name: str) -> str:
     return (resources.files("evalkit.report.html") / name).read_text(encoding="utf-8")
-
-
-def _script_hash(code: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
 
 
 def _packed(text: str) -> str:

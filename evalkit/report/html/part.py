@@ -128,8 +128,13 @@ def part_json(part: Part, styles: cabc.Mapping[str, Style]) -> dict[str, object]
         "title": part.title,
         "sample": scores[0].sample,
         "leading": part.leading,
-        "metrics": [_metric_json(key, part) for key in part.keys],
-        "trackers": [_tracker_json(name, styles[name]) for name in part.names],
+        "metrics": [
+            {"key": key, "label": metric.label.replace("_", " "), "scale": metric.scale, "decimals": metric.decimals}
+            for key, metric in ((key, get_metric(key, part.spec.name)) for key in part.keys)
+        ],
+        "trackers": [
+            {"name": name, "color": styles[name].color, "dash": styles[name].strokes(LINE_WIDTH)} for name in part.names
+        ],
         "scores": {key: [_rounded(score.summary.get(key)) for score in scores] for key in part.keys},
         "intervals": {
             key: [
@@ -143,15 +148,6 @@ def part_json(part: Part, styles: cabc.Mapping[str, Style]) -> dict[str, object]
         "sequences": _sequences_json(part, names),
         "hard": [[hard.strips.get(name, "") for name in part.names] for hard in part.hard],
     }
-
-
-def _tracker_json(name: str, style: Style) -> dict[str, object]:
-    return {"name": name, "color": style.color, "dash": style.strokes(LINE_WIDTH)}
-
-
-def _metric_json(key: str, part: Part) -> dict[str, object]:
-    metric = get_metric(key, part.spec.name)
-    return {"key": key, "label": metric.label.replace("_", " "), "scale": metric.scale, "decimals": metric.decimals}
 
 
 def _curves_json(scores: cabc.Sequence[Scores]) -> list[dict[str, object]]:

@@ -68,7 +68,7 @@ def write_mp4(pictures: cabc.Iterable[Picture], path: Path, fps: float) -> int:
 
 
 def write_gif(pictures: cabc.Iterable[Picture], path: Path, fps: float, width: int = GIF_WIDTH) -> int:
-    """Write an animated GIF that repeats for ever, whole or not at all.
+    """Write an animated GIF that repeats forever, whole or not at all.
 
     Args:
         pictures: (height, width, 3) uint8 RGB.

@@ -55,7 +55,10 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
         )
         for tracker in trackers
     )
-    used = [f"{specs[name].title}: {_joined({s.protocol for s in group.values()})}" for name, group in groups.items()]
+    used = [
+        f"{specs[name].title}: {', '.join(sorted({s.protocol for s in group.values()}))}"
+        for name, group in groups.items()
+    ]
     return Table(
         title="Overview" + _sample_suffix(scores),
         rows=tuple(Row(tracker, notes.of_row[tracker]) for tracker in trackers),
@@ -176,7 +179,3 @@ def _without(notes: cabc.Iterable[str], said: cabc.Container[str]) -> tuple[str,
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _joined(names: cabc.Iterable[str]) -> str:
-    return ", ".join(sorted(names))

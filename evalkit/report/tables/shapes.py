@@ -108,7 +108,8 @@ class PaperTable:
     @property
     def title(self) -> str:
         """Heading: the paper and the number."""
-        return f"{self.paper.upper() if self.paper != 'vipt' else 'ViPT'} {_words(self.table)}"
+        paper = "ViPT" if self.paper == "vipt" else self.paper.upper()
+        return f"{paper} " + (f"table {self.table}" if self.table.isdigit() else self.table.replace("-", " "))
 
     @property
     def transposed(self) -> bool:
@@ -183,12 +184,20 @@ def published_table(shape: PaperTable, paper: cabc.Sequence[cabc.Sequence[PaperC
         paper: :func:`paper_cells` the table; None reads the packaged values.
     """
     if shape.is_text:
-        rows, cells = _text_rows(shape), _text_cells(shape)
+        plain = Metric("text", "", ranked=False)
+        rows = tuple(Row(row.label, (), {"source": "published"}) for row in shape.rows)
+        cells = tuple(
+            tuple(Cell(math.nan, plain, Source.PUBLISHED, (), text) for text in row.text) for row in shape.rows
+        )
     else:
         known = paper_cells(shape) if paper is None else paper
         shared = [_shared_remarks(line) for line in known]
         rows = tuple(
-            Row(row.label, (*row.notes, *remarks), {"source": "published", **_citation(row)})
+            Row(
+                row.label,
+                (*row.notes, *remarks),
+                {"source": "published"} | ({"citation": row.citation} if row.citation else {}),
+            )
             for row, remarks in zip(shape.rows, shared, strict=True)
         )
         cells = tuple(
@@ -289,25 +298,8 @@ def _with_column_notes(shape: PaperTable, cells: tuple[tuple[Cell, ...], ...]) -
     return (first, *cells[1:])
 
 
-def _text_rows(shape: PaperTable) -> tuple[Row, ...]:
-    return tuple(Row(row.label, (), {"source": "published"}) for row in shape.rows)
-
-
-def _text_cells(shape: PaperTable) -> tuple[tuple[Cell, ...], ...]:
-    plain = Metric("text", "", ranked=False)
-    return tuple(tuple(Cell(math.nan, plain, Source.PUBLISHED, (), text) for text in row.text) for row in shape.rows)
-
-
 def _column_key(column: Heading) -> str:
     key = column.key
     if "tracker" in key:
         return column.label
     return ".".join(part for part in (key.get("benchmark", ""), key.get("metric", column.label.lower())) if part)
-
-
-def _citation(row: Heading) -> dict[str, str]:
-    return {"citation": row.citation} if row.citation else {}
-
-
-def _words(table: str) -> str:
-    return f"table {table}" if table.isdigit() else table.replace("-", " ")

@@ -192,7 +192,8 @@ class Table:
 
     def footnotes(self) -> dict[str, str]:
         """Footnote -> its mark (a, b, ...), in reading order."""
-        texts = [note for row, line in zip(self.rows, self.cells, strict=True) for note in _line_notes(row, line)]
+        lines = zip(self.rows, self.cells, strict=True)
+        texts = [note for row, line in lines for notes in (row.notes, *(cell.notes for cell in line)) for note in notes]
         return {text: mark(number) for number, text in enumerate(dict.fromkeys(texts))}
 
     def _lines(self) -> list[list[tuple[int, int]]]:
@@ -231,7 +232,3 @@ def mark(number: int) -> str:
         number, rest = divmod(number - 1, len(_MARKS))
         letters = _MARKS[rest] + letters
     return letters
-
-
-def _line_notes(row: Row, line: tuple[Cell, ...]) -> list[str]:
-    return [*row.notes, *(note for cell in line for note in cell.notes)]
