@@ -9,8 +9,8 @@ from torch import Tensor
 DEFAULT_LAYERS = (3, 6, 9)
 DEFAULT_KEEP_RATIO = 0.7
 
-# first and last cell of the region, per grid side; a side that is not listed has no such region
-_CENTER_POINT = {7: (3, 3), 8: (3, 3), 12: (5, 5), 14: (6, 6)}
+# first and last cell of the region, per grid side; OSTrack's; 4 is ours; a side that is not listed has none
+_CENTER_POINT = {4: (1, 1), 7: (3, 3), 8: (3, 3), 12: (5, 5), 14: (6, 6)}
 _CENTER_RECTANGLE = {7: (3, 3), 8: (3, 4), 12: (5, 6)}
 
 

@@ -25,10 +25,12 @@ class StemVitConfig(VitConfig):
     """The same with convolutions in the place of the patch embedding.
 
     Attributes:
-        stem: Channels of all but the last; each convolution halves the map, so ``patch`` = 2^(count + 1).
+        stem: Channels of all but the last; each but the first halves the map.
+        first: Stride of the first convolution, so ``patch`` = first * 2^count.
     """
 
     stem: tuple[int, ...] = (32, 64)
+    first: int = 2
 
 
 class PatchEmbed(nn.Module):
@@ -56,17 +58,19 @@ class _ChannelNorm(nn.LayerNorm):
 
 
 def _stem(config: StemVitConfig) -> nn.Sequential:
-    """Halve the map with every 3 x 3 convolution; trains from scratch far sooner than patches.
+    """Shrink the map with overlapping convolutions; trains from scratch far sooner than patches.
 
     Source: Xiao et al., Early Convolutions Help Transformers See Better, NeurIPS 2021; layer norm, since batch
     statistics of a stream would have to be frozen in fine-tuning.
     """
-    assert 2 ** (len(config.stem) + 1) == config.patch, f"{config.stem} does not reduce by {config.patch}"
+    assert config.first * 2 ** len(config.stem) == config.patch, f"{config.stem} does not reduce by {config.patch}"
     layers: list[nn.Module] = []
-    channels = 3
+    channels, stride = 3, config.first
     for wide in config.stem:
-        layers += [nn.Conv2d(channels, wide, 3, stride=2, padding=1), _ChannelNorm(wide, eps=LAYER_NORM_EPS), nn.GELU()]
-        channels = wide
+        kernel = 2 * stride - 1
+        layers.append(nn.Conv2d(channels, wide, kernel, stride=stride, padding=stride - 1))
+        layers += [_ChannelNorm(wide, eps=LAYER_NORM_EPS), nn.GELU()]
+        channels, stride = wide, 2
     return nn.Sequential(*layers, nn.Conv2d(channels, config.width, 3, stride=2, padding=1))
 
 

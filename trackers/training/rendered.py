@@ -23,6 +23,7 @@ from .crops import Views, cut, jittered
 GRAY = (0.299, 0.587, 0.114)  # of R, G, B (OpenCV)
 _TEMPLATE_SEEN, _SEARCH_SEEN = 0.7, 0.25  # share of the object that must be visible
 _SMALLEST = 6.0  # pixels a side
+_CACHED = 2  # frames cut at a time on a processor
 
 ViewRule = cabc.Callable[[Tensor], Views]
 
@@ -205,17 +206,20 @@ class Pool:
     def _cut(
         self, first: Tensor, frames: tuple[Tensor, Tensor], views: tuple[Views, Views], rules: CropRules
     ) -> list[Tensor]:
-        """Crops (B, C, size, size) in 0..1."""
+        """Crops (B, C, size, size) in 0..1; on a processor a few at a time, since whole frames leave its cache."""
+        few = len(first) if self.device.type == "cuda" else _CACHED
+        template = first + frames[0]
         cuts = []
-        fill = None
         for frame, view, size in zip(frames, views, rules.sizes, strict=True):
-            images = self._looked_up(Modality.RGB, first + frame)
-            if rules.fills and fill is None:
-                fill = images.mean(dim=(2, 3))
-            parts = [cut(images, view, size, fill)]
-            if rules.second is not None:
-                parts.append(cut(self._looked_up(rules.second, first + frame), view, size))
-            cuts.append(torch.cat(parts, dim=1))
+            parts = []
+            for rows in torch.arange(len(first), device=self.device).split(few):
+                numbers, part = (first + frame)[rows], Views(view.center[rows], view.side[rows])
+                fill = self._looked_up(Modality.RGB, template[rows]).mean(dim=(2, 3)) if rules.fills else None
+                crops = [cut(self._looked_up(Modality.RGB, numbers), part, size, fill)]
+                if rules.second is not None:
+                    crops.append(cut(self._looked_up(rules.second, numbers), part, size))
+                parts.append(torch.cat(crops, dim=1))
+            cuts.append(torch.cat(parts))
         return cuts
 
     def _looked_up(self, modality: Modality, frames: Tensor) -> Tensor:
