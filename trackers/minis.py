@@ -1,4 +1,4 @@
-"""Small trackers of the same structures, trained by our own recipes on drawn scenes: 64 / 128 px crops, stride 8.
+"""Small trackers of the same structures, trained by our own recipes on drawn scenes: 64 / 128 px crops, stride 16.
 
 Their sizes are ours: they fit into the repository and keep up with a camera on two processor cores.
 """
@@ -17,10 +17,10 @@ from .swintrack import SwinTrackConfig, swintrack_definition
 from .upvpt import PROMPTS, ostrack_prompts, swintrack_prompts
 
 TEMPLATE, SEARCH = 64, 128
-_VIT = StemVitConfig(patch=8, width=128, depth=4, heads=4)
-_HEAD = 48
+_VIT = StemVitConfig(patch=16, width=128, depth=4, heads=4, stem=(48, 96), first=4)
+_HEAD = 64
 
-OSTRACK = OSTrackConfig(TEMPLATE, SEARCH, _VIT, elimination_layers=(1, 2), head_channels=_HEAD)
+OSTRACK = OSTrackConfig(TEMPLATE, SEARCH, _VIT, elimination_layers=(2,), head_channels=_HEAD)
 SWINTRACK = SwinTrackConfig(
     TEMPLATE, SEARCH, SwinConfig(64, depths=(2, 2), heads=(2, 4), window=4), heads=4, encoder_depth=2
 )

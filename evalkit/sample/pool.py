@@ -4,6 +4,7 @@ Drawn once with many processes, then read into memory by a training. A scene's f
 alone; a second call adds what is missing.
 """
 
+import collections.abc as cabc
 import concurrent.futures
 import functools
 import multiprocessing
@@ -17,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.boxes import FloatArray
+from evalkit.modality import Modality
 from evalkit.sample.drawn import draw_scene
 from evalkit.sample.sensors import NEGATIVE_BGR, POSITIVE_BGR, EventCamera, color_image, depth_image, thermal_image
 
 FRAMES = 12
 NO_EVENT, NEGATIVE, POSITIVE = 0, 1, 2  # what is stored of an event image
+_ORDER = (Modality.RGB, Modality.THERMAL, Modality.DEPTH, Modality.EVENT)  # of a frame's images in the file
 _QUALITY = 88  # of the color images, near that of the sample and of most benchmarks
 
 
@@ -74,14 +77,18 @@ def draw_pool(folder: Path, seed: int, numbers: range, *, processes: int, minute
     return [path for path in (scene_path(folder, seed, number) for number in numbers) if path.is_file()]
 
 
-def read_scene(path: Path) -> PoolScene:
-    """Read a file of :func:`draw_pool`."""
+def read_scene(path: Path, sensors: cabc.Collection[Modality] = frozenset(Modality)) -> PoolScene:
+    """Read a file of :func:`draw_pool`; images of sensors that are not wanted stay empty."""
     with np.load(path) as file:
         data, ends, truth = file["data"], file["ends"], file["truth"]
         light = float(file["light"])
     parts = np.split(data, ends[:-1])
-    images = [np.asarray(cv2.imdecode(part, cv2.IMREAD_UNCHANGED)) for part in parts]
-    color, thermal, depth, events = (np.stack(images[sensor::4]) for sensor in range(4))
+
+    def images(number: int) -> npt.NDArray[np.generic]:
+        wanted = parts[number::4] if _ORDER[number] in sensors else []
+        return np.array([cv2.imdecode(part, cv2.IMREAD_UNCHANGED) for part in wanted])
+
+    color, thermal, depth, events = map(images, range(4))
     return PoolScene(
         color=np.ascontiguousarray(color[..., ::-1]).astype(np.uint8, copy=False),
         thermal=thermal.astype(np.uint8, copy=False),

@@ -26,6 +26,10 @@ def _sources(default: str, **others: str) -> dict[str, str]:
         "fisher": "not used",
         "low_rank": "not used",
         "floor": "not used",
+        "cooldown": "not used",
+        "betas": "torch's default",
+        "average": "not used",
+        "start": "not used",
         "warmup_start": "not used",
         "warmup": "none",
     }

@@ -1,6 +1,8 @@
 """The training loop: one recipe, one device, drawn scenes; checkpoints that go on where they stopped."""
 
 import collections.abc as cabc
+import contextlib
+import copy
 import json
 import math
 import time
@@ -11,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from evalkit.errors import TrackerError
 
@@ -24,7 +27,7 @@ from .tasks import make_task, pair_overlaps
 CHECKPOINT = "resume.pt"
 LOG = "log.jsonl"
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_CHECK_BATCHES = 4
+_CHECK_PAIRS, _CHECK_BATCH = 512, 64
 _SPARE = 0.95  # of the time goes into steps, the rest into checks and checkpoints
 
 
@@ -75,7 +78,7 @@ class Training:
         self.recipe, self.definition, self.settings = recipe, definition, settings
         self.pool, self.check_pool = pools
         self.device = torch.device(settings.device)
-        model = new_network(definition, settings.seed)
+        model = new_network(definition, settings.seed, recipe.start)
         if parent is not None:
             load_parent(model, definition, parent)
         self.model = model.to(self.device)
@@ -85,8 +88,10 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             [{"params": list(group.values()), "lr": rate, "full_rate": rate} for rate, group in groups.items()],
             weight_decay=recipe.weight_decay,
-            fused=self.device.type == "cuda",
+            betas=recipe.betas,
+            fused=True,
         )
+        self.average = copy.deepcopy(self.model) if recipe.average else self.model
         named = {name: value for group in groups.values() for name, value in group.items()}
         self.damped = DampedUpdate(named, recipe.damping) if recipe.damping else None
         self.tracks = self.pool.tracks(recipe.sampling.light)
@@ -170,11 +175,32 @@ class Training:
         else:
             self.damped.step(self.optimizer.step)
         self.step += 1
+        if self.recipe.average:
+            self._follow()
         return {"loss": learned.loss.detach()} | {name: value.detach() for name, value in learned.parts.items()}
 
-    def _autocast(self) -> torch.autocast:
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average towards the weights; faster at first, so that it forgets where it began."""
+        share = 1 - min(self.recipe.average, (self.step + 1) / (self.step + 10))
+        for own, new in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
+            if own.is_floating_point():
+                own.lerp_(new, share)
+            else:
+                own.copy_(new)
+
+    @contextlib.contextmanager
+    def _autocast(self) -> cabc.Iterator[None]:
+        """Mixed precision; a processor's fused attention is slower than its steps."""
         dtype = _AUTOCAST.get(self.settings.precision)
-        return torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
+        steps = self.device.type == "cpu" and dtype is not None
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(
+                torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
+            )
+            if steps:
+                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            yield
 
     def progress(self) -> float:
         """Share of the training that is done; 0 until its length is known."""
@@ -182,6 +208,8 @@ class Training:
 
     def _rate(self) -> float:
         rising = min(1.0, (self.step + 1) / self.recipe.warmup)
+        if self.recipe.cooldown is not None:
+            return rising * min(1.0, (1 - self.progress()) / self.recipe.cooldown)
         falling = (1 + math.cos(math.pi * self.progress())) / 2
         return rising * (self.recipe.floor + (1 - self.recipe.floor) * falling)
 
@@ -196,15 +224,15 @@ class Training:
     @torch.no_grad()
     def check(self) -> dict[str, float]:
         """Overlap on validation scenes: mean, and share above one half."""
-        self.model.eval()
+        model = self.average.eval()
         generator = torch.Generator(self.device).manual_seed(12345)
         sampling = type(self.recipe.sampling)(light=self.recipe.sampling.light)
         tracks = self.check_pool.tracks(sampling.light)
         overlaps = []
-        for _ in range(_CHECK_BATCHES):
-            pairs = self.check_pool.pairs(self.batch, tracks, sampling, self.task.rules, generator)
+        for batch in torch.arange(_CHECK_PAIRS).split(_CHECK_BATCH):
+            pairs = self.check_pool.pairs(len(batch), tracks, sampling, self.task.rules, generator)
             with self._autocast():
-                outputs = self.task.forward(self.model, pairs, getattr(self.definition.config, "keep_ratio", 1.0))
+                outputs = self.task.forward(model, pairs, getattr(self.definition.config, "keep_ratio", 1.0))
             overlaps.append(pair_overlaps(self.task.learned(outputs, pairs), pairs)[pairs.present])
         values = torch.cat(overlaps)
         return {"val_iou": values.mean().item(), "val_half": (values > 0.5).float().mean().item()}
@@ -241,6 +269,7 @@ class Training:
             "total": self.total,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "damped": self.damped.state_dict() if self.damped else {},
             "generator": self.generator.get_state(),
@@ -254,8 +283,10 @@ class Training:
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state["recipe"] != self.recipe.name:
             return False
-        self.step, self.total, self.seconds = state["step"], state["total"], state["seconds"]
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.total = self.settings.steps or state["total"]
         self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.damped:
             self.damped.load_state_dict(state["damped"])
@@ -266,7 +297,7 @@ class Training:
         """Write the weights in half precision and remove the checkpoint."""
         entries = {
             name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-            for name, value in self.model.state_dict().items()
+            for name, value in self.average.state_dict().items()
         }
         settings = {name: str(value) for name, value in asdict(self.settings).items() if name != "output"}
         metadata = {

@@ -37,7 +37,7 @@ def _stages(given: tuple[str, ...]) -> dict[str, float | None]:
 @click.option("--scenes", default=5500, show_default=True, help="Scenes to draw for training.")
 @click.option("--check-scenes", default=200, show_default=True, help="Further scenes, for validation.")
 @click.option("--draw-minutes", default=float("inf"), help="Stop drawing then, and train on what is there.")
-@click.option("--processes", default=usable_cores, show_default="cores", help="For drawing and decoding.")
+@click.option("--processes", type=int, default=usable_cores, show_default="cores", help="For drawing and decoding.")
 @click.option("--minutes", default=9.0, show_default=True, help="Of all trainings together.")
 @click.option("--stage", "given", multiple=True, help="RECIPE or RECIPE=MINUTES; repeat. Default: all seven.")
 @click.option("--steps", type=int, help="Length of every stage in steps instead of minutes.")
@@ -71,6 +71,8 @@ def main(
     click.echo(f"{len(paths)} scenes, {time.monotonic() - begin:.0f} s")
 
     import torch
+
+    torch.set_flush_denormal(True)  # tiny numbers cost a processor a hundred times the usual
 
     from ..minis import DEFINITIONS
     from .loop import Settings, Training, weights_path

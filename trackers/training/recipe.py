@@ -21,6 +21,15 @@ class BatchRule(enum.StrEnum):
     """Nothing."""
 
 
+class Start(enum.StrEnum):
+    """Weights of a training from scratch."""
+
+    XAVIER = "xavier"
+    """Xavier-uniform matrices, small random positions."""
+    MIMETIC = "mimetic"
+    """The same, but attention begins as a comparison of contents, and positions are sinusoids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Trained entries: those whose name matches a pattern (``re.search``), with their learning rate."""
@@ -56,6 +65,11 @@ class Recipe:
         warmup_start: Share of the rate from which it rises.
         drop: Epoch after which the rate is a tenth; None = it falls on a cosine.
         floor: The cosine ends at this share of the rate.
+        cooldown: Share of the training at its end in which the rate falls linearly to 0, after a constant rate; None =
+            it falls as ``drop`` says.
+        betas: Of AdamW.
+        average: Decay of the moving average of all weights that is checked and kept; 0 = the last weights are.
+        start: Weights without a parent.
         elimination: Shares of the training between which the keep rate falls from 1 to that of the network; None = it
             is the network's from the start.
         head_statistics: Batch norms of the head learn; else they are frozen.
@@ -84,6 +98,10 @@ class Recipe:
     warmup_start: float = 0.0
     drop: int | None = None
     floor: float = 0.005
+    cooldown: float | None = None
+    betas: tuple[float, float] = (0.9, 0.999)
+    average: float = 0.0
+    start: Start = Start.XAVIER
     elimination: tuple[float, float] | None = (20 / 300, 100 / 300)
     head_statistics: bool = True
     damping: Damping | None = None

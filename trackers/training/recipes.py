@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from .damping import Damping, FisherSettings
 from .full import FULL, arms
-from .recipe import OURS, Group, Recipe
+from .recipe import OURS, Group, Recipe, Start
 from .rendered import Sampling
 
 _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
@@ -17,6 +17,10 @@ _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
         "clip": OURS,
         "warmup": OURS,
         "floor": OURS,
+        "cooldown": OURS,
+        "betas": OURS,
+        "average": OURS,
+        "start": "Trockman and Kolter, ICML 2023; on or off is our default",
         "warmup_start": OURS,
         "drop": "not used",
         "elimination": "OSTrack: epochs 20 and 100 of 300; a fine-tuning begins with the network's rate: our default",
@@ -47,7 +51,20 @@ _SRFT_GROUPS = (
 )
 
 
-_MINI = Recipe("", "", None, (Group("", 1e-3),), sampling=_SAMPLING, sources=_SOURCES)
+_MINI = Recipe(
+    "",
+    "",
+    None,
+    (Group("", 1e-3),),
+    batch=32,
+    warmup=200,
+    cooldown=0.4,
+    betas=(0.9, 0.99),
+    average=0.998,
+    start=Start.MIMETIC,
+    sampling=_SAMPLING,
+    sources=_SOURCES,
+)
 _MINI_SWIN = replace(_MINI, losses=(1.5, 1.5), elimination=None)
 
 
@@ -59,7 +76,6 @@ def _srft(pair: str) -> cabc.Iterator[Recipe]:
         tracker=name,
         parent="ostrack-mini",
         groups=_SRFT_GROUPS,
-        batch=384,
         warmup=100,
         elimination=None,
         head_statistics=False,

@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 import concurrent.futures
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -116,7 +117,8 @@ class Pool:
         self.frames: dict[Modality, Tensor] = {}
         boxes, seen, first, light = [], [], [], []
         with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            for number, scene in enumerate(pool.map(read_scene, paths)):
+            read = functools.partial(read_scene, sensors={Modality.RGB, *modalities})
+            for number, scene in enumerate(pool.map(read, paths)):
                 count = len(scene.truth)
                 for modality, images in _images(scene, modalities).items():
                     if modality not in self.frames:

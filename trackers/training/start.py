@@ -11,13 +11,17 @@ from torch import Tensor, nn
 
 from ..common.checkpoint import WeightsError
 from ..common.definition import Definition
+from ..layers.vit import Attention
+from ..ostrack import OSTrackBackbone
 from ..srft import SRTrackConfig, initial_entries
-from .recipe import Recipe
+from .recipe import Recipe, Start
 
 _RARE = -math.log((1 - 0.01) / 0.01)  # so that a fresh head expects a target in 1 % of the cells (RetinaNet)
+_ALIKE, _OTHER = (0.7, 0.7), (0.4, -0.4)  # shares of noise and identity (the paper's, for images)
+_LONGEST = 100.0  # cells over 2 pi of the slowest sinusoid
 
 
-def new_network(definition: Definition, seed: int) -> nn.Module:
+def new_network(definition: Definition, seed: int, start: Start = Start.XAVIER) -> nn.Module:
     """The network with random weights: Xavier-uniform matrices (OSTrack's head), positions 0.02, neutral norms."""
     torch.manual_seed(seed)
     model = definition.network(definition.config)
@@ -36,7 +40,51 @@ def new_network(definition: Definition, seed: int) -> nn.Module:
     for head in ("box_head.conv5_ctr", "head.cls_mlp.layers.2"):
         if f"{head}.bias" in model.state_dict():
             nn.init.constant_(model.get_submodule(head).get_parameter("bias"), _RARE)
+    if start is Start.MIMETIC:
+        mimic(model)
     return model
+
+
+@torch.no_grad()
+def mimic(model: nn.Module) -> None:
+    """Let attention begin as trained attention looks: tokens ask for their like, and take it from themselves.
+
+    Search tokens then compare themselves with the template from the first step on.
+
+    Source: Trockman and Kolter, Mimetic Initialization of Self-Attention Layers, ICML 2023; positions that agree in the
+    middle of template and search, and a vector that tells the two apart, are ours.
+    """
+    for attention in (module for module in model.modules() if isinstance(module, Attention)):
+        width, heads = attention.proj.weight.shape[0], attention.heads
+        query, key, value = attention.qkv.weight.chunk(3)
+        for rows in torch.arange(width).split(width // heads):
+            left, right = _factors(_ALIKE, width)
+            query[rows], key[rows] = left[: len(rows)], right[: len(rows)]
+        left, right = _factors(_OTHER, width)
+        value.copy_(left)
+        attention.proj.weight.copy_(right.T)
+    for module in model.modules():
+        if isinstance(module, OSTrackBackbone):
+            template, search = (round(places.shape[1] ** 0.5) for places in (module.pos_embed_z, module.pos_embed_x))
+            width = module.pos_embed_z.shape[2]
+            apart = 0.3 * torch.randn(width)
+            module.pos_embed_z.copy_(_sinusoids(template, width, (search - template) / 2) + apart)
+            module.pos_embed_x.copy_(_sinusoids(search, width, 0.0))
+
+
+def _factors(shares: tuple[float, float], width: int) -> tuple[Tensor, Tensor]:
+    """Rows, strongest first, of two matrices whose product (first transposed) is noise and identity by these shares."""
+    noise = torch.randn(width, width) / width**0.5
+    left, strength, right = torch.linalg.svd(shares[0] * noise + shares[1] * torch.eye(width))
+    return (left * strength.sqrt()).T, right * strength.sqrt()[:, None]
+
+
+def _sinusoids(side: int, width: int, first: float) -> Tensor:
+    """(side * side, width): sines and cosines of column, then row."""
+    places = torch.arange(side) + 0.5 + first
+    angles = places[:, None] / _LONGEST ** (torch.arange(width // 4) / (width // 4))
+    line = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return torch.cat([line.expand(side, -1, -1), line[:, None].expand(-1, side, -1)], dim=2).reshape(-1, width)
 
 
 def load_parent(model: nn.Module, definition: Definition, path: Path) -> None:
