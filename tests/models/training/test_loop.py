@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from evalkit.sample.drawn import draw_scene
 from evalkit.sample.pool import FRAMES, draw_pool, read_scene, scene_path, write_scene
@@ -14,8 +15,10 @@ from trackers.common.torch_tracker import Engine
 from trackers.common.weights import read_weights
 from trackers.minis import DEFINITIONS
 from trackers.training.loop import CHECKPOINT, Settings, Training, weights_path
+from trackers.training.recipe import Start
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Pool, Sampling
+from trackers.training.start import new_network
 from trackers.training.tasks import make_task
 
 SECOND = (Modality.THERMAL, Modality.EVENT, Modality.DEPTH)
@@ -129,3 +132,39 @@ def test_finished_weights_track(name, pool, tmp_path):
     frame = Frame(image, image) if made.second else Frame(image)
     states = tracker.initialize([frame], np.array([[100.0, 80, 40, 30]]))
     assert np.isfinite(tracker.track(states, [tracker.prepare(states[0], frame)]).boxes).all()
+
+
+def test_search_tokens_look_at_their_like_in_the_template_from_the_first_step_on():
+    model = new_network(DEFINITIONS["ostrack-mini"], 3, Start.MIMETIC)
+    attention = model.backbone.blocks[0].attn
+    tokens = torch.randn(64, 128, generator=torch.Generator().manual_seed(1))
+    query, key, _ = attention.split(tokens[None])
+    alike = (query @ key.transpose(-2, -1)).mean(dim=1)[0]
+    assert (alike.argmax(dim=1) == torch.arange(64)).float().mean() > 0.9
+    plain = new_network(DEFINITIONS["ostrack-mini"], 3).backbone.blocks[0].attn
+    query, key, _ = plain.split(tokens[None])
+    assert ((query @ key.transpose(-2, -1)).mean(dim=1)[0].argmax(dim=1) == torch.arange(64)).float().mean() < 0.2
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing(pool, tmp_path):
+    run = training("ostrack-mini", pool, tmp_path, steps=1000)
+    run.recipe = replace(run.recipe, warmup=100, cooldown=0.4)
+    rates = []
+    for step in (0, 50, 300, 600, 800, 1000):
+        run.step = step
+        rates.append(run._rate())
+    np.testing.assert_allclose(rates, [0.01, 0.51, 1, 1, 0.5, 0])
+
+
+def test_what_is_kept_is_the_average_of_the_weights(pool, tmp_path):
+    run = training("ostrack-mini", pool, tmp_path, steps=3)
+    states = []
+    for _ in range(3):
+        run._step()
+        states.append({key: value.clone() for key, value in run.model.state_dict().items()})
+    run.export()
+    kept = load_file(weights_path(tmp_path, "ostrack-mini"))
+    name = "box_head.conv5_size.weight"
+    low, high = (function(torch.stack([state[name] for state in states]), 0) for function in (torch.amin, torch.amax))
+    assert ((kept[name] >= low - 1e-3) & (kept[name] <= high + 1e-3)).all()
+    assert not torch.equal(kept[name].float(), states[-1][name].half().float())
