@@ -27,7 +27,7 @@ from .tasks import make_task, pair_overlaps
 CHECKPOINT = "resume.pt"
 LOG = "log.jsonl"
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_CHECK_PAIRS, _CHECK_BATCH = 512, 64
+_CHECK_BATCHES, _CHECK_BATCH = 8, 64
 _SPARE = 0.95  # of the time goes into steps, the rest into checks and checkpoints
 
 
@@ -229,8 +229,8 @@ class Training:
         sampling = type(self.recipe.sampling)(light=self.recipe.sampling.light)
         tracks = self.check_pool.tracks(sampling.light)
         overlaps = []
-        for batch in torch.arange(_CHECK_PAIRS).split(_CHECK_BATCH):
-            pairs = self.check_pool.pairs(len(batch), tracks, sampling, self.task.rules, generator)
+        for _ in range(_CHECK_BATCHES):
+            pairs = self.check_pool.pairs(_CHECK_BATCH, tracks, sampling, self.task.rules, generator)
             with self._autocast():
                 outputs = self.task.forward(model, pairs, getattr(self.definition.config, "keep_ratio", 1.0))
             overlaps.append(pair_overlaps(self.task.learned(outputs, pairs), pairs)[pairs.present])

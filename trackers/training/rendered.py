@@ -214,7 +214,7 @@ class Pool:
         cuts = []
         for frame, view, size in zip(frames, views, rules.sizes, strict=True):
             parts = []
-            for rows in torch.arange(len(first), device=self.device).split(few):
+            for rows in (slice(start, start + few) for start in range(0, len(first), few)):
                 numbers, part = (first + frame)[rows], Views(view.center[rows], view.side[rows])
                 fill = self._looked_up(Modality.RGB, template[rows]).mean(dim=(2, 3)) if rules.fills else None
                 crops = [cut(self._looked_up(Modality.RGB, numbers), part, size, fill)]

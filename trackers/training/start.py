@@ -57,9 +57,11 @@ def mimic(model: nn.Module) -> None:
     for attention in (module for module in model.modules() if isinstance(module, Attention)):
         width, heads = attention.proj.weight.shape[0], attention.heads
         query, key, value = attention.qkv.weight.chunk(3)
-        for rows in torch.arange(width).split(width // heads):
+        each = width // heads
+        for head in range(heads):
             left, right = _factors(_ALIKE, width)
-            query[rows], key[rows] = left[: len(rows)], right[: len(rows)]
+            rows = slice(head * each, (head + 1) * each)
+            query[rows], key[rows] = left[:each], right[:each]
         left, right = _factors(_OTHER, width)
         value.copy_(left)
         attention.proj.weight.copy_(right.T)
