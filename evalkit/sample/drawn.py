@@ -79,8 +79,8 @@ class DrawnScene(Scene):
 def draw_scene(seed: int, number: int, frame_wh: tuple[int, int] = REFERENCE_WH) -> Drawn:
     """Scene ``number`` of the endless series of a seed."""
     rng = np.random.default_rng([seed, number, 8])
-    scene = DrawnScene(frame_wh, (seed, number), frames=int(rng.integers(30, 90)))
-    level = math.exp(_choice(rng, [(0.62, 0.6, 1.4), (0.25, 0.09, 0.6), (0.13, 1.5, 6.5)]))
+    frames, level = _length_and_light(rng)
+    scene = DrawnScene(frame_wh, (seed, number), frames)
     blurred = rng.random() < 0.4
     camera = ColorCamera(
         light=_light(rng, level),
@@ -89,6 +89,16 @@ def draw_scene(seed: int, number: int, frame_wh: tuple[int, int] = REFERENCE_WH)
         noise=rng.uniform(1.5, 6.0),
     )
     return Drawn(scene, camera, level)
+
+
+def light_of(seed: int, number: int) -> float:
+    """The light of a scene that need not be drawn for it."""
+    return _length_and_light(np.random.default_rng([seed, number, 8]))[1]
+
+
+def _length_and_light(rng: np.random.Generator) -> tuple[int, float]:
+    frames = int(rng.integers(30, 90))
+    return frames, math.exp(_choice(rng, [(0.62, 0.6, 1.4), (0.25, 0.09, 0.6), (0.13, 1.5, 6.5)]))
 
 
 def _choice(rng: np.random.Generator, ranges: list[tuple[float, float, float]]) -> float:

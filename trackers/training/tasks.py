@@ -12,8 +12,9 @@ from ..common.definition import Definition
 from ..layers.heads import CenterMaps, decode_center
 from ..ostrack import OSTrack
 from ..swintrack import SwinTrackLoop
+from ..vipt import ViPT
 from .crops import square_views, window_views
-from .losses import cell_loss, center_loss, corners, overlaps
+from .losses import CenterLossWeights, cell_loss, center_loss, corners, overlaps
 from .rendered import CropRules, Pairs
 
 
@@ -28,8 +29,8 @@ class Learned(NamedTuple):
 class Task(abc.ABC):
     """Crops and loss of a tracker."""
 
-    def __init__(self, rules: CropRules) -> None:
-        self.rules = rules
+    def __init__(self, rules: CropRules, weights: tuple[float, ...]) -> None:
+        self.rules, self.weights = rules, weights
 
     @abc.abstractmethod
     def forward(self, model: nn.Module, pairs: Pairs, keep_rate: float) -> Any:
@@ -44,14 +45,14 @@ class CenterTask(Task):
     """OSTrack, UPVPT on it, SRTrack."""
 
     def forward(self, model: nn.Module, pairs: Pairs, keep_rate: float) -> CenterMaps:
-        """Maps; only OSTrack knows a keep rate."""
-        further = (keep_rate,) if isinstance(model, OSTrack) else ()
+        """Maps; OSTrack and ViPT know a keep rate."""
+        further = (keep_rate,) if isinstance(model, OSTrack | ViPT) else ()
         maps: CenterMaps = model(pairs.template, pairs.search, *further)
         return maps
 
     def learned(self, outputs: CenterMaps, pairs: Pairs) -> Learned:
         """The published loss."""
-        loss = center_loss(outputs, pairs.truth, present=pairs.present)
+        loss = center_loss(outputs, pairs.truth, CenterLossWeights(*self.weights), pairs.present)
         boxes = decode_center(outputs.score, outputs.size, outputs.offset)[0]
         return Learned(loss.total, {"giou": loss.giou, "l1": loss.l1, "focal": loss.focal}, boxes)
 
@@ -69,25 +70,26 @@ class CellTask(Task):
         score, boxes = outputs
         edge = 0.5 / self.rules.sizes[1]
         truth = torch.cat([pairs.truth[:, :2], pairs.truth[:, :2] + pairs.truth[:, 2:]], dim=1).clamp(edge, 1 - edge)
-        loss = cell_loss(score, boxes, truth, pairs.present)
+        varifocal, giou = self.weights
+        loss = cell_loss(score, boxes, truth, pairs.present, (varifocal, giou))
         best = score.flatten(1).argmax(dim=1)
         chosen = boxes.flatten(1, 2)[torch.arange(len(best), device=best.device), best]
         return Learned(loss.total, {"varifocal": loss.varifocal, "giou": loss.giou}, chosen)
 
 
-def make_task(definition: Definition) -> Task:
-    """The task of a catalog entry."""
+def make_task(definition: Definition, losses: tuple[float, ...] | None = None) -> Task:
+    """The task of a catalog entry; ``losses`` are the weights of its parts, the published ones by default."""
     loop = definition.loop
     sizes = (loop.template_size, loop.search_size)
     if isinstance(loop, CenterLoop):
         views = partial(square_views, factor=loop.template_factor), partial(square_views, factor=loop.search_factor)
-        return CenterTask(CropRules(sizes, views, second=loop.second))
+        return CenterTask(CropRules(sizes, views, second=loop.second), losses or (2.0, 5.0, 1.0))
     assert isinstance(loop, SwinTrackLoop)
     windows = (
         partial(window_views, area_factor=loop.template_area),
         partial(window_views, area_factor=loop.search_area, smallest=loop.smallest),
     )
-    return CellTask(CropRules(sizes, windows, fills=True))
+    return CellTask(CropRules(sizes, windows, fills=True), losses or (1.5, 1.5))
 
 
 def pair_overlaps(learned: Learned, pairs: Pairs) -> Tensor:

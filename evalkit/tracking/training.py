@@ -1,0 +1,144 @@
+"""What the command line and the trackers' training say to each other; importing this is cheap."""
+
+import collections.abc as cabc
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneRequest:
+    """What the user asks for.
+
+    Attributes:
+        recipe: Name.
+        data: Source -> folder; ``rendered`` -> seed, or nothing.
+        init: A weight file, a tracker with weights of its own, ``random``; None = from scratch.
+        output: Folder for weights, checkpoints and logs.
+        settings: Changes of the recipe and of the run, as text.
+        device: A torch device name.
+        precision: fp32, tf32, bf16 or fp16.
+        steps: Length in steps instead of the recipe's epochs.
+        resume: Go on where the folder's training stopped.
+    """
+
+    recipe: str
+    output: Path
+    data: cabc.Mapping[str, str] = field(default_factory=dict)
+    init: str | None = None
+    settings: cabc.Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    precision: str = "fp32"
+    steps: int | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """How much of a network is trained and added.
+
+    Attributes:
+        total: Of the network.
+        backbone: Of its backbone without what is added.
+        trained: Values that the training changes.
+        tensors: Their tensors.
+        added: Values that the parent lacks.
+    """
+
+    total: int
+    backbone: int
+    trained: int
+    tensors: int
+    added: int
+
+    def text(self) -> str:
+        """Both shares, with what they are shares of.
+
+        Example:
+            >>> print(Parameters(92_610_693, 86_044_416, 63_235_461, 103, 92_160).text())
+            added 92,160 (0.107 % of the backbone); trained 63,235,461 in 103 tensors (68.3 % of 92,610,693)
+        """
+        return (
+            f"added {self.added:,} ({100 * self.added / self.backbone:.3f} % of the backbone); trained "
+            f"{self.trained:,} in {self.tensors:,} tensors ({100 * self.trained / self.total:.1f} % of {self.total:,})"
+        )
+
+
+class Step(NamedTuple):
+    """Progress of a training.
+
+    Attributes:
+        number: Steps done.
+        total: Of all.
+        values: Losses and rates by name; empty between two logs.
+    """
+
+    number: int
+    total: int
+    values: cabc.Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a training would cost.
+
+    Attributes:
+        recipe: Name.
+        parameters: Trained and added.
+        batch: Pairs per step of all devices.
+        steps: Of the training.
+        measured: What was run for it.
+        peak_bytes: Memory of one process at its peak, which is before elimination starts.
+        steps_per_second: Of the device, pairs at hand.
+        pairs_per_second: That one core draws from the data; None without data.
+        notes: What the user should know.
+    """
+
+    recipe: str
+    parameters: Parameters
+    batch: int
+    steps: int
+    measured: str
+    peak_bytes: int
+    steps_per_second: float
+    pairs_per_second: float | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hours(self) -> float:
+        """Time to finish, if the data come fast enough."""
+        return self.steps / self.steps_per_second / 3600
+
+
+class Finished(NamedTuple):
+    """A training's outcome."""
+
+    weights: Path
+    sha256: str
+    steps: int
+    values: cabc.Mapping[str, float]
+
+
+class TrainingProgram(Protocol):
+    """The trackers' module behind ``finetune``, ``list recipes`` and ``list trackers --parameters``."""
+
+    def recipe_documents(self) -> list[dict[str, Any]]:
+        """Every number of every recipe with its source, and its parameters."""
+        ...
+
+    def tracker_parameters(self) -> dict[str, dict[str, Parameters]]:
+        """Tracker -> recipe that trains it -> parameters."""
+        ...
+
+    def dry_run(self, request: FinetuneRequest) -> DryRun:
+        """Measure a few steps."""
+        ...
+
+    def train(
+        self,
+        request: FinetuneRequest,
+        progress: cabc.Callable[[Step], None],
+        say: cabc.Callable[[str], None],
+    ) -> Finished:
+        """Train to the end."""
+        ...

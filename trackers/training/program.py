@@ -1,0 +1,144 @@
+"""What the commands ask of the trainings: lists of recipes, parameters, dry runs, trainings.
+
+See :class:`evalkit.tracking.training.TrainingProgram`.
+"""
+
+import collections.abc as cabc
+import dataclasses
+import resource
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from evalkit.errors import EvalkitError
+from evalkit.tracking.training import DryRun, FinetuneRequest, Finished, Parameters, Step
+
+from ..learned import LEARNED
+from .initial import RANDOM
+from .plan import Plan, count_parameters, make_plan
+from .recipe import Recipe
+from .recipes import RECIPES
+from .rendered import Pairs
+from .run import Finetuning, World, make_pairs, seconds
+from .run import train as run_training
+
+_PROCESSOR_BATCHES = (1, 2)
+_CARD_STEPS = 5
+_PAIRS_DRAWN = 16
+
+
+def recipe_documents() -> list[dict[str, Any]]:
+    """Every number of every recipe with its source, and its parameters."""
+    return [_document(recipe) for recipe in RECIPES.values()]
+
+
+def _document(recipe: Recipe) -> dict[str, Any]:
+    numbers = {
+        name: {"value": getattr(recipe, name), "source": source} for name, source in sorted(recipe.sources.items())
+    }
+    about = {name: getattr(recipe, name) for name in ("name", "summary", "tracker", "parent")}
+    return about | {"steps": recipe.steps, "parameters": count_parameters(recipe), "numbers": numbers}
+
+
+def tracker_parameters() -> dict[str, dict[str, Parameters]]:
+    """Tracker -> recipe that trains it -> parameters."""
+    result: dict[str, dict[str, Parameters]] = {name: {} for name in LEARNED}
+    for recipe in RECIPES.values():
+        result.setdefault(recipe.tracker, {})[recipe.name] = count_parameters(recipe)
+    return result
+
+
+def train(request: FinetuneRequest, progress: cabc.Callable[[Step], None], say: cabc.Callable[[str], None]) -> Finished:
+    """Train to the end; see :func:`trackers.training.run.train`."""
+    plan = make_plan(request, World.of_environment().size)
+    for note in plan.notes:
+        say(f"note: {note}")
+    say(f"{plan.recipe.name}: {count_parameters(plan.recipe).text()}")
+    return run_training(plan, request, progress, say)
+
+
+def dry_run(request: FinetuneRequest) -> DryRun:
+    """Measure a few steps on random pairs; nothing is written.
+
+    On a processor they are of one and of two pairs, and the whole batch is extrapolated from them.
+    """
+    plan = make_plan(request, World.of_environment().size)
+    request = dataclasses.replace(request, init=request.init or RANDOM)
+    device = torch.device(request.device)
+    run = Finetuning(plan, request, device)
+    run.begin(None)
+    part = plan.recipe.batch // plan.accumulate // World.of_environment().size
+    notes = list(plan.notes)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        pairs = _random_pairs(run, part)
+        took = [_timed(run, pairs) for _ in range(_CARD_STEPS)]
+        peak, pace = torch.cuda.max_memory_allocated(device), 1 / (min(took) * plan.accumulate)
+        measured = f"{_CARD_STEPS} steps of {part} pairs on {torch.cuda.get_device_name(device)}"
+    else:
+        sizes = sorted({min(size, part) for size in _PROCESSOR_BATCHES})
+        peaks, took = [], []
+        for size in sizes:
+            pairs = _random_pairs(run, size)
+            took.append(min(_timed(run, pairs) for _ in range(2)))
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        peak = peaks[-1] + (part - sizes[-1]) * (peaks[-1] - peaks[0] if len(sizes) > 1 else 0)
+        pace = sizes[-1] / (took[-1] * part * plan.accumulate)
+        measured = f"steps of {' and '.join(map(str, sizes))} pairs on the processor, extrapolated to {part}"
+    notes.append("the peak is that of the first epochs, before candidate elimination starts")
+    return DryRun(
+        plan.recipe.name,
+        count_parameters(plan.recipe),
+        plan.recipe.batch,
+        plan.steps,
+        measured,
+        int(peak),
+        pace,
+        _drawing_pace(plan, request, run) if request.data else None,
+        tuple(notes),
+    )
+
+
+def _random_pairs(run: Finetuning, count: int) -> Pairs:
+    sizes, channels = run.task.rules.sizes, 3 if run.definition.second is None else 6
+    crops = [torch.randn(count, channels, size, size, device=run.device) for size in sizes]
+    truth = torch.tensor([[0.4, 0.4, 0.2, 0.2]], device=run.device).expand(count, -1)
+    return Pairs(crops[0], crops[1], truth, torch.ones(count, dtype=torch.bool, device=run.device))
+
+
+def _timed(run: Finetuning, pairs: Pairs) -> float:
+    begin = time.perf_counter()
+    run.step = 0  # where everything is kept
+    run.train_step([pairs])
+    if run.device.type == "cuda":
+        torch.cuda.synchronize(run.device)
+    return time.perf_counter() - begin
+
+
+def _drawing_pace(plan: Plan, request: FinetuneRequest, run: Finetuning) -> float:
+    pairs, _ = make_pairs(plan, request, run.definition)
+    begin = time.perf_counter()
+    for number in np.arange(_PAIRS_DRAWN).tolist():
+        pairs[number]
+    return _PAIRS_DRAWN / (time.perf_counter() - begin)
+
+
+def dry_run_lines(found: DryRun) -> list[str]:
+    """A dry run for people."""
+    lines = [
+        f"recipe     {found.recipe}: {found.steps:,} steps of {found.batch} pairs",
+        f"parameters {found.parameters.text()}",
+        f"peak       {found.peak_bytes / 2**30:.1f} GiB of memory a process",
+        f"speed      {found.steps_per_second:.3g} steps/s, {found.steps_per_second * found.batch:.3g} pairs/s",
+        f"time       {seconds(3600 * found.hours)}",
+        f"measured   {found.measured}",
+    ]
+    if found.pairs_per_second is not None:
+        needed = found.steps_per_second * found.batch / found.pairs_per_second
+        lines.append(f"data       {found.pairs_per_second:.3g} pairs/s of one core: {needed:.1f} workers keep up")
+    return lines + [f"note       {note}" for note in found.notes]
+
+
+__all__ = ["EvalkitError", "dry_run", "recipe_documents", "tracker_parameters", "train"]
