@@ -11,7 +11,8 @@ from . import CATALOG
 
 def make_app(*, owns_process: bool = False) -> LazyGroup:
     """Build the click program; ``owns_process`` as in :class:`~evalkit.commands.common.App`."""
-    return make_program(CATALOG, [Path(__file__).parent], owns_process=owns_process)
+    training = f"{__package__}.training.program"
+    return make_program(CATALOG, [Path(__file__).parent], training=training, owns_process=owns_process)
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ class App:
     Attributes:
         catalog: The repository's trackers.
         code: Folders of the trackers' sources, part of a run's environment record.
+        training: Module that trains them, a :class:`~evalkit.tracking.training.TrainingProgram`.
         quiet: Only errors and results.
         verbose: More messages.
         debug: Tracebacks for user errors.
@@ -39,6 +40,7 @@ class App:
 
     catalog: cabc.Mapping[str, "TrackerEntry"] = field(default_factory=dict)
     code: tuple[Path, ...] = ()
+    training: str = ""
     quiet: bool = False
     verbose: bool = False
     debug: bool = False

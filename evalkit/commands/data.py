@@ -21,10 +21,11 @@ KINDS = ("benchmarks", "trackers", "protocols", "tables", "recipes")
 
 @click.command("list")
 @click.argument("kind", metavar="|".join(KINDS))
+@click.option("--parameters", is_flag=True, help="Of trackers: total, trained and added parameters of each recipe.")
 @json_option
 @common_options
 @click.pass_obj
-def list_names(app: App, kind: str, as_json: bool) -> None:
+def list_names(app: App, kind: str, parameters: bool, as_json: bool) -> None:
     r"""Names of benchmarks, trackers, protocols, tables or recipes, one line each; --json prints every field.
 
     \b
@@ -37,11 +38,18 @@ def list_names(app: App, kind: str, as_json: bool) -> None:
 
     if kind not in KINDS:
         raise unknown_name("kind of list", kind, KINDS)
-    if kind == "recipes":
+    if parameters and kind != "trackers":
+        raise click.UsageError("--parameters belongs to `list trackers`; recipes show theirs anyway.")
+    if kind == "recipes" or parameters:
+        from evalkit.tracking.training import load_training
+
+        program = load_training(app.training)
+        listed = program.tracker_parameters() if parameters else program.recipe_documents()
         if as_json:
-            print_json([])
-        else:
-            echo(listing.NOT_YET.format(kind=kind))
+            print_json(listing.plain(listed))
+            return
+        for line in listing.columns(listing.training_rows(listed)):
+            echo(line)
         return
     if as_json:
         documents = {

@@ -11,9 +11,9 @@ from evalkit.visible import visible
 
 if TYPE_CHECKING:
     from evalkit.benchmarks.spec import BenchmarkSpec
+    from evalkit.tracking.training import Parameters
 
 _READING = {"list_sequences", "read_sequence", "read_annotation", "read_frames", "annotate", "copies"}
-NOT_YET = "This version has no {kind}."
 
 
 # pydantic's to_jsonable_python leaves sets unsorted: the same document would differ from call to call
@@ -89,6 +89,22 @@ def tracker_rows(catalog: cabc.Mapping[str, TrackerEntry]) -> list[list[str]]:
         ]
         for entry in catalog.values()
     ]
+
+
+def training_rows(listed: list[dict[str, Any]] | dict[str, dict[str, "Parameters"]]) -> list[list[str]]:
+    """Recipes with what they start from, their length and both shares; or trackers with those of their recipes."""
+    if isinstance(listed, list):
+        return [
+            [
+                document["name"],
+                f"from {document['parent'] or 'scratch'}",
+                f"{document['steps']:,} steps of {document['numbers']['batch']['value']}",
+                f"{document['summary']} {document['parameters'].text()}",
+            ]
+            for document in listed
+        ]
+    trained = [[name, recipe, found.text()] for name, recipes in listed.items() for recipe, found in recipes.items()]
+    return trained + [[name, "-", "no recipe trains it"] for name, recipes in listed.items() if not recipes]
 
 
 def protocol_documents() -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "check-submission": ("submission:check", "Every defect of anyone's submission, before the upload."),
     "measure-speed": ("speed:measure_speed", "Latency and throughput of a tracker, and the five numbers called FPS."),
     "check-tracker": ("trackers:check_tracker", "The conformance suite for a tracker."),
+    "finetune": ("finetune:finetune", "Train a tracker by a recipe: UPVPT, SRFT, their baselines and controls."),
     "convert-weights": ("weights:convert_weights", "The authors' checkpoint as safetensors, safely loaded."),
     "config": ("config:config", "Show or change the user's settings."),
 }
@@ -41,13 +42,18 @@ First steps:
 
 
 def make_program(
-    catalog: cabc.Mapping[str, TrackerEntry], code: cabc.Iterable[Path], *, owns_process: bool = False
+    catalog: cabc.Mapping[str, TrackerEntry],
+    code: cabc.Iterable[Path],
+    *,
+    training: str = "",
+    owns_process: bool = False,
 ) -> LazyGroup:
     """Build the click program.
 
     Args:
         catalog: Trackers known by name.
         code: Folders of their sources.
+        training: Module that trains them.
         owns_process: As in :class:`App`.
     """
     group = LazyGroup(
@@ -56,7 +62,7 @@ def make_program(
         help="Evaluate and reproduce visual single-object trackers: exact, batched, resumable.",
         epilog=EPILOG,
         context_settings={
-            "obj": App(catalog=catalog, code=tuple(code), owns_process=owns_process),
+            "obj": App(catalog=catalog, code=tuple(code), training=training, owns_process=owns_process),
             "help_option_names": ["-h", "--help"],
         },
     )

@@ -1,9 +1,12 @@
 """What the command line and the trackers' training say to each other; importing this is cheap."""
 
 import collections.abc as cabc
+import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
+
+from evalkit.errors import TrackerError, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,18 @@ class Step(NamedTuple):
     values: cabc.Mapping[str, float]
 
 
+def length_of_time(seconds: float) -> str:
+    """For people.
+
+    Example:
+        >>> length_of_time(59.0), length_of_time(5400.0), length_of_time(200000.0)
+        ('59 s', '1.5 hours', '2.3 days')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 3600:.1f} hours" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
 @dataclass(frozen=True, slots=True)
 class DryRun:
     """What a training would cost.
@@ -104,10 +119,21 @@ class DryRun:
     pairs_per_second: float | None
     notes: tuple[str, ...] = ()
 
-    @property
-    def hours(self) -> float:
-        """Time to finish, if the data come fast enough."""
-        return self.steps / self.steps_per_second / 3600
+    def lines(self) -> list[str]:
+        """For people."""
+        pairs = self.steps_per_second * self.batch
+        lines = [
+            f"recipe      {self.recipe}: {self.steps:,} steps of {self.batch} pairs",
+            f"parameters  {self.parameters.text()}",
+            f"memory      {self.peak_bytes / 2**30:.1f} GiB a process at the peak",
+            f"speed       {self.steps_per_second:.3g} steps/s, {pairs:.3g} pairs/s",
+            f"time        {length_of_time(self.steps / self.steps_per_second)}",
+            f"measured    {self.measured}",
+        ]
+        if self.pairs_per_second is not None:
+            workers = pairs / self.pairs_per_second
+            lines.append(f"data        {self.pairs_per_second:.3g} pairs/s of one core; {workers:.1f} cores keep up")
+        return lines + [f"note        {note}" for note in self.notes]
 
 
 class Finished(NamedTuple):
@@ -142,3 +168,18 @@ class TrainingProgram(Protocol):
     ) -> Finished:
         """Train to the end."""
         ...
+
+
+def load_training(module: str) -> TrainingProgram:
+    """Import the trackers' training.
+
+    Raises:
+        TrackerError: PyTorch cannot be imported; the text says how to install it.
+    """
+    try:
+        return cast("TrainingProgram", importlib.import_module(module))
+    except ImportError as problem:
+        raise TrackerError(
+            f"training needs PyTorch, which cannot be imported ({text_of(problem)}). Install it: "
+            "pip install 'evalkit[training]'"
+        ) from problem

@@ -213,12 +213,6 @@ def test_listed_benchmark_has_year_sensors_size_and_reference() -> None:
     assert documents[1]["splits"]["val"]["sequence_count"] == 180
 
 
-@pytest.mark.parametrize("kind", ["recipes"])
-def test_list_says_plainly_what_there_is_not(kind: str) -> None:
-    assert call("list", kind).stdout == f"This version has no {kind}.\n"
-    assert call("list", kind, "--json").json == []
-
-
 def test_list_of_an_unknown_kind_suggests_the_nearest() -> None:
     done = call("list", "benchmark")
     assert done.code == 2

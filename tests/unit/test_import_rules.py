@@ -88,7 +88,7 @@ RULES = {
     "evalkit.submission": [*DATA, "evalkit.submission", "evalkit.benchmarks", "evalkit.store"],
     "evalkit.commands": ["evalkit"],
     "trackers": [*DATA, "trackers", "evalkit.tracking"],
-    "trackers.training": [*DATA, "trackers", "evalkit.sample"],
+    "trackers.training": [*DATA, "trackers", "evalkit.benchmarks", "evalkit.sample", "evalkit.tracking"],
     "trackers.__main__": ["evalkit.commands", "trackers"],
     "cli": ["trackers"],
 }

@@ -16,7 +16,17 @@ from .recipe import BatchRule, LowRank, Recipe
 from .recipes import RECIPES
 
 _LEAST = MappingProxyType(
-    {"batch": 1, "accumulate": 1, "epochs": 1, "pairs": 1, "save_every": 1, "seed": 0, "workers": 0, "keep": 0}
+    {
+        "batch": 1,
+        "accumulate": 1,
+        "epochs": 1,
+        "pairs": 1,
+        "save_every": 1,
+        "seed": 0,
+        "workers": 0,
+        "keep": 0,
+        "checks": 0,
+    }
 )
 """Settings that are whole numbers -> the least that makes sense."""
 _RULE = "batch_rule"
@@ -34,6 +44,7 @@ class Plan:
         workers: Processes that decode.
         keep: Checkpoints of the last epochs that stay.
         save_every: Steps between two states to resume from; each epoch's end is another.
+        checks: Held-out pairs that are looked at after every epoch.
         notes: What the user should know.
     """
 
@@ -44,6 +55,7 @@ class Plan:
     workers: int = 0
     keep: int = 5
     save_every: int = 500
+    checks: int = 64
     notes: tuple[str, ...] = ()
 
     def epoch(self, step: int) -> int:
@@ -122,6 +134,7 @@ def make_plan(request: FinetuneRequest, processes: int = 1) -> Plan:
         workers=values.get("workers", plan.workers),
         keep=values.get("keep", plan.keep),
         save_every=values.get("save_every", plan.save_every),
+        checks=values.get("checks", plan.checks),
     )
 
 

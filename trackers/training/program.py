@@ -9,10 +9,8 @@ import resource
 import time
 from typing import Any
 
-import numpy as np
 import torch
 
-from evalkit.errors import EvalkitError
 from evalkit.tracking.training import DryRun, FinetuneRequest, Finished, Parameters, Step
 
 from ..learned import LEARNED
@@ -21,7 +19,7 @@ from .plan import Plan, count_parameters, make_plan
 from .recipe import Recipe
 from .recipes import RECIPES
 from .rendered import Pairs
-from .run import Finetuning, World, make_pairs, seconds
+from .run import Finetuning, World, make_pairs
 from .run import train as run_training
 
 _PROCESSOR_BATCHES = (1, 2)
@@ -82,7 +80,7 @@ def dry_run(request: FinetuneRequest) -> DryRun:
         peaks, took = [], []
         for size in sizes:
             pairs = _random_pairs(run, size)
-            took.append(min(_timed(run, pairs) for _ in range(2)))
+            took.append(min(_timed(run, pairs) for _ in range(3)))
             peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         peak = peaks[-1] + (part - sizes[-1]) * (peaks[-1] - peaks[0] if len(sizes) > 1 else 0)
         pace = sizes[-1] / (took[-1] * part * plan.accumulate)
@@ -120,25 +118,6 @@ def _timed(run: Finetuning, pairs: Pairs) -> float:
 def _drawing_pace(plan: Plan, request: FinetuneRequest, run: Finetuning) -> float:
     pairs, _ = make_pairs(plan, request, run.definition)
     begin = time.perf_counter()
-    for number in np.arange(_PAIRS_DRAWN).tolist():
+    for number in range(_PAIRS_DRAWN):
         pairs[number]
     return _PAIRS_DRAWN / (time.perf_counter() - begin)
-
-
-def dry_run_lines(found: DryRun) -> list[str]:
-    """A dry run for people."""
-    lines = [
-        f"recipe     {found.recipe}: {found.steps:,} steps of {found.batch} pairs",
-        f"parameters {found.parameters.text()}",
-        f"peak       {found.peak_bytes / 2**30:.1f} GiB of memory a process",
-        f"speed      {found.steps_per_second:.3g} steps/s, {found.steps_per_second * found.batch:.3g} pairs/s",
-        f"time       {seconds(3600 * found.hours)}",
-        f"measured   {found.measured}",
-    ]
-    if found.pairs_per_second is not None:
-        needed = found.steps_per_second * found.batch / found.pairs_per_second
-        lines.append(f"data       {found.pairs_per_second:.3g} pairs/s of one core: {needed:.1f} workers keep up")
-    return lines + [f"note       {note}" for note in found.notes]
-
-
-__all__ = ["EvalkitError", "dry_run", "recipe_documents", "tracker_parameters", "train"]

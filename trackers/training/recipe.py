@@ -118,7 +118,7 @@ class Recipe:
     @property
     def steps(self) -> int:
         """Of the whole training with the recipe's batch."""
-        return self.epochs * (self.pairs // self.batch)
+        return self.epochs * self.pairs // self.batch
 
 
 NOT_NUMBERS = frozenset({"name", "tracker", "parent", "sources", "summary"})

@@ -8,7 +8,6 @@ import collections.abc as cabc
 import contextlib
 import itertools
 import json
-import math
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -43,7 +42,6 @@ MANIFEST = "manifest.json"
 LOG = "log.jsonl"
 CHECKPOINTS = "checkpoints"
 _LOG_EVERY = 20
-_CHECK_PAIRS = 64
 _PRIOR_PAIRS = 1 << 40  # numbers of the pairs for the Fisher prior; no training comes to them
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -230,8 +228,8 @@ class Finetuning:
     def validate(self, pairs: PairSet) -> dict[str, float]:
         """Overlap on held-out pairs: mean, and share above one half."""
         self.model.eval()
-        size = max(1, min(self.share.size, _CHECK_PAIRS))
-        numbers = [list(range(begin, begin + size)) for begin in range(0, _CHECK_PAIRS, size)]
+        count, size = self.plan.checks, min(self.share.size, self.plan.checks)
+        numbers = [list(range(begin, min(begin + size, count))) for begin in range(0, count, size)]
         overlaps = []
         for item in batches(pairs, numbers, 0):
             batch = on_device(item, self.device)
@@ -347,7 +345,7 @@ def _tensorboard(folder: Path, step: int) -> Any:
 def describe(plan: Plan, request: FinetuneRequest) -> dict[str, Any]:
     """What makes two trainings the same, as JSON values; where they run does not count."""
     numbers = asdict(replace(plan, recipe=replace(plan.recipe, sources={})))
-    for name in ("workers", "keep", "save_every", "notes"):
+    for name in ("workers", "keep", "save_every", "checks", "notes"):
         numbers.pop(name)
     numbers["recipe"].pop("sources")
     numbers |= {"data": dict(request.data), "init": request.init, "precision": request.precision}
@@ -439,7 +437,7 @@ def _loop(
             recent.clear()
         if folder is not None:
             if ends:
-                last |= run.validate(checks)
+                last |= run.validate(checks) if plan.checks else {}
                 folder.save_epoch(run, epoch)
             if logs:
                 last["rate"] = plan.rate(run.step - 1)
@@ -468,15 +466,3 @@ def _refuse_bad(run: Finetuning) -> None:
     raise TrackerError(
         f"{run.plan.recipe.name}: the loss or its gradient is not finite at step {run.step} or shortly before. {kept}"
     )
-
-
-def seconds(value: float) -> str:
-    """A length of time for people.
-
-    Example:
-        >>> seconds(59.0), seconds(5400.0), seconds(200000.0)
-        ('59 s', '1.5 h', '2.3 days')
-    """
-    if value < 90:
-        return f"{math.ceil(value)} s"
-    return f"{value / 3600:.1f} h" if value < 48 * 3600 else f"{value / 86400:.1f} days"

@@ -1,0 +1,144 @@
+"""``evalkit finetune``: train a tracker by a recipe."""
+
+import collections.abc as cabc
+import contextlib
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.listing import plain
+from evalkit.commands.output import echo
+from evalkit.tracking.training import FinetuneRequest, Step, load_training
+
+EPILOG = """\b
+Examples:
+  evalkit finetune upvpt-ostrack-256 --dry-run --device cuda
+  evalkit finetune upvpt-ostrack-256 --init ostrack-256.safetensors --output out --device cuda \\
+    --data lasot=/data/LaSOT,got10k=/data/GOT-10k,coco=/data/coco,trackingnet=/data/TrackingNet --set workers=8
+  evalkit finetune srft-rgbt-256 --init ostrack-256.safetensors --data lasher=/data/LasHeR --output out
+  evalkit finetune ostrack-mini --data rendered --output out --set workers=2
+  torchrun --nproc-per-node 8 --no-python evalkit finetune ostrack-256 --init mae.pth ... --device cuda
+  evalkit run-benchmark lasot --tracker upvpt-ostrack-256 --weights out/weights.safetensors
+"""
+
+
+def _pairs(kind: str) -> cabc.Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
+    """Values ``KEY=VALUE`` of a repeatable option that also takes comma lists."""
+
+    def parse(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for item in (part.strip() for value in values for part in value.split(",") if part.strip()):
+            key, equals, value = item.partition("=")
+            if not equals and kind == "setting":
+                raise click.BadParameter(f"{item!r} is no {kind}; write KEY=VALUE.")
+            if key in found:
+                raise click.BadParameter(f"{key} is given twice.")
+            found[key] = value
+        return found
+
+    return parse
+
+
+@click.command("finetune", epilog=EPILOG)
+@click.argument("recipe")
+@click.option(
+    "--data",
+    multiple=True,
+    callback=_pairs("source"),
+    metavar="B=ROOT",
+    help="Training data: a benchmark or coco with its folder, or rendered[=SEED] for drawn scenes without end.",
+)
+@click.option("--init", help="Weights to start from: FILE, a tracker that has its own, or `random`.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for weights, checkpoints, logs.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=_pairs("setting"),
+    metavar="KEY=V",
+    help="batch, batch_rule, accumulate, epochs, pairs, seed, workers, keep, save_every, checks.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Numbers.",
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Length; the recipe's schedule is shortened to it.")
+@click.option("--dry-run", is_flag=True, help="Parameters, memory, speed and time to finish; trains nothing.")
+@click.option("--resume", is_flag=True, help="Go on with the training in --output, exactly where it stopped.")
+@json_option
+@common_options
+@click.pass_obj
+def finetune(  # noqa: PLR0917 - one parameter per option
+    app: App,
+    recipe: str,
+    data: dict[str, str],
+    init: str | None,
+    output: Path | None,
+    settings: dict[str, str],
+    device: str,
+    precision: str,
+    steps: int | None,
+    dry_run: bool,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Train a tracker by RECIPE (`evalkit list recipes`); docs/finetuning.md has sizes, costs and commands.
+
+    The folder --output gets weights.safetensors, which `run-benchmark --weights` takes, a manifest, the last epochs'
+    checkpoints, a log, TensorBoard's log where that is installed, and the state to --resume from.
+    """
+    if output is None and not dry_run:
+        raise click.UsageError("--output is missing: a folder for the weights.")
+    if not data and not dry_run:
+        raise click.UsageError("--data is missing: B=ROOT for each training set, or rendered.")
+    program = load_training(app.training)
+    request = FinetuneRequest(recipe, output or Path(), data, init, settings, device, precision, steps, resume)
+    if dry_run:
+        measured = program.dry_run(request)
+        if as_json:
+            print_json(plain(measured))
+        else:
+            echo(*measured.lines())
+        return
+    with _progress(app, recipe) as progress:
+        finished = program.train(request, progress, app.say)
+    if as_json:
+        print_json(finished._asdict())
+    else:
+        echo(str(finished.weights))
+        app.say(", ".join(f"{name} {value:.4g}" for name, value in finished.values.items()))
+
+
+@contextlib.contextmanager
+def _progress(app: App, recipe: str) -> cabc.Iterator[cabc.Callable[[Step], None]]:
+    """A bar over steps, with the last losses; on a terminal only, and not with ``--quiet``."""
+    console = Console(stderr=True, quiet=app.quiet)
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} steps"),
+        TextColumn("{task.fields[loss]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        speed_estimate_period=300,
+    )
+    with bar:
+        task = bar.add_task(recipe, total=None, loss="")
+
+        def advance(step: Step) -> None:
+            bar.update(task, completed=step.number, total=step.total)
+            if "loss" in step.values:
+                bar.update(task, loss=f"loss {step.values['loss']:.3f}")
+                app.detail(f"step {step.number} of {step.total}: loss {step.values['loss']:.4f}")
+
+        yield advance
