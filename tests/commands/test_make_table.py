@@ -8,10 +8,12 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from PIL import Image
 
 from evalkit.store.runs import ResultStore
+from helpers import trees
 from helpers.program import call
 from helpers.small_lasot import FRAMES, NAMES, PROTOCOL, make_lasot, make_results, store_run, write_raw
 
@@ -202,8 +204,9 @@ def test_render_draws_every_nth_frame(place: list[str], tmp_path: Path) -> None:
 
 
 def test_render_draws_the_boxes_of_a_benchmark_that_counts_from_one_on_their_pixels(
-    place: list[str], tmp_path: Path
+    place: list[str], lasot: Path, tmp_path: Path
 ) -> None:
+    trees.save(lasot / "cup" / "cup-1" / "img" / "00000001.jpg", np.full((60, 80, 3), 90, np.uint8))
     output = tmp_path / "pictures"
     arguments = ["--tracker", "kcf", "--every", 99, "--output", output]
     assert call("render", "lasot", "cup-1", *arguments, *place)[0] == 0

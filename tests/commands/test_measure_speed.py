@@ -18,7 +18,8 @@ from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.speed import Latency, Spread, Throughput, definitions, measure_latency, measure_throughput
 from evalkit.tracking.timing import LoopTiming
-from helpers.program import Clock, call, draw_video, draw_videos
+from helpers.program import Clock, call
+from helpers.trees import draw_video, draw_videos
 from helpers.walks import Memory, Numbers, Walk
 
 

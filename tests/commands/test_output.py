@@ -27,7 +27,8 @@ from evalkit.report.tables.table import Cell, Column, Row, Table
 from evalkit.report.tables.values import csv_text
 from evalkit.visible import json_text, visible
 from helpers import ROOT
-from helpers.program import PROGRAM, call, draw_videos, evalkit
+from helpers.program import PROGRAM, call, evalkit
+from helpers.trees import draw_videos
 
 HOSTILE = {
     "clear screen": "a\x1b[2Jb",

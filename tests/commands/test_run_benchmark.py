@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from helpers.program import PATIENCE, call, draw_video, draw_videos, only_run, run_videos, start, wait_until
+from helpers.program import PATIENCE, call, only_run, run_videos, start, wait_until
+from helpers.trees import draw_video, draw_videos
 
 LENGTHS = [6, 9, 4, 12, 5]
 

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from helpers import trees
 from helpers.program import call
 
 TRUTH = {"airplane-1": 40, "book-3": 25, "cat-1": 30}
@@ -23,14 +24,10 @@ def write(path, rows, pattern="%g", delimiter=","):
 
 @pytest.fixture
 def kit(tmp_path):
-    """An annotations-only copy of three LaSOT sequences, and two trackers' files; airplane-1 is absent for 4 frames."""
-    folder = tmp_path / "kit"
-    for name, rows in TRUTH.items():
-        write(folder / "lasot" / name / "groundtruth.txt", boxes(name), "%d")
-        absent = np.zeros((rows, 1))
-        absent[20:24] = name == "airplane-1"
-        write(folder / "lasot" / name / "absent.txt", absent, "%d")
-    (folder / "lasot" / "testing_set.txt").write_text("\n".join(TRUTH) + "\n")
+    """The annotations of three LaSOT sequences, and two trackers' files; airplane-1 is absent for 4 frames."""
+    values = {name: boxes(name) for name in TRUTH}
+    unseen = {"airplane-1": range(20, 24)}
+    trees.lasot(tmp_path / "kit" / "LaSOT", test=tuple(TRUTH), train=(), values=values, unseen=unseen, pictures=False)
     rng = np.random.default_rng(5)
     for name in TRUTH:
         write(tmp_path / "results" / "near" / f"{name}.txt", boxes(name) + rng.normal(0, 1.5, (TRUTH[name], 4)), "%.2f")
@@ -330,8 +327,8 @@ def test_explain_tells_in_json_what_was_left_out(kit):
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_without_a_scorable_frame_nothing_is_done_and_the_user_is_told(kit, form):
     for name, rows in TRUTH.items():
-        folder = kit / "kit" / "lasot" / name
-        (folder / "absent.txt").write_text("1\n" * rows)
+        folder = kit / "kit" / "LaSOT" / name.partition("-")[0] / name
+        (folder / "out_of_view.txt").write_text(",".join("1" * rows))
         first = (folder / "groundtruth.txt").read_text().splitlines()[0]
         (folder / "groundtruth.txt").write_text("\n".join([first, *["0,0,0,0"] * (rows - 1)]) + "\n")
     code, out, err = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", "swintrack", *form)

@@ -7,7 +7,8 @@ import pytest
 
 from helpers import trees
 from helpers.program import call
-from helpers.submission_files import NAMES, files, store_run, trajectories, zipped
+from helpers.stored import store_run
+from helpers.submission_files import NAMES, files, trajectories, zipped
 
 SAMPLE = "sample:format=1:seed=0:size=64x48:tiny=true"
 

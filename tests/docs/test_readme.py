@@ -8,7 +8,8 @@ import pytest
 
 import cli
 from helpers import ROOT
-from helpers.program import draw_videos, evalkit
+from helpers.program import evalkit
+from helpers.trees import draw_videos
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)

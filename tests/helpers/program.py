@@ -1,4 +1,4 @@
-"""Call the command line as a user does, and draw small videos for it."""
+"""Call the command line as a user does."""
 
 import contextlib
 import importlib.util
@@ -7,14 +7,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import click
-import cv2
-import numpy as np
 from click.testing import CliRunner
 
 import cli
@@ -123,29 +121,3 @@ def load_perf(name: str) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def draw_video(
-    folder: Path, frames: int, *, seed: int = 0, wh: tuple[int, int] = (64, 48), suffix: str = ".png"
-) -> None:
-    """Write ``img/0001.png ...`` with a bright square that moves, and ``groundtruth.txt``."""
-    noise = np.random.default_rng(seed)
-    ground = noise.integers(0, 120, (wh[1], wh[0], 3), dtype=np.uint8)
-    rows = []
-    (folder / "img").mkdir(parents=True)
-    for index in range(frames):
-        image = ground.copy()
-        x, y = 5 + (index + seed) % 30, 6 + index % 20
-        image[y : y + 10, x : x + 12] = noise.integers(180, 255, (10, 12, 3))
-        done, data = cv2.imencode(suffix, image)
-        assert done
-        (folder / "img" / f"{index + 1:04d}{suffix}").write_bytes(data.tobytes())
-        rows.append(f"{x},{y},12,10\n")
-    (folder / "groundtruth.txt").write_text("".join(rows))
-
-
-def draw_videos(root: Path, lengths: Iterable[int], **settings: Any) -> Path:
-    """Write one folder per sequence, named s0, s1, ..."""
-    for number, frames in enumerate(lengths):
-        draw_video(root / f"s{number}", frames, seed=number, **settings)
-    return root

@@ -3,13 +3,10 @@
 import io
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from evalkit.sequences import Trajectory
-from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
-from evalkit.store.runs import ResultStore, Run
 from evalkit.submission.checking import FORMATS, SubmissionReport, check_content
 from evalkit.submission.content import content_of_bytes
 from evalkit.submission.expected import Expected
@@ -84,36 +81,3 @@ def found(report: SubmissionReport) -> list[tuple[str, str, str, tuple[int, ...]
 
 def errors(report: SubmissionReport) -> list[tuple[str, str]]:
     return [(one.kind.value, one.file) for one in report.findings if one.severity is Severity.ERROR]
-
-
-def store_run(
-    root: Path,
-    benchmark: str,
-    tracks: Mapping[str, Trajectory],
-    *,
-    names: tuple[str, ...] | None = None,
-    note: tuple[str, ...] = (),
-    **changes: object,
-) -> Run:
-    """A run as ``run-benchmark`` leaves it; sequences of ``names`` without a trajectory are missing."""
-    asked = names or tuple(tracks)
-    fields: dict[str, object] = {
-        "benchmark": benchmark,
-        "split": "test",
-        "data": "official",
-        "sequence_list_sha256": names_sha256(asked),
-        "tracker": "mine",
-        "config": {},
-        "weights_sha256": None,
-        "precision": "fp32",
-        "seed": 0,
-        "repeat": 0,
-        "frame_limit": None,
-    }
-    run = ResultStore(root).open_or_create(RunIdentity(**{**fields, **changes}), asked, note)
-    for name, one in tracks.items():
-        record = SequenceRecord(
-            name, len(one), tuple(one.boxes[0].tolist()), "", "", 1.0, "cpu", 1, 0, "2026-01-01T00:00:00+00:00", ""
-        )
-        run.write(record, one)
-    return run

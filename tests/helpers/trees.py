@@ -4,7 +4,7 @@ Every builder takes the benchmark's root folder and returns it. Boxes are those 
 otherwise; frame k of every image folder has the gray level ``10 * k`` in its middle, so that tests can tell frames apart.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -59,8 +59,19 @@ def numbered(frames: int, pattern: str = "{:08d}.jpg", start: int = 1) -> list[s
     return [pattern.format(start + k) for k in range(frames)]
 
 
-def uav123(root: Path, *, own_table: bool = True) -> Path:
-    """Folder ``street`` of 9 images; ``street_1`` = frames 1..5, ``street_2`` = frames 5..9, absent in its third."""
+def uav123(root: Path, *, own_table: bool = True, values: Mapping[str, np.ndarray] | None = None) -> Path:
+    """Folder ``street`` of 9 images; ``street_1`` = frames 1..5, ``street_2`` = frames 5..9, absent in its third.
+
+    Or the given boxes, each in a folder of its own, without images.
+    """
+    if values is not None:
+        table = "name,folder,start_frame,end_frame\n"
+        for name, given in values.items():
+            text(root / f"anno/UAV123/{name}.txt", rows(given))
+            (root / "data_seq/UAV123" / name).mkdir(parents=True)
+            table += f"{name},{name},1,{len(given)}\n"
+        text(root / "anno/UAV123/sequences.csv", table)
+        return root
     images(root / "data_seq/UAV123/street", numbered(9, "{:06d}.jpg"))
     second = boxes(5)
     second[2] = np.nan
@@ -92,16 +103,30 @@ def got10k(root: Path, *, names: Sequence[str] = ("000001", "000002"), splits: S
     return root
 
 
-def lasot(root: Path, *, test: Sequence[str] = ("cup-1", "cup-3"), train: Sequence[str] = ("cup-2",)) -> Path:
-    """Six frames each; occluded in frame 2, out of view in frames 3 and 4 (box 0,0,0,0)."""
+def lasot(
+    root: Path,
+    *,
+    test: Sequence[str] = ("cup-1", "cup-3"),
+    train: Sequence[str] = ("cup-2",),
+    values: Mapping[str, np.ndarray] | None = None,
+    unseen: Mapping[str, Iterable[int]] | None = None,
+    pictures: bool = True,
+) -> Path:
+    """Six frames each; occluded in frame 2, out of view in frames 3 and 4 (box 0,0,0,0).
+
+    Or the given boxes, out of view in the given frames alone.
+    """
     for name in (*test, *train):
         folder = root / name.rpartition("-")[0] / name
-        images(folder / "img", numbered(6))
-        values = boxes(6)
-        values[3] = 0
-        text(folder / "groundtruth.txt", rows(values))
-        text(folder / "full_occlusion.txt", "0,0,1,0,0,0\n")
-        text(folder / "out_of_view.txt", "0,0,0,1,1,0")
+        given = boxes(6) if values is None else values[name]
+        occluded, out_of_view = ((2,), (3, 4)) if values is None else ((), tuple((unseen or {}).get(name, ())))
+        if values is None:
+            given[3] = 0
+        if pictures:
+            images(folder / "img", numbered(len(given)))
+        text(folder / "groundtruth.txt", rows(given))
+        for flag, frames in (("full_occlusion", occluded), ("out_of_view", out_of_view)):
+            text(folder / f"{flag}.txt", ",".join(str(int(frame in frames)) for frame in range(len(given))))
         text(folder / "nlp.txt", "a cup on the table\n")
     if test:
         text(root / "testing_set.txt", "\n".join(test) + "\n")
@@ -177,6 +202,29 @@ def custom(root: Path, *, names: Sequence[str] = ("my cat", "été"), frames: in
     for name in names:
         images(root / name / "img", numbered(frames, "{:04d}.jpg"))
         text(root / name / "groundtruth.txt", rows(boxes(frames)))
+    return root
+
+
+def draw_video(
+    folder: Path, frames: int, *, seed: int = 0, wh: tuple[int, int] = (64, 48), suffix: str = ".png"
+) -> None:
+    """Write ``img/0001.png ...`` with a bright square that moves, and ``groundtruth.txt``."""
+    noise = np.random.default_rng(seed)
+    ground = noise.integers(0, 120, (wh[1], wh[0], 3), dtype=np.uint8)
+    lines = []
+    for index in range(frames):
+        image = ground.copy()
+        x, y = 5 + (index + seed) % 30, 6 + index % 20
+        image[y : y + 10, x : x + 12] = noise.integers(180, 255, (10, 12, 3))
+        save(folder / "img" / f"{index + 1:04d}{suffix}", image)
+        lines.append(f"{x},{y},12,10\n")
+    text(folder / "groundtruth.txt", "".join(lines))
+
+
+def draw_videos(root: Path, lengths: Iterable[int], **settings: object) -> Path:
+    """Write one folder per sequence, named s0, s1, ..."""
+    for number, frames in enumerate(lengths):
+        draw_video(root / f"s{number}", frames, seed=number, **settings)
     return root
 
 

@@ -13,8 +13,9 @@ import torch
 
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.loop import LoopSettings
-from helpers.program import draw_videos, evalkit, start
+from helpers.program import evalkit, start
 from helpers.seeded import Clip, Seeded, first_difference, golden, images, name_seeded, run_clip, run_clips
+from helpers.trees import draw_videos
 from trackers.common.build import build
 from trackers.common.definition import definition
 from trackers.common.torch_tracker import Engine

@@ -11,7 +11,7 @@ import pytest
 
 import evalkit
 from helpers import ROOT
-from helpers.program import draw_videos
+from helpers.trees import draw_videos
 
 # Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
 CORE = [

@@ -21,8 +21,9 @@ from packaging.requirements import Requirement
 
 import evalkit
 from helpers import ROOT
-from helpers.program import Done, draw_videos
+from helpers.program import Done
 from helpers.program import evalkit as from_checkout
+from helpers.trees import draw_videos
 
 TOP = ("evalkit", "trackers", "cli.py", "pyproject.toml", "setup.cfg", "README.md", "LICENSE", "NOTICE")
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]

@@ -13,8 +13,9 @@ from evalkit.evaluation.truth import load_truth
 from evalkit.results.importing import store_results
 from evalkit.results.reader import read_results
 from evalkit.sequences import Trajectory
-from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
+from evalkit.store.manifest import names_sha256
 from evalkit.store.runs import ResultStore
+from helpers import stored, trees
 from helpers.trees import boxes, rows, text
 
 NAMES = ("one", "two")
@@ -24,51 +25,12 @@ FRAMES = {"one": 12, "two": 8}
 @pytest.fixture
 def root(tmp_path):
     """A UAV123 copy with two sequences of its own, annotations only."""
-    folder = tmp_path / "UAV123"
-    table = "name,folder,start_frame,end_frame\n"
-    for name in NAMES:
-        text(folder / "anno" / "UAV123" / f"{name}.txt", rows(boxes(FRAMES[name])))
-        table += f"{name},{name},1,{FRAMES[name]}\n"
-        (folder / "data_seq" / "UAV123" / name).mkdir(parents=True)
-    text(folder / "anno" / "UAV123" / "sequences.csv", table)
-    return folder
+    return trees.uav123(tmp_path / "UAV123", values={name: boxes(FRAMES[name]) for name in NAMES})
 
 
-def identity(**changed):
-    values = {
-        "benchmark": "uav123",
-        "split": "test",
-        "data": "official",
-        "sequence_list_sha256": names_sha256(NAMES),
-        "tracker": "t",
-        "config": {"size": [1, 2]},
-        "weights_sha256": None,
-        "precision": "fp32",
-        "seed": 0,
-        "repeat": 0,
-        "frame_limit": None,
-    }
-    return RunIdentity(**(values | changed))
-
-
-def store_run(folder, trajectories, names=NAMES, finished="2026-01-01T00:00:00+00:00", **changed):
-    run = ResultStore(folder).open_or_create(identity(**changed), names)
-    for name, trajectory in trajectories.items():
-        record = SequenceRecord(
-            name=name,
-            frames=len(trajectory),
-            initial_box=tuple(trajectory.boxes[0].tolist()),
-            predictions_sha256="",
-            file_sha256="",
-            seconds=1.0,
-            device="cpu",
-            capacity=1,
-            rank=0,
-            finished_utc=finished,
-            environment_sha256="",
-        )
-        run.write(record, trajectory)
-    return run
+def store_run(folder, trajectories, names=NAMES, benchmark="uav123", **changed):
+    values = {"tracker": "t", "config": {"size": [1, 2]}} | changed
+    return stored.store_run(folder, benchmark, trajectories, names=names, **values)
 
 
 def answers(shift, frames=None):
@@ -77,7 +39,7 @@ def answers(shift, frames=None):
         rows_ = boxes(FRAMES[name])[:frames]
         moved = rows_ + np.array([shift, 0, 0, 0])
         moved[0] = rows_[0]
-        found[name] = Trajectory(moved, np.full(len(moved), np.nan), np.full(len(moved), 0.01))
+        found[name] = stored.trajectory(moved, 0.01)
     return found
 
 

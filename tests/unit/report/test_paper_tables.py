@@ -23,9 +23,8 @@ from evalkit.report.tables.table import Place, Ranking
 from evalkit.report.tables.values import paper_csv, paper_json
 from evalkit.scoring.protocols import PROTOCOLS
 from evalkit.scoring.verdicts import Explained, Verdict, judge
-from evalkit.sequences import Trajectory
-from evalkit.store.manifest import RunIdentity, SequenceRecord, names_sha256
-from evalkit.store.runs import ResultStore, Run
+from evalkit.store.runs import Run
+from helpers import stored, trees
 from helpers.program import call
 from helpers.scores_by_hand import lasot, make_scores
 
@@ -455,17 +454,14 @@ def test_list_tables_names_all_and_how_to_print_them():
     assert second["about"]["venue"] == "ACM Multimedia Asia 2023"
 
 
+BOX = np.array([[10.0, 20, 20, 10]])
+
+
 def store_run(
-    results: Path, benchmark: str, tracker: str, names: tuple[str, ...], *, split: str = "test", data: str = "official",
-    finished: int | None = None, weights: str | None = None,
-) -> Run:  # fmt: skip
-    identity = RunIdentity(benchmark, split, data, names_sha256(names), tracker, {}, weights, "fp32", 0, 0, None)
-    stored = ResultStore(results).open_or_create(identity, names, ())
-    boxes = np.array([[10.0, 20, 20, 10]])
-    for name in names[:finished]:
-        record = SequenceRecord(name, 1, (10.0, 20.0, 20.0, 10.0), "", "", 0.5, "cpu", 1, 0, "2026-01-01", "")
-        stored.write(record, Trajectory(boxes, np.full(1, np.nan), np.full(1, np.nan)))
-    return stored
+    results: Path, benchmark: str, tracker: str, names: tuple[str, ...], *, finished: int | None = None, **changes: Any
+) -> Run:
+    tracks = dict.fromkeys(names[:finished], stored.trajectory(BOX))
+    return stored.store_run(results, benchmark, tracks, names=names, tracker=tracker, **changes)
 
 
 def test_runs_that_cannot_be_compared_are_named_with_the_reason(tmp_path: Path):
@@ -510,22 +506,15 @@ def small_lasot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A LaSOT copy with one sequence of one frame, whose name passes for the whole list."""
     from evalkit.evaluation import papers
 
-    folder = tmp_path / "LaSOT" / "cup" / "cup-1"
-    folder.mkdir(parents=True)
-    (folder / "groundtruth.txt").write_text("10,20,20,10\n")
-    (folder / "full_occlusion.txt").write_text("0")
-    (folder / "out_of_view.txt").write_text("0")
-    (folder / "nlp.txt").write_text("a cup\n")
-    (tmp_path / "LaSOT" / "testing_set.txt").write_text("cup-1\n")
     monkeypatch.setattr(papers, "official_rows", lambda _: {"cup-1": {}})
-    return tmp_path / "LaSOT"
+    return trees.lasot(tmp_path / "LaSOT", test=("cup-1",), train=(), values={"cup-1": BOX})
 
 
 @pytest.mark.parametrize(("weights", "reason"), [("random", "random weights"), (None, "another sequence list (1 ")])
 def test_random_weights_and_other_data_are_not_comparable(
     tmp_path: Path, small_lasot: Path, weights: str | None, reason: str
 ):
-    store_run(tmp_path / "results", "lasot", "ostrack-256", ("cup-1",), weights=weights)
+    store_run(tmp_path / "results", "lasot", "ostrack-256", ("cup-1",), weights_sha256=weights)
     arguments = ["--results", tmp_path / "results", "--data-root", small_lasot, "--json"]
     code, out, err = call("make-table", "--paper", "upvpt", "--table", "2", *arguments)
     assert (code, err) == (0, "")
@@ -537,7 +526,7 @@ def test_random_weights_and_other_data_are_not_comparable(
 
 
 def test_of_several_complete_runs_one_stands_in_the_table_and_run_chooses_another(tmp_path: Path, small_lasot: Path):
-    runs = {store_run(tmp_path / "r", "lasot", "ostrack-256", ("cup-1",), weights=one).run_id for one in "ab"}
+    runs = {store_run(tmp_path / "r", "lasot", "ostrack-256", ("cup-1",), weights_sha256=one).run_id for one in "ab"}
     arguments = ["--paper", "upvpt", "--table", "2", "--results", tmp_path / "r", "--data-root", small_lasot, "--json"]
     code, out, _ = call("make-table", *arguments)
     assert code == 0

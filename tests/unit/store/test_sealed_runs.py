@@ -19,7 +19,8 @@ from evalkit.store.atomic import read_file
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run
 from helpers.own_trackers import own_tracker
-from helpers.program import call, draw_videos, evalkit, only_run, run_videos, start
+from helpers.program import call, evalkit, only_run, run_videos, start
+from helpers.trees import draw_videos
 
 LENGTHS = [3, 4]
 

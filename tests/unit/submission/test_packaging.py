@@ -21,7 +21,8 @@ from evalkit.submission.content import content_of_bytes
 from evalkit.submission.expected import Expected, official
 from evalkit.submission.packaging import make_package, select_runs, write_package, zip_bytes
 from helpers import trees
-from helpers.submission_files import NAMES, files, store_run, trajectories, trajectory
+from helpers.stored import store_run
+from helpers.submission_files import NAMES, files, trajectories, trajectory
 
 SAMPLE = "sample:format=1:seed=0:size=64x48:tiny=true"
 

@@ -13,7 +13,8 @@ import pytest
 from evalkit.errors import TrackerError
 from evalkit.tracking.threads import DaemonPool, call_here
 from helpers import ROOT
-from helpers.program import draw_videos, evalkit, start
+from helpers.program import evalkit, start
+from helpers.trees import draw_videos
 
 SOURCE = """
 import ctypes, os, signal, sys, time, threading

@@ -11,7 +11,8 @@ import pytest
 
 from evalkit.store.atomic import write_whole
 from helpers.own_trackers import own_tracker
-from helpers.program import draw_videos, only_run, run_videos
+from helpers.program import only_run, run_videos
+from helpers.trees import draw_videos
 
 LENGTHS = [6, 9, 4, 12]
 

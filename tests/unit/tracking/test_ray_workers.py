@@ -11,7 +11,8 @@ import pytest
 from evalkit.machine import usable_cores
 from helpers import ROOT
 from helpers.own_trackers import FULL_DISK, KILLED_ONCE, MEETING, own_tracker
-from helpers.program import PATIENCE, draw_videos, evalkit, start, wait_until
+from helpers.program import PATIENCE, evalkit, start, wait_until
+from helpers.trees import draw_videos
 
 pytestmark = [
     pytest.mark.slow,

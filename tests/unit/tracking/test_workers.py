@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from helpers.own_trackers import KILLED_ALWAYS, KILLED_AT_WIDTH, KILLED_ONCE, MEETING, SLOWLY, own_tracker
-from helpers.program import PATIENCE, call, draw_videos, run_videos, start, wait_until
+from helpers.program import PATIENCE, call, run_videos, start, wait_until
+from helpers.trees import draw_videos
 
 LENGTHS = [12, 9, 14, 12, 8, 20, 7, 10]
 
