@@ -32,7 +32,6 @@ sequences_option = click.option(
     "--sequences", multiple=True, callback=_sequences, help="Only these: names with commas, or @FILE, one a line."
 )
 SHARED = (
-    click.option("--benchmark", "benchmarks_too", multiple=True, hidden=True, help="The same as BENCHMARK."),
     click.option(
         "--tracker", "trackers", multiple=True, callback=names_option, help="Default: all that have complete results."
     ),
@@ -64,6 +63,17 @@ SHARED = (
 )
 
 
+def benchmarks_argument(command: Command) -> Command:
+    """Add BENCHMARK, and ``--benchmark`` as another way to say it; passed as ``benchmarks``."""
+
+    @functools.wraps(command)
+    def called(*args: Any, benchmarks: tuple[str, ...], benchmarks_too: tuple[str, ...], **options: Any) -> Any:
+        return command(*args, benchmarks=names_in(",".join((*benchmarks, *benchmarks_too))), **options)
+
+    called = click.option("--benchmark", "benchmarks_too", multiple=True, hidden=True)(called)
+    return click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]", nargs=-1)(called)
+
+
 def request_options(*, required: bool = True, several: bool = True) -> cabc.Callable[[Command], Command]:
     """Add BENCHMARK and the shared options, passed on as ``request``; other options that are its fields go into it.
 
@@ -75,9 +85,8 @@ def request_options(*, required: bool = True, several: bool = True) -> cabc.Call
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def called(*args: Any, benchmarks: tuple[str, ...], **options: Any) -> Any:
-            named = names_in(",".join((*benchmarks, *options.pop("benchmarks_too"))))
             file = options.pop("file")
-            given = {name: options.pop(name) for name in FIELDS & options.keys()} | {"benchmarks": named}
+            given = {name: options.pop(name) for name in FIELDS & options.keys()} | {"benchmarks": benchmarks}
             given = {name: value for name, value in given.items() if value not in (None, ()) and value is not False}
             request = Request.read(file, **given) if file else Request(**given)
             if required and not request.benchmarks:
@@ -88,7 +97,7 @@ def request_options(*, required: bool = True, several: bool = True) -> cabc.Call
 
         for add in reversed(SHARED):
             called = add(called)
-        return click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]", nargs=-1, required=False)(called)
+        return benchmarks_argument(called)
 
     return decorate
 

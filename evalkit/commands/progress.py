@@ -44,7 +44,7 @@ class FrameProgress:
 
 
 @contextlib.contextmanager
-def frame_progress(app: App, *, sequences: int, frames: int) -> cabc.Iterator[FrameProgress]:
+def frame_progress(app: App, sequences: int, frames: int) -> cabc.Iterator[FrameProgress]:
     """Show a bar while frames are tracked; on a terminal only, and not with ``--quiet``."""
     console = Console(stderr=True, quiet=app.quiet)
     bar = Progress(

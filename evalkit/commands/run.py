@@ -3,17 +3,16 @@
 import collections.abc as cabc
 import contextlib
 import dataclasses
+import functools
 import re
 import shlex
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 
-from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.commands.common import (
     App,
     Seconds,
@@ -24,18 +23,15 @@ from evalkit.commands.common import (
     results_option,
     seed_option,
 )
-from evalkit.commands.options import sequences_option
+from evalkit.commands.options import benchmarks_argument, names_option, sequences_option
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.watched import watch
-from evalkit.evaluation import running
-from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions, open_executor
-from evalkit.evaluation.roots import data_origin, find_root
-from evalkit.sequences import Modality
+from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions
+from evalkit.evaluation.session import RunOptions, Watch, run_tracker
 from evalkit.store.locks import Shard
-from evalkit.store.manifest import RunEnvironment
-from evalkit.store.runs import ResultStore, Run, RunStatus
-from evalkit.tracking.execution import Executor
+from evalkit.store.runs import RunStatus
+from evalkit.tracking.catalog import check_name
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.shards import parse_shard
 from evalkit.tracking.timing import details, summary
@@ -45,21 +41,6 @@ ISOLATE = (
     "processes of its own: a sequence that ends one is recorded as failed, and the others go on."
 )
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the command line says, as it says it."""
-
-    split: str | None
-    data_root: Path | None
-    layout: Path | None
-    sequences: tuple[str, ...] | None
-    limit_sequences: int | None
-    limit_frames: int | None
-    repeat: int
-    fresh: bool
-    shard: Shard | None
 
 
 def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Shard | None:
@@ -78,8 +59,15 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
 
 
 @click.command()
-@click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]")
-@click.option("--tracker", required=True, help="A name from `evalkit list trackers`, or FILE.py:CLASS.")
+@benchmarks_argument
+@click.option(
+    "--tracker",
+    "trackers",
+    required=True,
+    multiple=True,
+    callback=names_option,
+    help="A name from `evalkit list trackers`, or FILE.py:CLASS.",
+)
 @click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported.")
 @click.option("--weights", help="Weight file or folder of the tracker; `random` for a dry run.")
 @click.option("--split", help="Default: the split that papers report.")
@@ -142,10 +130,8 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
 def run_benchmark(  # noqa: PLR0917 - one parameter per option
     app: App,
     /,
-    benchmarks: str,
-    results: Path,
     as_json: bool,
-    tracker: str,
+    trackers: tuple[str, ...],
     weights: str | None,
     root: str | None,
     precision: str,
@@ -153,7 +139,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     compiled: bool,
     **options: Any,
 ) -> int:
-    r"""Run a tracker over one or more benchmarks.
+    r"""Run trackers over benchmarks.
 
     Finished sequences are stored at once; the same command again runs only what is missing. A sequence that fails is
     recorded with its error, the others go on, and the command ends with 1.
@@ -161,7 +147,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     \b
     Examples:
       evalkit run-benchmark uav123,lasot --tracker kcf --data-root sample
-      evalkit run-benchmark lasot --tracker mine.py:Correlation --limit-sequences 10
+      evalkit run-benchmark lasot --tracker kcf,ncc,mine.py:Correlation --limit-sequences 10
       evalkit run-benchmark custom --tracker ncc --data-root videos --layout layout.toml
       evalkit run-benchmark got10k --split val --tracker ncc --repeat 3 --json
       evalkit run-benchmark lasot --tracker ostrack-256 --weights W --device cuda:0,1,2,3
@@ -169,116 +155,42 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
       evalkit run-benchmark lasot --tracker kcf --shard 3/16
     """
     names = RunOptions.__dataclass_fields__
+    if not options["benchmarks"]:
+        raise click.UsageError("which benchmark? Name it: BENCHMARK; `evalkit list benchmarks` has the names.")
     asked = RunOptions(**{name: value for name, value in options.items() if name in names})
     if asked.fresh and asked.shard:
         raise click.BadParameter("sets all shards aside; use it without --shard.", param_hint="--fresh")
-    how = ExecutorOptions(
-        tracker=tracker,
-        options=TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled, root=root),
-        catalog=app.catalog,
-        code=app.code,
-        verbose=app.verbose,
-        **{name: value for name, value in options.items() if name not in names},
-    )
-    if how.in_process:
+    if len(trackers) > 1 and weights is not None and Path(weights).is_file():
+        raise click.BadParameter("a file is one tracker's; of several pass their folder.", param_hint="--weights")
+    settings = TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled, root=root)
+    more = {name: value for name, value in options.items() if name not in names}
+    hows = [
+        ExecutorOptions(tracker, settings, catalog=app.catalog, code=app.code, verbose=app.verbose, **more)
+        for tracker in trackers
+    ]
+    for tracker in trackers:
+        check_name(app.catalog, tracker)
+    if all(how.in_process for how in hows):
         watch(app, advice=ISOLATE)
-    with _stop_on_sigterm(), contextlib.ExitStack() as stack:
-        executor = stack.enter_context(open_executor(how))
-        targets = [_target(name.strip(), asked) for name in benchmarks.split(",") if name.strip()]
-        if not how.site.here:  # workers on other machines have other working folders
-            results = results.absolute()
-            targets = [dataclasses.replace(target, root=target.root.absolute()) for target in targets]
-        session = _Session(app, asked, how, executor, ResultStore(results), how.environment())
-        plans = [session.plan(target, repeat, stack) for target in targets for repeat in range(asked.repeat)]
-        stopped = session.execute(plans)
-        documents = [running.outcome(plan) for plan in plans]
-        for plan, document in zip(plans, documents, strict=True):
-            session.announce_notes(plan, [note for note in document["notes"] if note not in plan.run.notes])
+    told = Watch(app.say, functools.partial(frame_progress, app))
+    if app.witness is not None:
+        told = dataclasses.replace(told, under_way=app.witness.under_way)
+    documents: list[dict[str, Any]] = []
+    stopped = False
+    with _stop_on_sigterm():
+        for how in hows:
+            ran = run_tracker(asked, how, told)
+            documents += ran.documents
+            stopped = ran.timing is None
+            if ran.timing is None:
+                break
+            if ran.timing.frames:
+                app.say(summary(ran.timing))
+            app.detail(*details(ran.timing))
     _report(app, documents, as_json=as_json, stopped=stopped)
-    if all(document["status"] == RunStatus.COMPLETE.value for document in documents):
-        app.say(f"next: {_next(documents, asked, results)}")
-    return 0 if all(map(_done, documents)) else 1
-
-
-def _target(name: str, asked: RunOptions) -> running.Target:
-    spec = get_benchmark(name, layout=asked.layout)
-    split = get_split(spec, asked.split)
-    root = find_root(spec, asked.data_root)
-    spec = get_benchmark(name, layout=asked.layout, root=root)  # own videos: which sensors are there
-    names = spec.list_sequences(root, split)
-    chosen = running.select_names(names, asked.sequences, asked.limit_sequences)
-    target = running.Target(spec, split, root, data_origin(spec, root), chosen, asked.limit_frames)
-    if not chosen:
-        raise running.no_sequences(target)
-    return target
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """One call of the command."""
-
-    app: App
-    asked: RunOptions
-    how: ExecutorOptions
-    executor: Executor
-    store: ResultStore
-    environment: RunEnvironment
-
-    def plan(self, target: running.Target, repeat: int, locks: contextlib.ExitStack) -> running.Plan:
-        """Open the run, hold its lock as long as the command runs, and see what is missing."""
-        run = self._open(target, repeat)
-        if self.asked.fresh:
-            with run.lock():
-                running.set_aside(run)
-            run = self._open(target, repeat)
-        remark = locks.enter_context(run.lock(self.asked.shard))
-        if remark is not None:
-            self.app.say(f"note: {remark}")
-        running.check_environment(run, self.environment, allow_mixed=self.how.allow_mixed)
-        aux = bool(self.executor.info.modalities - {Modality.RGB})
-        plan = running.make_plan(target, run, aux=aux, shard=self.asked.shard)
-        self._announce(plan)
-        return plan
-
-    def _open(self, target: running.Target, repeat: int) -> Run:
-        options = self.how.options
-        return running.open_run(
-            self.store, target, self.executor.info, precision=options.precision, seed=options.seed, repeat=repeat
-        )
-
-    def _announce(self, plan: running.Plan) -> None:
-        title = plan.target.spec.name
-        self.announce_notes(plan, plan.run.notes)
-        for name, error in plan.failed.items():
-            self.app.say(f"failed: {title}/{name}: {error}")
-        if plan.finished_before:
-            self.app.say(f"{title}: {plan.finished_before} of {len(plan.names)} sequences were finished before")
-
-    def announce_notes(self, plan: running.Plan, notes: cabc.Iterable[str]) -> None:
-        """Say what a reader of the run's numbers must know."""
-        for note in notes:
-            self.app.say(f"note: {plan.target.spec.name}: {note}")
-
-    def execute(self, plans: list[running.Plan]) -> bool:
-        """Track what is missing; return whether it was stopped from outside."""
-        sequences, frames = sum(len(plan.jobs) for plan in plans), sum(plan.total_frames for plan in plans)
-        with frame_progress(self.app, sequences=sequences, frames=frames) as progress:
-            try:
-                timing = running.execute(
-                    self.executor,
-                    plans,
-                    on_frames=progress.advance,
-                    on_failure=progress.failure,
-                    on_note=self.app.say,
-                    **({} if self.app.witness is None else {"on_under_way": self.app.witness.under_way}),
-                )
-            except KeyboardInterrupt:
-                return True
-        if timing.frames:
-            self.app.say(summary(timing))
-        for line in details(timing):
-            self.app.detail(line)
-        return False
+    if not stopped and all(document["status"] == RunStatus.COMPLETE.value for document in documents):
+        app.say(f"next: {_next(documents, asked)}")
+    return 0 if not stopped and all(map(_done, documents)) else 1
 
 
 @contextlib.contextmanager
@@ -315,18 +227,18 @@ def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped
         app.say(f"shard {documents[0]['shard']} is finished; the run is complete when the other shards are.")
 
 
-def _next(documents: list[dict[str, Any]], asked: RunOptions, results: Path) -> str:
+def _next(documents: list[dict[str, Any]], asked: RunOptions) -> str:
     """The command that makes a table of these runs."""
     names = ",".join(dict.fromkeys(str(document["benchmark"]) for document in documents))
     options = {
         "--split": asked.split,
         "--data-root": asked.data_root,
         "--layout": asked.layout,
-        "--results": results if results != Path("results") else None,
+        "--results": asked.results if asked.results != Path("results") else None,
     }
     more = [text for name, value in options.items() if value is not None for text in (name, str(value))]
-    tracker = str(documents[0]["tracker"])
-    return shlex.join(["evalkit", "make-table", names, "--tracker", tracker, *more])
+    trackers = ",".join(dict.fromkeys(str(document["tracker"]) for document in documents))
+    return shlex.join(["evalkit", "make-table", names, "--tracker", trackers, *more])
 
 
 def _done(document: cabc.Mapping[str, Any]) -> bool:

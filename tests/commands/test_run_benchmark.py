@@ -451,3 +451,18 @@ def test_the_settings_file_and_the_environment_name_data_folders(tmp_path, monke
     monkeypatch.setenv("EVALKIT_DATA_ROOT", str(tmp_path / "videos"))
     assert call("run-benchmark", "custom", "--tracker", "still", cwd=tmp_path).code == 0
     assert call("config", "set", "data-root.lasott", "x").code == 2
+
+
+def test_several_trackers_are_run_one_after_the_other(videos, tmp_path):
+    place = ["--data-root", videos, "--results", tmp_path / "r"]
+    done = call(
+        "run-benchmark", "--benchmark", "custom", "--tracker", "still,ncc", "--tracker", "still", *place, "--json"
+    )
+    assert done.code == 0
+    assert [document["tracker"] for document in done.json] == ["still", "ncc"]
+    assert "make-table custom --tracker still,ncc" in done.stderr
+    assert call("run-benchmark", "custom", "--tracker", "still,nccc", *place).code == 2
+    weights = tmp_path / "weights.pth"
+    weights.touch()
+    assert call("run-benchmark", "custom", "--tracker", "still,ncc", "--weights", weights, *place).code == 2
+    assert call("run-benchmark", "--tracker", "still", *place).code == 2

@@ -112,7 +112,7 @@ def options_of(command: str) -> dict[str, click.Parameter]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_every_shared_option_with_the_same_words(command):
-    assert len(SHARED) == len(OPTIONS) + 1  # and the alias of BENCHMARK
+    assert len(SHARED) == len(OPTIONS)
     options, first = options_of(command), options_of("score")
     for name in [*OPTIONS, "--benchmark"]:
         told, expected = options[name].to_info_dict(), first[name].to_info_dict()

@@ -1,0 +1,182 @@
+"""A tracker over benchmarks: what is asked for, what of it is missing, and what became of it."""
+
+import collections.abc as cabc
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from evalkit.benchmarks import get_benchmark, get_split
+from evalkit.evaluation import running
+from evalkit.evaluation.executors import ExecutorOptions, open_executor
+from evalkit.evaluation.roots import data_origin, find_root
+from evalkit.sequences import Modality
+from evalkit.store.locks import Shard
+from evalkit.store.manifest import RunEnvironment
+from evalkit.store.runs import ResultStore, Run
+from evalkit.tracking.execution import Executor
+from evalkit.tracking.timing import LoopTiming
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What is run.
+
+    Attributes:
+        benchmarks: Their names.
+        results: Folder of the store.
+        split: None = the one that papers report.
+        data_root: As ``--data-root``.
+        layout: Layout file for ``custom``.
+        sequences: Only these.
+        limit_sequences: Only the first ones.
+        limit_frames: Only the first frames of every sequence.
+        repeat: Runs of the same thing.
+        fresh: Set earlier results aside.
+        shard: Only this part of the sequences.
+    """
+
+    benchmarks: tuple[str, ...]
+    results: Path
+    split: str | None = None
+    data_root: Path | None = None
+    layout: Path | None = None
+    sequences: tuple[str, ...] | None = None
+    limit_sequences: int | None = None
+    limit_frames: int | None = None
+    repeat: int = 1
+    fresh: bool = False
+    shard: Shard | None = None
+
+
+class Progress(Protocol):
+    """Is told what happens while a tracker runs."""
+
+    def advance(self, frames: int) -> None:
+        """Frames are tracked."""
+
+    def failure(self, name: str, error: str) -> None:
+        """A sequence has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told what a run does.
+
+    Attributes:
+        say: Takes messages for people.
+        progress: Makes a progress display for a number of sequences and frames.
+        under_way: Is told which sequences the tracker works on.
+    """
+
+    say: cabc.Callable[[str], None]
+    progress: cabc.Callable[[int, int], contextlib.AbstractContextManager[Progress]]
+    under_way: cabc.Callable[[cabc.Iterable[str]], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of a call.
+
+    Attributes:
+        documents: One per run, see :func:`evalkit.evaluation.running.outcome`.
+        timing: Where the time went; None where it was stopped from outside.
+    """
+
+    documents: list[dict[str, Any]]
+    timing: LoopTiming | None
+
+
+def run_tracker(asked: RunOptions, how: ExecutorOptions, watch: Watch) -> Ran:
+    """Run a tracker over benchmarks; what is stored already is not run again.
+
+    Raises:
+        EvalkitError: The tracker, the data or the results folder cannot be used; nothing has been run.
+    """
+    with contextlib.ExitStack() as stack:
+        executor = stack.enter_context(open_executor(how))
+        targets = [_target(name, asked) for name in asked.benchmarks]
+        if not how.site.here:  # workers on other machines have other working folders
+            asked = dataclasses.replace(asked, results=asked.results.absolute())
+            targets = [dataclasses.replace(target, root=target.root.absolute()) for target in targets]
+        session = _Session(asked, how, watch, executor, ResultStore(asked.results), how.environment())
+        plans = [session.plan(target, repeat, stack) for target in targets for repeat in range(asked.repeat)]
+        timing = session.execute(plans)
+        documents = [running.outcome(plan) for plan in plans]
+        for plan, document in zip(plans, documents, strict=True):
+            session.say_notes(plan, [note for note in document["notes"] if note not in plan.run.notes])
+    return Ran(documents, timing)
+
+
+def _target(name: str, asked: RunOptions) -> running.Target:
+    spec = get_benchmark(name, layout=asked.layout)
+    split = get_split(spec, asked.split)
+    root = find_root(spec, asked.data_root)
+    spec = get_benchmark(name, layout=asked.layout, root=root)  # own videos: which sensors are there
+    names = spec.list_sequences(root, split)
+    chosen = running.select_names(names, asked.sequences, asked.limit_sequences)
+    target = running.Target(spec, split, root, data_origin(spec, root), chosen, asked.limit_frames)
+    if not chosen:
+        raise running.no_sequences(target)
+    return target
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A tracker that is ready, and where its results go."""
+
+    asked: RunOptions
+    how: ExecutorOptions
+    watch: Watch
+    executor: Executor
+    store: ResultStore
+    environment: RunEnvironment
+
+    def plan(self, target: running.Target, repeat: int, locks: contextlib.ExitStack) -> running.Plan:
+        """Open the run, hold its lock as long as the session lasts, and see what is missing."""
+        run = self._open(target, repeat)
+        if self.asked.fresh:
+            with run.lock():
+                running.set_aside(run)
+            run = self._open(target, repeat)
+        remark = locks.enter_context(run.lock(self.asked.shard))
+        if remark is not None:
+            self.watch.say(f"note: {remark}")
+        running.check_environment(run, self.environment, allow_mixed=self.how.allow_mixed)
+        aux = bool(self.executor.info.modalities - {Modality.RGB})
+        plan = running.make_plan(target, run, aux=aux, shard=self.asked.shard)
+        title = plan.target.spec.name
+        self.say_notes(plan, plan.run.notes)
+        for name, error in plan.failed.items():
+            self.watch.say(f"failed: {title}/{name}: {error}")
+        if plan.finished_before:
+            self.watch.say(f"{title}: {plan.finished_before} of {len(plan.names)} sequences were finished before")
+        return plan
+
+    def _open(self, target: running.Target, repeat: int) -> Run:
+        options = self.how.options
+        return running.open_run(
+            self.store, target, self.executor.info, precision=options.precision, seed=options.seed, repeat=repeat
+        )
+
+    def say_notes(self, plan: running.Plan, notes: cabc.Iterable[str]) -> None:
+        """Say what a reader of the run's numbers must know."""
+        for note in notes:
+            self.watch.say(f"note: {plan.target.spec.name}: {note}")
+
+    def execute(self, plans: list[running.Plan]) -> LoopTiming | None:
+        """Track what is missing; None if it was stopped from outside."""
+        frames = sum(plan.total_frames for plan in plans)
+        with self.watch.progress(sum(len(plan.jobs) for plan in plans), frames) as progress:
+            try:
+                return running.execute(
+                    self.executor,
+                    plans,
+                    on_frames=progress.advance,
+                    on_failure=progress.failure,
+                    on_note=self.watch.say,
+                    on_under_way=self.watch.under_way,
+                )
+            except KeyboardInterrupt:
+                return None
