@@ -15,6 +15,7 @@ from evalkit.report.metrics import get_metric
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.score import TOO_FEW, UNSCORABLE
 from evalkit.scoring.scores import Scores
+from evalkit.scoring.second_opinion import PROTOCOL, SecondOpinion
 
 
 @click.command()
@@ -23,14 +24,16 @@ from evalkit.scoring.scores import Scores
 @click.option("--interval", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Level of intervals: 0.95.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the bootstrap.  [default: 0]")
 @click.option("--per-sequence", is_flag=True, help="Also the scores of every sequence.")
+@click.option("--cross-check", type=click.Choice(["got10k"]), help="A toolkit that evaluates the same boxes, too.")
 @text_or_json
 @common_options
 @click.pass_obj
-def score(app: App, /, *, request: Request, per_sequence: bool, as_json: bool) -> None:
+def score(app: App, /, *, request: Request, per_sequence: bool, cross_check: str | None, as_json: bool) -> None:
     r"""Score stored runs or raw result files.
 
     Results come from the store (--tracker, --run) or from files (--predictions), ground truth from the data root or
-    from an annotations-only copy (--annotations). JSON has fractions; the text is times 100.
+    from an annotations-only copy (--annotations). JSON has fractions; the text is times 100. With --cross-check the
+    installed toolkit got10k must agree with the protocol got10k-toolkit on the same boxes; else the exit code is 1.
 
     \b
     Examples:
@@ -39,15 +42,24 @@ def score(app: App, /, *, request: Request, per_sequence: bool, as_json: bool) -
       evalkit score uav123 --predictions SiamFC/ --annotations anno/ --protocol all --interval 0.95 --json
       evalkit score visevent --predictions all.zip --tracker SynA --annotations kit/ --sequences @list.txt
     """
+    from evalkit.evaluation.cross_check import cross_checked
     from evalkit.evaluation.scored import score_request
 
-    scores = score_request(request, app.say)
+    scores, opinions = cross_checked(request, app.say) if cross_check else (score_request(request, app.say), [])
     if as_json:
-        documents = [_document(one, per_sequence=per_sequence) for one in scores]
+        judged = {(opinion.benchmark, opinion.tracker, opinion.run): _cross_check(opinion) for opinion in opinions}
+        documents = [
+            _document(one, per_sequence=per_sequence) | judged.get((one.benchmark, one.tracker, one.run), {})
+            for one in scores
+        ]
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
         _print(app, scores, per_sequence=per_sequence)
+        for opinion in opinions:
+            echo("", *_opinion_lines(opinion))
     _check_defined(scores)
+    if not all(opinion.agrees for opinion in opinions):
+        raise ScoringError(*(line for opinion in opinions for line in opinion.explanation()))
 
 
 def _check_defined(scores: cabc.Iterable[Scores]) -> None:
@@ -87,6 +99,32 @@ def _document(scores: Scores, *, per_sequence: bool) -> dict[str, Any]:
         "sample": scores.sample,
         "notes": list(scores.notes),
     }
+
+
+def _cross_check(opinion: SecondOpinion) -> dict[str, Any]:
+    """A second opinion as JSON: fractions; differences are the toolkit's number minus ours."""
+    document = {
+        "toolkit": opinion.toolkit,
+        "protocol": opinion.protocol,
+        "agrees": opinion.agrees,
+        "theirs": opinion.theirs,
+        "ours": opinion.ours,
+        "differences": opinion.differences,
+        "sequences": opinion.sequences,
+    }
+    return {"cross_check": document}
+
+
+def _opinion_lines(opinion: SecondOpinion) -> list[str]:
+    verdict = "and does" if opinion.agrees else "but does not"
+    what = f"{opinion.toolkit} on the same boxes of {opinion.benchmark}: {opinion.protocol} must agree, {verdict};"
+    labels = {kind.key: kind.label for kind in get_protocol(PROTOCOL, opinion.benchmark).reported}
+    metrics = [get_metric(key) for key in opinion.ours]
+    rows = [[opinion.tracker, *(labels[metric.key] for metric in metrics)]]
+    for name, values in ((opinion.toolkit, opinion.theirs), (opinion.protocol, opinion.ours)):
+        rows.append([name, *(metric.detailed(values[metric.key]) for metric in metrics)])
+    rows.append(["difference", *(metric.detailed(opinion.differences[metric.key], "+") for metric in metrics)])
+    return [f"{what} other protocols have other rules", *(line.rstrip() for line in columns(rows))]
 
 
 def _print(app: App, scores: cabc.Sequence[Scores], *, per_sequence: bool) -> None:

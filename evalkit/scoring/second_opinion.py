@@ -2,7 +2,6 @@
 
 import collections.abc as cabc
 import contextlib
-import importlib.metadata
 import io
 import math
 import tempfile
@@ -40,6 +39,7 @@ class SecondOpinion:
     Attributes:
         tracker: Its name.
         benchmark: Benchmark name.
+        run: Run id, or "files:..." for raw result files.
         toolkit: The other program with its version.
         protocol: Protocol of ours that must agree, with its version.
         theirs: Metric key -> fraction, by the toolkit.
@@ -49,6 +49,7 @@ class SecondOpinion:
 
     tracker: str
     benchmark: str
+    run: str
     toolkit: str
     protocol: str
     theirs: cabc.Mapping[str, float]
@@ -98,6 +99,7 @@ def second_opinion(
     *,
     benchmark: str,
     tracker: str,
+    run: str = "",
     allow_missing: bool = False,
 ) -> SecondOpinion:
     """Have the installed toolkit evaluate what :data:`PROTOCOL` scores, and put both side by side.
@@ -111,6 +113,7 @@ def second_opinion(
         trajectories: Sequence name -> repetitions; more than one for GOT-10k only.
         benchmark: Benchmark name.
         tracker: Tracker name.
+        run: Run id.
         allow_missing: As for :func:`evalkit.scoring.score.score`.
 
     Raises:
@@ -123,6 +126,8 @@ def second_opinion(
     if PROTOCOL not in {rules.id for rules in protocols_for(benchmark)}:
         known = ", ".join(sorted(get_protocol(PROTOCOL).benchmarks))
         raise ScoringError(f"{TOOLKIT} cannot evaluate {benchmark}; it can evaluate {known}.")
+    import importlib.metadata
+
     experiments = _experiments()
     rules = get_protocol(PROTOCOL, benchmark)
     assert isinstance(rules, OpeProtocol)
@@ -136,6 +141,7 @@ def second_opinion(
     return SecondOpinion(
         tracker=tracker,
         benchmark=benchmark,
+        run=run,
         toolkit=f"{TOOLKIT} {importlib.metadata.version(TOOLKIT)}",
         protocol=f"{rules.id}/{rules.version}",
         theirs=theirs,

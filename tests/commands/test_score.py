@@ -59,6 +59,49 @@ def test_one_score_is_one_json_object_with_the_contracts_keys():
     assert document["missing"] == []
 
 
+def test_a_toolkit_as_second_opinion_is_printed_beside_our_numbers():
+    code, out, _ = call("score", "lasot", *FILES, "--cross-check", "got10k")
+    assert code == 0
+    assert out.startswith("lasot test, pytracking/1")
+    blocks = out.strip().split("\n\n")
+    assert len(blocks) == 3  # the scores, and an opinion on each tracker
+    head, labels, theirs, ours, difference = (line.split() for line in blocks[2].splitlines())
+    assert " ".join(head).startswith("got10k 0.1.3 on the same boxes of lasot: got10k-toolkit/2 must agree, and does;")
+    assert labels == ["near", "AUC", "P", "OP50"]
+    assert theirs[2:] == ours[1:]
+    assert [abs(float(text)) for text in difference[1:]] == [0, 0, 0]
+
+    document = call("score", "lasot", *FILES, "--tracker", "near", "--cross-check", "got10k", "--json").json
+    opinion = document["cross_check"]
+    assert document["protocol"] == "pytracking"
+    assert (opinion["toolkit"], opinion["protocol"], opinion["agrees"]) == ("got10k 0.1.3", "got10k-toolkit/2", True)
+    alone = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", "got10k-toolkit", "--json").json
+    assert opinion["ours"] == {key: alone["scores"][key] for key in opinion["ours"]}
+    assert opinion["theirs"] == pytest.approx(opinion["ours"], abs=1e-12)
+    assert opinion["sequences"] == {}
+    assert "cross_check" not in alone
+
+
+def test_a_toolkit_that_disagrees_ends_with_1_and_the_sequences(monkeypatch):
+    import got10k.experiments.uav123 as theirs
+
+    monkeypatch.setattr(theirs, "rect_iou", lambda boxes, _: np.full(len(boxes), 0.25))
+    code, out, err = call("score", "lasot", *FILES, "--tracker", "near", "--cross-check", "got10k")
+    assert code == 1
+    assert "got10k-toolkit/2 must agree, but does not" in out
+    for part in ("near on lasot: got10k 0.1.3 and evalkit's got10k-toolkit/2 must agree", "success_auc", *TRUTH):
+        assert part in err
+    code, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--cross-check", "got10k", "--json")
+    assert code == 1
+    assert json.loads(out)["cross_check"]["agrees"] is False
+    assert json.loads(out)["cross_check"]["differences"]["success_auc"] < -0.1
+
+
+def test_an_unknown_toolkit_is_wrong_usage():
+    code, _, err = call("score", "lasot", *FILES, "--cross-check", "vot")
+    assert (code, "'vot' is not" in err) == (2, True)
+
+
 def test_several_scores_are_a_list():
     _, out, _ = call("score", "lasot", *FILES, "--json")
     assert [one["tracker"] for one in json.loads(out)] == ["lost", "near"]
