@@ -13,6 +13,7 @@ import numpy as np
 from evalkit.benchmarks.frames import ImageFrames
 from evalkit.benchmarks.names import MissingSequenceError, official_row, official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
+from evalkit.benchmarks.videos import VideoFrames
 from evalkit.errors import AnnotationError, DatasetLayoutError, EvalkitError, ImageReadError
 from evalkit.sequences import Annotation, FrameSource, Sequence
 
@@ -148,7 +149,8 @@ def check_copy(
             frames = _frames(spec, root, split, name)
             if frames is not None:
                 findings.frames += len(frames)
-                _empty_files(name, frames, findings)
+                if isinstance(frames, ImageFrames):
+                    _empty_files(name, frames, findings)
                 _decode(name, frames, pool, findings, report, deep=deep)
             progress(CheckStep(name, position + 1, len(names), findings.images))
     broken = {problem.sequence for problem in findings.problems}
@@ -201,20 +203,20 @@ def _read_frames(spec: BenchmarkSpec) -> cabc.Callable[[Path, Split, str], Frame
     return spec.read_frames
 
 
-def _frames(spec: BenchmarkSpec, root: Path, split: Split, name: str) -> ImageFrames | None:
+def _frames(spec: BenchmarkSpec, root: Path, split: Split, name: str) -> ImageFrames | VideoFrames | None:
     """Frames of a sequence, also of one whose annotation is wrong; None if they cannot be listed."""
     try:
         frames = _read_frames(spec)(root, split, name)
     except EvalkitError:  # reported by _check_one
         return None
-    assert isinstance(frames, ImageFrames)
+    assert isinstance(frames, ImageFrames | VideoFrames)
     return frames
 
 
 def _compare_stated_size(sequence: Sequence, findings: _Findings) -> None:
     """Compare the size that the benchmark states in a file of its own (GOT-10k) with the first image."""
     stated = sequence.annotation.frame_wh
-    assert isinstance(sequence.frames, ImageFrames)
+    assert isinstance(sequence.frames, ImageFrames | VideoFrames)
     real = sequence.frames.first_wh()
     if stated is not None and stated != real:
         text = f"the annotation says {stated[0]} x {stated[1]} pixels, the first image has {real[0]} x {real[1]}."
@@ -263,7 +265,7 @@ class _Decoded(NamedTuple):
 
 def _decode(
     name: str,
-    frames: ImageFrames,
+    frames: ImageFrames | VideoFrames,
     pool: ThreadPoolExecutor,
     findings: _Findings,
     report: cabc.Callable[[int], None],

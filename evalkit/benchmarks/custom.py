@@ -12,6 +12,8 @@ from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
 from evalkit.benchmarks.names import MissingSequenceError, nothing_found, require_root, subfolders
 from evalkit.benchmarks.reading import check_first_box, make_sequence, read_bytes, refuse_infinite
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
+from evalkit.benchmarks.targets import Target, holds_targets, targets_in
+from evalkit.benchmarks.videos import VIDEO_SUFFIXES, VideoFrames
 from evalkit.boxes import Boxes, enclosing_boxes
 from evalkit.errors import AnnotationError, DatasetLayoutError
 from evalkit.images import list_images
@@ -19,6 +21,7 @@ from evalkit.numbers import parse_numbers
 from evalkit.sequences import Annotation, Modality, Sequence
 
 TITLE = "custom"
+Frames = ImageFrames | VideoFrames
 IMAGE_FOLDERS = ("img", "imgs", "color", "visible", "vis_imgs", ".")
 AUX_FOLDERS: cabc.Mapping[Modality, tuple[str, ...]] = {
     Modality.EVENT: ("event", "event_imgs"),
@@ -71,7 +74,7 @@ class CustomReader:
     layout: Layout | None
 
     def list_sequences(self, root: Path, split: Split) -> list[str]:  # noqa: ARG002 - signature of all readers
-        """All visible sub-folders; plain files beside them are ignored.
+        """All visible sub-folders, videos, and targets of annotations of several; other files are ignored.
 
         Raises:
             DatasetLayoutError: There is none, or the root is itself a sequence.
@@ -82,9 +85,12 @@ class CustomReader:
                 f"{TITLE}: {root} is itself a sequence (it holds an annotation). Pass the folder above it, "
                 f"{root.parent}, and choose the sequence by its name, {root.name}."
             )
-        names = [name for name in subfolders(root) if name != "__MACOSX"]
+        targets, videos = targets_in(root), _videos(root)
+        taken = {_owner(root, target) for target in targets.values()}
+        names = [name for name in subfolders(root) if name != "__MACOSX" and name not in taken]
+        names = sorted({*names, *videos.keys() - taken, *targets})
         if not names:
-            raise nothing_found(root, title=TITLE, expected="one sub-folder per sequence")
+            raise nothing_found(root, title=TITLE, expected="a sub-folder or a video for each sequence")
         return names
 
     def read_annotation(self, root: Path, split: Split, name: str) -> Annotation:  # noqa: ARG002 - as above
@@ -93,15 +99,22 @@ class CustomReader:
         Raises:
             AnnotationError: Neither 4 nor 8 columns, text, or a first box that cannot start a tracker.
         """
+        if (target := self._target(root, name)) is not None:
+            return target.annotation()
         folder, layout = self._place(root, name)
         return _annotation(name, folder, layout, _annotation_path(folder, layout))
 
-    def read_frames(self, root: Path, split: Split, name: str) -> ImageFrames:  # noqa: ARG002 - as above
-        """List one sequence's images, paired with the second modality's if there is one."""
-        return _frames(name, *self._place(root, name))
+    def read_frames(self, root: Path, split: Split, name: str) -> Frames:  # noqa: ARG002 - as above
+        """List one sequence's images, paired with the second modality's if there is one; or open its video."""
+        target = self._target(root, name)
+        return _frames(name, *self._place(root, name)) if target is None else target.open()
 
     def read_sequence(self, root: Path, split: Split, name: str) -> Sequence:  # noqa: ARG002 - as above
         """Read one sequence, annotation checked against the images."""
+        if (target := self._target(root, name)) is not None:
+            annotation = target.annotation()
+            check_first_box(annotation.ground_truth, where=f"{target.source}, {name}")
+            return make_sequence(annotation, target.open(), title=TITLE, where=target.source)
         folder, layout = self._place(root, name)
         where = _annotation_path(folder, layout)
         annotation = _annotation(name, folder, layout, where)
@@ -119,9 +132,15 @@ class CustomReader:
 
     def _place(self, root: Path, name: str) -> tuple[Path, SequenceLayout]:
         folder = root / name
-        if not folder.is_dir():
-            raise MissingSequenceError(f"{TITLE}: sequence {name} is missing; no folder {folder}.")
+        if not folder.is_dir() and name not in _videos(root):
+            raise MissingSequenceError(f"{TITLE}: sequence {name} is missing; no folder {folder} and no video.")
         return folder, self._layout(root, name)
+
+    def _target(self, root: Path, name: str) -> Target | None:
+        """A target of an annotation of several; None for a folder or video of its own."""
+        if (root / name).is_dir() and not holds_targets(root / name):
+            return None
+        return targets_in(root).get(name)
 
     def modalities(self, root: Path | None) -> frozenset[Modality]:
         """Second modalities that the layout file names or, with a root, that its sequences have."""
@@ -177,7 +196,10 @@ def _annotation(name: str, folder: Path, layout: SequenceLayout, path: Path) -> 
     )
 
 
-def _frames(name: str, folder: Path, layout: SequenceLayout) -> ImageFrames:
+def _frames(name: str, folder: Path, layout: SequenceLayout) -> Frames:
+    video = _video(folder)
+    if video is not None:
+        return VideoFrames(video)
     frames = open_folder(_image_folder(folder, layout), title=TITLE, name=name)
     second = _aux_folder(folder, layout)
     if second is None:
@@ -212,9 +234,52 @@ def _aux_folder(folder: Path, layout: SequenceLayout) -> tuple[Modality, Path] |
     return None
 
 
+def _videos(root: Path) -> dict[str, Path]:
+    """Videos of a folder by their names without suffix.
+
+    Raises:
+        DatasetLayoutError: Two have one name.
+    """
+    found: dict[str, Path] = {}
+    with os.scandir(root) as entries:
+        paths = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_file()]
+    for path in paths:
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            if path.stem in found:
+                raise DatasetLayoutError(f"{TITLE}: {found[path.stem]} and {path} would be one sequence. Rename one.")
+            found[path.stem] = path
+    return found
+
+
+def _video(folder: Path) -> Path | None:
+    """The video of a sequence, if it has one: beside its folder, or alone in a folder without images."""
+    if folder.is_dir() and (list_images(folder) or any((folder / name).is_dir() for name in IMAGE_FOLDERS[:-1])):
+        return None
+    beside = _videos(folder.parent).get(folder.name)
+    inside = list(_videos(folder).values()) if folder.is_dir() else []
+    return beside or (inside[0] if len(inside) == 1 else None)
+
+
+def _owner(root: Path, target: Target) -> str:
+    """Name of the folder or video that a target's file annotates, which is then no sequence itself."""
+    frames = (target.frames[0] if isinstance(target.frames, tuple) else target.frames).resolve()
+    if not frames.is_relative_to(root.resolve()):
+        return ""
+    top, *below = frames.relative_to(root.resolve()).parts or ("",)
+    return top if below or frames.suffix.lower() not in VIDEO_SUFFIXES else Path(top).stem
+
+
 def _annotation_path(folder: Path, layout: SequenceLayout) -> Path:
     if layout.annotation is not None:
         return folder / layout.annotation
+    if not folder.is_dir():
+        beside = folder.parent / f"{folder.name}.txt"
+        if beside.is_file():
+            return beside
+        raise DatasetLayoutError(
+            f"{TITLE}: no annotation for the video {folder.name}. Expected {beside} or {folder / ANNOTATIONS[0]} with "
+            "left,top,width,height in its first row at least."
+        )
     for name in ANNOTATIONS:
         if (folder / name).is_file():
             return folder / name

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.benchmarks.frames import ImageFrames, missing_number
+from evalkit.benchmarks.videos import VideoFrames
 from evalkit.boxes import Boxes, Flags, FloatArray, IntArray
 from evalkit.errors import AnnotationError, DatasetLayoutError
 from evalkit.sequences import Annotation, Sequence
@@ -91,7 +92,12 @@ def check_first_box(boxes: Boxes, *, where: str) -> None:
 
 
 def make_sequence(
-    annotation: Annotation, frames: ImageFrames, *, title: str, where: Path, accepted_rows: cabc.Container[int] = ()
+    annotation: Annotation,
+    frames: ImageFrames | VideoFrames,
+    *,
+    title: str,
+    where: Path,
+    accepted_rows: cabc.Container[int] = (),
 ) -> Sequence:
     """Join annotation and frames after checking one against the other.
 
@@ -108,7 +114,7 @@ def make_sequence(
     """
     rows, count = len(annotation.ground_truth), len(frames)
     if rows != count and rows not in accepted_rows:
-        gap = missing_number(frames.names)
+        gap = missing_number(frames.names) if isinstance(frames, ImageFrames) else None
         hint = "" if gap is None else f"; the first missing number is {gap}"
         raise AnnotationError(
             f"{title}: {where} has {rows + annotation.dropped_leading} rows but {frames.folder} has "

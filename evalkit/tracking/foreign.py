@@ -125,19 +125,29 @@ class Got10kAdapter:
     """A tracker of the got10k package's API as a simple one.
 
     Source: got10k 0.1.3, ``got10k/trackers/__init__.py``: ``init(image, box)`` and ``update(image) -> box`` with PIL
-    images in mode RGB and boxes left, top, width, height.
+    images in mode RGB and boxes left, top, width, height. Classes that read their images themselves elsewhere
+    (siamfc-pytorch) expect arrays: those that ask a PIL image for what only an array has get arrays.
     """
 
     def __init__(self, tracker: Any) -> None:
         self.tracker = tracker
+        self._handed: cabc.Callable[[Image], Any] = _to_pil
 
     def initialize(self, image: Image, box: Boxes) -> None:
-        """Hand the first image over as a PIL image."""
-        self.tracker.init(_to_pil(image), box)
+        """Hand the first image over as a PIL image, else as an array."""
+        import PIL.Image
+
+        try:
+            self.tracker.init(_to_pil(image), box.copy())
+        except AttributeError as problem:
+            if not isinstance(problem.obj, PIL.Image.Image):
+                raise
+            self._handed = np.array
+            self.tracker.init(np.array(image), box)
 
     def track(self, image: Image) -> Any:
         """Return what ``update`` returns."""
-        return self.tracker.update(_to_pil(image))
+        return self.tracker.update(self._handed(image))
 
 
 class Rectangle(NamedTuple):
