@@ -61,7 +61,7 @@ class BenchmarkSpec:
         coordinate_origin: 0 or 1, as stored; a fact, not a shift that we apply.
         protocols: Role -> protocol id: "official" and "papers".
         headline: Metric keys in the order in which papers print them.
-        submission: Name of the packaging, if a server scores a split; else None.
+        submission: Module of ``evalkit.submission`` with the packaging, if a server or a toolkit takes one; else None.
         attributes: Codes of the challenge attributes in the order of the official files.
         list_sequences: (root, split) -> names of this copy, in the benchmark's order.
         read_sequence: (root, split, name) -> annotation and frames, checked against each other.

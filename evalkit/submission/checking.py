@@ -1,12 +1,13 @@
 """Check anyone's submission, zip or folder: all defects at once."""
 
 import collections.abc as cabc
+import importlib
 import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.submission import depthtrack, got10k, trackingnet
+from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS
 from evalkit.submission.content import Content, open_content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Severity, error, merged
@@ -14,9 +15,13 @@ from evalkit.submission.findings import Kind as FindingKind
 from evalkit.submission.form import SubmissionFormat
 
 FORMATS: cabc.Mapping[str, SubmissionFormat] = types.MappingProxyType(
-    {form.benchmark: form for form in (got10k.FORM, trackingnet.FORM, depthtrack.FORM)}
+    {
+        spec.name: importlib.import_module(f"{__package__}.{spec.submission}").FORM
+        for spec in (*BENCHMARKS.values(), *EXTRA_BENCHMARKS.values())
+        if spec.submission is not None
+    }
 )
-"""Formats by the name of their benchmark."""
+"""Formats by the name of their benchmark, whose facts name the module."""
 
 
 @dataclass(frozen=True, slots=True)

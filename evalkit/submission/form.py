@@ -1,4 +1,4 @@
-"""What a receiver of submissions takes: a new one is a module with a :class:`SubmissionFormat`, and its row."""
+"""What a receiver takes: a new one is a module with a :class:`SubmissionFormat` that a benchmark's facts name."""
 
 import collections.abc as cabc
 from dataclasses import dataclass

@@ -4,8 +4,8 @@ import collections.abc as cabc
 from dataclasses import dataclass
 from typing import TypeVar
 
+from evalkit.report.tables import printed
 from evalkit.report.tables.comparison import ComparedTable
-from evalkit.report.tables.printed import html_page, to_latex, to_markdown, to_text
 from evalkit.report.tables.table import Table
 from evalkit.report.tables.values import paper_csv, paper_json, to_csv, to_json
 from evalkit.visible import json_text
@@ -43,12 +43,12 @@ def _documents(
 FORMATS = {
     form.name: form
     for form in (
-        TableFormat("text", ".txt", _each(to_text)),
-        TableFormat("markdown", ".md", _each(to_markdown)),
-        TableFormat("latex", ".tex", _each(to_latex)),
+        TableFormat("text", ".txt", _each(printed.to_text)),
+        TableFormat("markdown", ".md", _each(printed.to_markdown)),
+        TableFormat("latex", ".tex", _each(printed.to_latex)),
         TableFormat("csv", ".csv", to_csv, paper_csv),
         TableFormat("json", ".json", _documents(to_json), _documents(paper_json)),
-        TableFormat("html", ".html", html_page),
+        TableFormat("html", ".html", printed.html_page),
     )
 }
 
