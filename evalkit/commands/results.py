@@ -83,7 +83,7 @@ def _report_import(app: App, imported: "Imported", *, as_json: bool) -> None:
                 "benchmark": identity.benchmark if identity else None,
                 "split": imported.split,
                 "tracker": results.tracker,
-                "format": results.format,
+                "format": results.layout,
                 "archive_sha256": identity.archive_sha256 if identity else None,
                 "sequences": len(results.sequences),
                 "frames": frames,
@@ -97,7 +97,7 @@ def _report_import(app: App, imported: "Imported", *, as_json: bool) -> None:
         return
     for document in documents:
         echo(
-            f"{results.tracker}: {len(results.sequences)} sequences, {frames} rows, format {results.format}, "
+            f"{results.tracker}: {len(results.sequences)} sequences, {frames} rows, format {results.layout}, "
             f"run {document['run']} ({document['status']})"
         )
     if runs:

@@ -112,7 +112,7 @@ def _of_files(request: Request, truth: Truth, tracker: str | None) -> list[Candi
         names=truth.known,
         benchmark=truth.spec.name,
         tracker=tracker,
-        format=request.layout_of_results,
+        layout=request.layout_of_results,
         initial_boxes={one.name: one.ground_truth[0] for one in truth.annotations},
     )
     wanted, foreign = truth.names, "{} files of other sequences ignored: {}"

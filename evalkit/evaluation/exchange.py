@@ -147,7 +147,7 @@ def _read(
                 names=names.names,
                 benchmark=spec.name,
                 tracker=request.trackers[0],
-                format=request.layout_of_results,
+                layout=request.layout_of_results,
                 frame_counts=names.frame_counts,
                 initial_boxes=names.initial_boxes,
                 with_times=True,

@@ -42,7 +42,7 @@ def store_results(
     """
     digest = results.digest()
     repetitions = max(map(len, results.sequences.values()), default=0)
-    notes = [f"imported from {results.where} (format {results.format})", *results.remarks()]
+    notes = [f"imported from {results.where} (format {results.layout})", *results.remarks()]
     runs = []
     for repeat in range(repetitions):
         identity = RunIdentity(
@@ -51,7 +51,7 @@ def store_results(
             data=data,
             sequence_list_sha256=names_sha256(names),
             tracker=results.tracker,
-            config={"format": results.format},
+            config={"format": results.layout},
             weights_sha256=None,
             precision="unknown",
             seed=0,

@@ -16,7 +16,7 @@ RESULT_LAYOUTS: cabc.Mapping[str, str] = {
     "vot": "TRACKER/EXPERIMENT/SEQUENCE/SEQUENCE_001.txt with regions, and confidence values; the VOT toolkit",
     "otb-mat": "SEQUENCE_TRACKER.mat or SEQUENCE.mat with boxes called res; the OTB and UAV123 programs in MATLAB",
 }
-"""Formats by their name on the command line; ``.csv``, ``.json`` and ``.npy`` may stand for ``.txt``."""
+"""Layouts by their name on the command line; ``.csv``, ``.json`` and ``.npy`` may stand for ``.txt``."""
 
 PREFIXES = ("uav_", "nfs_", "tpl_", "otb_")
 """What programs put before sequence names of UAV123, NFS, TC128 and OTB where one folder holds all benchmarks."""
@@ -54,7 +54,7 @@ class ResultFile:
     Attributes:
         path: Name within the tree.
         role: What it holds.
-        format: Key of :data:`RESULT_LAYOUTS`, empty for files that are not read.
+        layout: Key of :data:`RESULT_LAYOUTS`, empty for files that are not read.
         tracker: Folders that name the tracker.
         sequence: Name of the sequence as the benchmark spells it.
         repetition: (run number of the folder, number in the file's name); 0 where there is none.
@@ -64,7 +64,7 @@ class ResultFile:
 
     path: str
     role: Role
-    format: str = ""
+    layout: str = ""
     tracker: tuple[str, ...] = ()
     sequence: str = ""
     repetition: tuple[int, int] = (0, 0)
@@ -103,7 +103,7 @@ class Recognizer:
         object.__setattr__(self, "_lowered", unique)
 
     def classify(self, path: str) -> ResultFile:
-        """Role, format, tracker, sequence and repetition of one file."""
+        """Role, layout, tracker, sequence and repetition of one file."""
         *folders, filename = path.split("/")
         stem, dot, suffix = filename.rpartition(".")
         if not dot:

@@ -24,7 +24,7 @@ class ImportedResults:
 
     Attributes:
         tracker: Its name: the caller's, or that of the folder.
-        format: Key of :data:`evalkit.results.layouts.RESULT_LAYOUTS`.
+        layout: Key of :data:`evalkit.results.layouts.RESULT_LAYOUTS`.
         where: Folder or archive.
         sequences: Sequence name -> one trajectory per repetition, in the order of the official names.
         missing: Official names without a file.
@@ -39,7 +39,7 @@ class ImportedResults:
     """
 
     tracker: str
-    format: str
+    layout: str
     where: str
     sequences: cabc.Mapping[str, list[Trajectory]]
     missing: tuple[str, ...]
@@ -81,7 +81,7 @@ def read_results(
     names: cabc.Sequence[str],
     benchmark: str,
     tracker: str | None = None,
-    format: str | None = None,
+    layout: str | None = None,
     frame_counts: cabc.Mapping[str, int] | None = None,
     initial_boxes: cabc.Mapping[str, Boxes] | None = None,
     with_times: bool = False,
@@ -93,7 +93,7 @@ def read_results(
         names: Official sequence names.
         benchmark: Name of the benchmark.
         tracker: Which tracker of several; where there is one only, the name to give it.
-        format: Key of :data:`~evalkit.results.layouts.RESULT_LAYOUTS`; None recognizes it.
+        layout: Key of :data:`~evalkit.results.layouts.RESULT_LAYOUTS`; None recognizes it.
         frame_counts: Sequence name -> frames, to report short and long files.
         initial_boxes: Sequence name -> (4,) first box of the annotation; tells corners from width and height.
         with_times: Read times per frame too.
@@ -105,15 +105,15 @@ def read_results(
         ResultFormatError: Nothing is there, no file belongs to the benchmark, the layout is ambiguous, or the tracker
             asked for is none of several. What is wrong with single files is in the value, not an error.
     """
-    if format is not None and format not in RESULT_LAYOUTS:
-        raise unknown_name("format", format, RESULT_LAYOUTS)
+    if layout is not None and layout not in RESULT_LAYOUTS:
+        raise unknown_name("layout of results", layout, RESULT_LAYOUTS)
     recognizer = Recognizer(frozenset(names), benchmark)
     tree, files = _classified(path, recognizer)
-    wanted = [file for file in files if file.sequence and _fits(file, format)]
+    wanted = [file for file in files if file.sequence and _fits(file, layout)]
     if not any(file.role is Role.BOXES for file in wanted):
-        raise ResultFormatError(*_nothing_found(tree, files, names, benchmark, format))
+        raise ResultFormatError(*_nothing_found(tree, files, names, benchmark, layout))
     labels = tracker_labels([file.tracker for file in wanted if file.role is Role.BOXES], path.stem)
-    reading = _Reading(tree, names, format, frame_counts or {}, initial_boxes, with_times)
+    reading = _Reading(tree, names, layout, frame_counts or {}, initial_boxes, with_times)
     return [
         _read_tracker(reading, label, [file for file in wanted if file.tracker == folders], files)
         for folders, label in sorted(_selected(labels, tracker, tree).items(), key=lambda item: item[1])
@@ -172,10 +172,10 @@ def _sequences_in(document: object, above: str, recognizer: Recognizer, levels: 
 
 
 def _fits(file: ResultFile, wanted: str | None) -> bool:
-    """Whether a file belongs to a format; what differs by content only has the names of plain boxes."""
-    if wanted is None or file.format == wanted:
+    """Whether a file belongs to a layout; what differs by content only has the names of plain boxes."""
+    if wanted is None or file.layout == wanted:
         return True
-    return file.format in {"corners": {"plain"}, "polygons": {"plain"}, "vot": {"plain", "got10k"}}.get(wanted, ())
+    return file.layout in {"corners": {"plain"}, "polygons": {"plain"}, "vot": {"plain", "got10k"}}.get(wanted, ())
 
 
 def _selected(labels: dict[tuple[str, ...], str], tracker: str | None, tree: Tree) -> dict[tuple[str, ...], str]:
@@ -203,15 +203,15 @@ def _nothing_found(
     texts = [file.path for file in files if file.role in {Role.FOREIGN, Role.BOXES, Role.SKIPPED}]
     zips = [name for name in tree.names if name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz"))]
     expected = f"expected names such as {listed(sorted(names)[:3])}"
-    formats = [f"  {key:10} {text}" for key, text in RESULT_LAYOUTS.items()]
+    layouts = [f"  {key:10} {text}" for key, text in RESULT_LAYOUTS.items()]
     if zips and not texts:
         return [f"{tree.where} holds archives only: {listed(zips)}. Name one: {tree.where}/{zips[0]}."]
     if any(name.endswith(".bin") for name in tree.names) and not texts:
         return [f"{tree.where} holds binary VOT results. Have the VOT toolkit write them as text."]
     if not texts:
-        return [f"{tree.where}: no result files among {len(tree.names)} files; {expected}. Known formats:", *formats]
-    what = f"in the format {wanted!r}" if wanted else f"named after a sequence of {benchmark}"
-    return [f"{tree.where}: none of {len(texts)} files is {what}; found {listed(texts[:4])}; {expected}.", *formats]
+        return [f"{tree.where}: no result files among {len(tree.names)} files; {expected}. Known layouts:", *layouts]
+    what = f"in the layout {wanted!r}" if wanted else f"named after a sequence of {benchmark}"
+    return [f"{tree.where}: none of {len(texts)} files is {what}; found {listed(texts[:4])}; {expected}.", *layouts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ def _read_tracker(
     folders = {_folder(file) for file in chosen}
     return ImportedResults(
         tracker=label,
-        format=kind,
+        layout=kind,
         where=tree.where,
         sequences=sequences,
         missing=tuple(sorted(set(reading.names) - {file.sequence for file in chosen})),

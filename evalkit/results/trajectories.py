@@ -50,12 +50,12 @@ def box_files(files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], *, wh
         who: Tree and tracker, for error texts.
 
     Raises:
-        ResultFormatError: Two files for one place, or files of several formats.
+        ResultFormatError: Two files for one place, or files of several layouts.
     """
     chosen = [file for file in files if file.role is Role.BOXES]
-    if any(file.role is Role.CONFIDENCE for file in files) and {file.format for file in chosen} <= {"got10k", "plain"}:
+    if any(file.role is Role.CONFIDENCE for file in files) and {file.layout for file in chosen} <= {"got10k", "plain"}:
         # VOT's files without the experiment's folder
-        chosen = [replace(file, format="vot") for file in chosen]
+        chosen = [replace(file, layout="vot") for file in chosen]
     order = {name: index for index, name in enumerate(names)}
     chosen.sort(key=lambda file: (order[file.sequence], file.repetition, file.path))
     clashes = [
@@ -63,7 +63,7 @@ def box_files(files: cabc.Sequence[ResultFile], names: cabc.Sequence[str], *, wh
         for file, other in itertools.pairwise(chosen)
         if _numbered(file) == _numbered(other)
     ]
-    kinds = sorted({file.format for file in chosen})
+    kinds = sorted({file.layout for file in chosen})
     if clashes or len(kinds) > 1:
         what = f"two files for one sequence ({listed(clashes)})" if clashes else "files of several layouts"
         raise ResultFormatError(
@@ -93,18 +93,18 @@ def read_boxes(
     Args:
         tree: Where they are.
         files: As :func:`box_files` returns them.
-        wanted: The format that the user names, None to recognize it.
+        wanted: The layout that the user names, None to recognize it.
         initial_boxes: Sequence name -> first box of the annotation, to tell corners from sizes.
         remarks: Files that cannot be read are added.
         who: Tree and tracker, for error texts.
 
     Returns:
-        Files with (F, 4) left, top, width, height; confidences of a fifth column; and the format.
+        Files with (F, 4) left, top, width, height; confidences of a fifth column; and the layout.
 
     Raises:
         ResultFormatError: The rows may be corners as well as boxes.
     """
-    kind = wanted or files[0].format
+    kind = wanted or files[0].layout
     where = [tree.location(file.path) for file in files]
     if wanted is None and kind in {"plain", "got10k"} and starts_with_code(tree.read(files[0].path)):
         kind = "vot"

@@ -107,7 +107,7 @@ def test_every_layout_gives_the_same_boxes(tmp_path, layout, packed):
     benchmark = "got10k" if layout.startswith("got10k") else "lasot"
     path = pack(tmp_path / "mine.zip", files) if packed else write(tmp_path / "mine", files)
     (results,) = read(path, benchmark)
-    assert results.format == kind
+    assert results.layout == kind
     assert results.tracker == (tracker or "mine")
     expected = [name for name in NAMES if any(name in file for file in files)]
     assert list(results.sequences) == expected
@@ -122,13 +122,13 @@ def test_every_layout_gives_the_same_boxes(tmp_path, layout, packed):
 def test_naming_the_format_reads_the_same(tmp_path):
     for kind, files, _ in LAYOUTS.values():
         path = pack(tmp_path / f"{kind}.zip", files)
-        (results,) = read(path, "got10k", format=kind)
-        assert results.format == kind
+        (results,) = read(path, "got10k", layout=kind)
+        assert results.layout == kind
 
 
 def test_unknown_format_suggests_the_nearest(tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean 'got10k'"):
-        read(write(tmp_path, each("{}.txt")), format="got-10k")
+        read(write(tmp_path, each("{}.txt")), layout="got-10k")
 
 
 def test_several_trackers_are_told_apart_and_one_can_be_asked_for(tmp_path):
@@ -263,7 +263,7 @@ class TestRegions:
     @pytest.mark.parametrize("pattern", ["T/{}/{}_001.txt", "T/{}_001.txt", "T/{}.txt", "{}/{}_001.txt"])
     def test_codes_are_recognized_by_content_in_any_folder(self, tmp_path, pattern):
         (results,) = read(write(tmp_path, each(pattern, regions)))
-        assert results.format == "vot"
+        assert results.layout == "vot"
         boxes = results.sequences["car-1"][0].boxes
         assert np.isnan(boxes[0]).all()
         np.testing.assert_array_equal(boxes[1:], BOXES["car-1"][1:])
@@ -276,12 +276,12 @@ class TestRegions:
         assert not results.notes
 
     def test_the_format_can_be_named_where_no_code_tells(self, tmp_path):
-        (results,) = read(write(tmp_path, each("T/{}_001.txt")), format="vot")
-        assert results.format == "vot"
+        (results,) = read(write(tmp_path, each("T/{}_001.txt")), layout="vot")
+        assert results.layout == "vot"
         assert results.sequences["car-1"][0].confidence.tolist() == [0.0, 0.0, 0.0]
 
     def test_an_empty_file_is_unreadable(self, tmp_path):
-        (results,) = read(write(tmp_path, each("T/{}.txt", regions) | {"T/car-1.txt": b""}), format="vot")
+        (results,) = read(write(tmp_path, each("T/{}.txt", regions) | {"T/car-1.txt": b""}), layout="vot")
         assert "car-1" not in results.sequences
         assert results.unreadable == (f"{tmp_path}/T/car-1.txt: an empty file.",)
 
@@ -296,7 +296,7 @@ class TestRegions:
 def test_times_in_a_folder_of_their_own_are_no_results(tmp_path):
     files = each("T/{}.txt") | {f"T/time/{name}.txt": b"1\n" * len(boxes) for name, boxes in BOXES.items()}
     (results,) = read(write(tmp_path, files), with_times=True)
-    assert results.format == "plain"
+    assert results.layout == "plain"
     assert results.sequences["car-1"][0].seconds.tolist() == [1.0, 1.0, 1.0]
 
 
@@ -310,24 +310,24 @@ class TestCorners:
     def test_the_annotation_tells(self, tmp_path):
         first = {name: boxes[0] for name, boxes in BOXES.items()}
         (results,) = read(write(tmp_path / "corners", self.FILES), initial_boxes=first)
-        assert results.format == "corners"
+        assert results.layout == "corners"
         np.testing.assert_array_equal(results.sequences["car-1"][0].boxes, BOXES["car-1"])
         assert results.remarks() == ["Corners x1,y1,x2,y2 were converted with width = x2 - x1."]
         many = np.tile(corners(BOXES["car-1"]), (40, 1))
         many[7] = [30.0, 20, 25, 28]  # a right side left of the left one
         files = self.FILES | {"T/car-1.txt": text(many)}
         (results,) = read(write(tmp_path / "broken", files), initial_boxes=first)
-        assert results.format == "corners"
+        assert results.layout == "corners"
         large = {name: np.array([[1.0, 2, 300, 400]]) for name in NAMES}
         files = {f"T/{name}.txt": text(boxes) for name, boxes in large.items()}
         (results,) = read(write(tmp_path / "boxes", files), initial_boxes={n: b[0] for n, b in large.items()})
-        assert results.format == "plain"
+        assert results.layout == "plain"
 
     def test_the_user_tells(self, tmp_path):
         path = write(tmp_path, self.FILES)
-        (results,) = read(path, format="corners")
+        (results,) = read(path, layout="corners")
         np.testing.assert_array_equal(results.sequences["boy`s+head"][0].boxes, BOXES["boy`s+head"])
-        (results,) = read(path, format="plain")
+        (results,) = read(path, layout="plain")
         np.testing.assert_array_equal(results.sequences["car-1"][0].boxes, corners(BOXES["car-1"]))
 
 
@@ -350,8 +350,8 @@ class TestAmbiguous:
         path = write(tmp_path, files)
         with pytest.raises(ResultFormatError, match="--layout-of-results"):
             read(path)
-        assert read(path, format="plain")[0].sequences["car-1"][0].boxes[0, 0] == 10
-        assert read(path, format="got10k")[0].sequences["car-1"][0].boxes[0, 0] == 11
+        assert read(path, layout="plain")[0].sequences["car-1"][0].boxes[0, 0] == 10
+        assert read(path, layout="got10k")[0].sequences["car-1"][0].boxes[0, 0] == 11
 
 
 class TestVot:
@@ -383,7 +383,7 @@ class TestVot:
     def test_without_the_experiment_level_the_confidence_file_tells(self, tmp_path):
         files = {"T/car-1/car-1_001.txt": self.BOXES_FILE, "T/car-1/car-1_001_confidence.value": b"1\n1\n1\n1\n"}
         (results,) = read_results(write(tmp_path, files), names=["car-1"], benchmark="depthtrack")
-        assert results.format == "vot"
+        assert results.layout == "vot"
         assert results.sequences["car-1"][0].confidence.tolist() == [1, 1, 1, 1]
 
     @pytest.mark.parametrize("data", [b"1\n0.5\n", b"1\n2\n3\n4\n5\n", b"1\nx\n1\n1\n", b"1 2\n1 2\n1 2\n1 2\n"])
@@ -440,8 +440,8 @@ class TestNothingFound:
             read(write(tmp_path, files))
 
     def test_another_format_than_asked_for(self, tmp_path):
-        with pytest.raises(ResultFormatError, match="none of 3 files is in the format 'otb-mat'"):
-            read(write(tmp_path, each("T/{}.txt")), format="otb-mat")
+        with pytest.raises(ResultFormatError, match="none of 3 files is in the layout 'otb-mat'"):
+            read(write(tmp_path, each("T/{}.txt")), layout="otb-mat")
 
     def test_every_format_is_described(self):
         assert set(RESULT_LAYOUTS) == {kind for kind, _, _ in LAYOUTS.values()} | {"corners"}

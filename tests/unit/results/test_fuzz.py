@@ -73,7 +73,7 @@ def test_a_fuzzed_tree_is_an_error_or_what_its_files_say(files, layout, tracker)
             for name, data in files.items():
                 archive.writestr(name, data)
         found, problem = attempt(
-            read_results, path, names=NAMES, benchmark="lasot", tracker=tracker, format=layout, with_times=True
+            read_results, path, names=NAMES, benchmark="lasot", tracker=tracker, layout=layout, with_times=True
         )
     if problem is not None:
         assert str(path) in problem
@@ -86,7 +86,7 @@ def test_a_fuzzed_tree_is_an_error_or_what_its_files_say(files, layout, tracker)
             for trajectory in trajectories:
                 assert trajectory.boxes.shape == (len(trajectory), 4)
                 assert len(trajectory.confidence) == len(trajectory.seconds) == len(trajectory) > 0
-                if results.format in {"plain", "got10k"} and np.isfinite(trajectory.boxes).all():
+                if results.layout in {"plain", "got10k"} and np.isfinite(trajectory.boxes).all():
                     assert trajectory.boxes.tolist() in plain
 
 

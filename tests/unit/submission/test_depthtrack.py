@@ -27,7 +27,7 @@ def test_what_is_written_reads_back_with_exact_confidences(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     (read,) = read_results(tmp_path, names=NAMES["depthtrack"], benchmark="depthtrack", with_times=True)
-    assert (read.tracker, read.format, read.problems()) == ("mine", "vot", [])
+    assert (read.tracker, read.layout, read.problems()) == ("mine", "vot", [])
     for name, (written,) in trajectories("depthtrack").items():
         (got,) = read.sequences[name]
         assert np.isnan(got.boxes[0]).all()
