@@ -2,7 +2,6 @@
 
 import json
 import re
-import zipfile
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from evalkit.evaluation.request import Request
 from evalkit.store.manifest import names_sha256
 from evalkit.store.runs import ResultStore
 from helpers import ROOT
+from helpers.files import zip_folder
 from helpers.program import call
 from helpers.small_lasot import FRAMES, NAMES, make_lasot, make_results, store_run, write_raw
 
@@ -96,9 +96,7 @@ def run_on(results: Path, benchmark: str, split: str) -> None:
 
 def test_raw_files_and_runs_stand_in_one_report(place: list[str], lasot: Path, tmp_path: Path) -> None:
     write_raw(tmp_path / "raw", "one", 1)
-    with zipfile.ZipFile(tmp_path / "raw.zip", "w") as archive:
-        for path in (tmp_path / "raw").rglob("*.txt"):
-            archive.write(path, path.relative_to(tmp_path / "raw"))
+    zip_folder(tmp_path / "raw.zip", tmp_path / "raw")
     page, data = report(tmp_path, "--source", "lasot", tmp_path / "raw.zip", lasot, "--benchmark", "lasot", *place)
     assert [[tracker["name"] for tracker in part["trackers"]] for part in data["parts"]] == [["one"], ["kcf", "ncc"]]
     assert "raw.zip" in page

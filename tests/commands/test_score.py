@@ -1,12 +1,12 @@
 """``score``, ``explain`` and ``compare`` as a user meets them: files, text, JSON, errors, exit codes."""
 
 import json
-import zipfile
 
 import numpy as np
 import pytest
 
 from helpers import trees
+from helpers.files import zip_folder
 from helpers.program import call
 
 TRUTH = {"airplane-1": 40, "book-3": 25, "cat-1": 30}
@@ -146,9 +146,7 @@ def test_per_sequence_attributes_and_intervals():
 
 
 def test_a_zip_scores_as_its_folder(kit):
-    with zipfile.ZipFile(kit / "results.zip", "w") as archive:
-        for path in (kit / "results").rglob("*.txt"):
-            archive.write(path, path.relative_to(kit))
+    zip_folder(kit / "results.zip", kit / "results")
     _, folder, _ = call("score", "lasot", *FILES, "--json")
     _, packed, _ = call("score", "lasot", "--predictions", "results.zip", "--annotations", "kit", "--json")
     for one, other in zip(json.loads(folder), json.loads(packed), strict=True):

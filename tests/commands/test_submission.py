@@ -6,9 +6,10 @@ import json
 import pytest
 
 from helpers import trees
+from helpers.files import zipped
 from helpers.program import call
 from helpers.stored import store_run
-from helpers.submission_files import NAMES, files, trajectories, zipped
+from helpers.submission_files import NAMES, files, trajectories
 
 SAMPLE = "sample:format=1:seed=0:size=64x48:tiny=true"
 

@@ -1,7 +1,5 @@
 """Submissions made in tests: right ones, which a test then damages in one place."""
 
-import io
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,6 +9,7 @@ from evalkit.submission.checking import FORMATS, SubmissionReport, check_content
 from evalkit.submission.content import content_of_bytes
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Severity
+from helpers.files import zipped
 
 NAMES = {
     "got10k": ("GOT-10k_Test_000001", "GOT-10k_Test_000002", "GOT-10k_Test_000003"),
@@ -55,14 +54,6 @@ def files(benchmark: str, repetitions: int = 1, layout: str | None = None) -> di
     form = FORMATS[benchmark]
     written = form.write(trajectories(benchmark, repetitions), "mine", layout or LAYOUT[benchmark])
     return {name: text.encode() for name, text in written}
-
-
-def zipped(content: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def check(benchmark: str, content: Mapping[str, bytes] | bytes, *, name: str = "mine.zip") -> SubmissionReport:

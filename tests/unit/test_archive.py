@@ -10,37 +10,22 @@ from evalkit import archive
 from evalkit.archive import open_tree
 from evalkit.errors import DatasetLayoutError, ResultFormatError
 from evalkit.zips import member_count
+from helpers.files import write, zipped
 
 CONTENT = {"A/one.txt": b"1,2,3,4\n", "A/two.txt": b"", "B/boy`head.txt": b"5\n", "B/girl's+bag.txt": b"6\n"}
 JUNK = {"__MACOSX/A/._one.txt": b"x", "A/.DS_Store": b"x", ".hidden/a.txt": b"x", "A/Thumbs.db": b"x"}
-
-
-def pack(content, method=zipfile.ZIP_DEFLATED):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as file:
-        for name, data in content.items():
-            file.writestr(name, data)
-    return buffer.getvalue()
-
-
-def write_folder(top, content):
-    for name, data in content.items():
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return top
 
 
 @pytest.fixture(params=["folder", "deflated", "stored", "nested"])
 def tree(request, tmp_path):
     content = CONTENT | JUNK
     if request.param == "folder":
-        return open_tree(write_folder(tmp_path / "tree", content))
+        return open_tree(write(tmp_path / "tree", content))
     path = tmp_path / "all.zip"
     if request.param == "nested":
-        path.write_bytes(pack({"deep/inner.zip": pack(content)}))
+        path.write_bytes(zipped({"deep/inner.zip": zipped(content)}))
         return open_tree(path / "deep" / "inner.zip")
-    path.write_bytes(pack(content, zipfile.ZIP_STORED if request.param == "stored" else zipfile.ZIP_DEFLATED))
+    path.write_bytes(zipped(content, zipfile.ZIP_STORED if request.param == "stored" else zipfile.ZIP_DEFLATED))
     return open_tree(path)
 
 
@@ -55,7 +40,7 @@ def test_names_and_contents_are_the_same_however_they_are_packed(tree):
 def test_contents_of_many_large_members_keep_their_order(tmp_path):
     content = {f"{index}.txt": str(index).encode() * 100_000 for index in range(23)}
     path = tmp_path / "a.zip"
-    path.write_bytes(pack(content))
+    path.write_bytes(zipped(content))
     tree = open_tree(path)
     names = list(reversed(tree.names))
     assert tree.read_many(names) == [content[name] for name in names]
@@ -64,14 +49,14 @@ def test_contents_of_many_large_members_keep_their_order(tmp_path):
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 200])
 def test_batches_are_all_contents_in_order(tmp_path, count):
     content = {f"{index:03d}.txt": str(index).encode() for index in range(count)}
-    (tmp_path / "a.zip").write_bytes(pack(content | {"other.txt": b""}))
+    (tmp_path / "a.zip").write_bytes(zipped(content | {"other.txt": b""}))
     batches = list(open_tree(tmp_path / "a.zip").batches(list(content)))
     assert [data for batch in batches for data in batch] == list(content.values())
     assert len(batches) <= 8
 
 
 def test_an_error_while_reading_ahead_reaches_the_caller(tmp_path):
-    top = write_folder(tmp_path, {f"{index:03d}.txt": b"1" for index in range(40)})
+    top = write(tmp_path, {f"{index:03d}.txt": b"1" for index in range(40)})
     tree = open_tree(top)
     (top / "039.txt").unlink()
     with pytest.raises(ResultFormatError, match=r"cannot read .*039\.txt"):
@@ -80,7 +65,7 @@ def test_an_error_while_reading_ahead_reaches_the_caller(tmp_path):
 
 def test_a_path_leads_into_an_archive(tmp_path):
     path = tmp_path / "a.zip"
-    path.write_bytes(pack({f"top/{name}": data for name, data in CONTENT.items()}))
+    path.write_bytes(zipped({f"top/{name}": data for name, data in CONTENT.items()}))
     assert open_tree(path / "top" / "B").names == ("boy`head.txt", "girl's+bag.txt")
     with pytest.raises(ResultFormatError, match=r"holds nothing named 'nowhere'.*It holds: top"):
         open_tree(path / "nowhere")
@@ -88,7 +73,7 @@ def test_a_path_leads_into_an_archive(tmp_path):
 
 def test_digest_changes_with_content_and_with_names(tmp_path):
     digests = {
-        open_tree(write_folder(tmp_path / str(index), content)).digest()
+        open_tree(write(tmp_path / str(index), content)).digest()
         for index, content in enumerate([{"a.txt": b"1"}, {"a.txt": b"2"}, {"b.txt": b"1"}])
     }
     assert len(digests) == 3
@@ -96,21 +81,21 @@ def test_digest_changes_with_content_and_with_names(tmp_path):
 
 
 def test_skipped_folders_are_not_listed(tmp_path):
-    write_folder(tmp_path / "tree", {"seq/img/1.jpg": b"", "seq/groundtruth.txt": b"1"})
-    (tmp_path / "a.zip").write_bytes(pack({"seq/img/1.jpg": b"", "seq/groundtruth.txt": b"1"}))
+    write(tmp_path / "tree", {"seq/img/1.jpg": b"", "seq/groundtruth.txt": b"1"})
+    (tmp_path / "a.zip").write_bytes(zipped({"seq/img/1.jpg": b"", "seq/groundtruth.txt": b"1"}))
     for path in (tmp_path / "tree", tmp_path / "a.zip"):
         assert open_tree(path, skip={"img"}).names == ("seq/groundtruth.txt",)
 
 
 def test_a_loop_of_links_ends(tmp_path):
-    top = write_folder(tmp_path / "tree", {"a/b.txt": b"1"})
+    top = write(tmp_path / "tree", {"a/b.txt": b"1"})
     (top / "a" / "again").symlink_to(top, target_is_directory=True)
     assert open_tree(top).names == ("a/b.txt",)
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "/etc/evil.txt", "C:\\evil.txt", "..\\evil.txt"])
 def test_names_that_climb_out_are_refused(tmp_path, name):
-    (tmp_path / "a.zip").write_bytes(pack({name: b"1"}))
+    (tmp_path / "a.zip").write_bytes(zipped({name: b"1"}))
     with pytest.raises(ResultFormatError, match="leads out of the archive; refused"):
         open_tree(tmp_path / "a.zip")
 
@@ -128,7 +113,7 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path, data):
 
 
 def test_truncated_zip_is_refused(tmp_path):
-    data = pack({name: data * 500 for name, data in CONTENT.items()})
+    data = zipped({name: data * 500 for name, data in CONTENT.items()})
     (tmp_path / "a.zip").write_bytes(data[: len(data) // 2])
     with pytest.raises(ResultFormatError, match="download it again"):
         open_tree(tmp_path / "a.zip")
@@ -136,7 +121,7 @@ def test_truncated_zip_is_refused(tmp_path):
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
 def test_flipped_bits_are_noticed(tmp_path, method):
-    packed = bytearray(pack({"one.txt": b"123456789,123456789\n" * 50}, method))
+    packed = bytearray(zipped({"one.txt": b"123456789,123456789\n" * 50}, method))
     packed[45] ^= 0xFF
     (tmp_path / "a.zip").write_bytes(packed)
     with pytest.raises(ResultFormatError, match=r"a\.zip/one\.txt: the archive is damaged"):
@@ -144,7 +129,7 @@ def test_flipped_bits_are_noticed(tmp_path, method):
 
 
 def test_encrypted_zip_is_refused(tmp_path):
-    packed = bytearray(pack({"one.txt": b"1"}))
+    packed = bytearray(zipped({"one.txt": b"1"}))
     central = packed.index(b"PK\x01\x02")
     packed[central + 8] |= 1  # the flag in the central directory
     (tmp_path / "a.zip").write_bytes(packed)
@@ -153,7 +138,7 @@ def test_encrypted_zip_is_refused(tmp_path):
 
 
 def test_oversized_claims_are_refused_before_anything_is_unpacked(tmp_path, monkeypatch):
-    (tmp_path / "a.zip").write_bytes(pack({"bomb.txt": b"0" * 5_000_000, "b.txt": b"1"}))
+    (tmp_path / "a.zip").write_bytes(zipped({"bomb.txt": b"0" * 5_000_000, "b.txt": b"1"}))
     monkeypatch.setattr(archive, "MEMBER_LIMIT", 1_000_000)
     with pytest.raises(ResultFormatError, match=r"'bomb\.txt' claims to unpack to 5000000 bytes; refused"):
         open_tree(tmp_path / "a.zip")
@@ -165,7 +150,7 @@ def test_oversized_claims_are_refused_before_anything_is_unpacked(tmp_path, monk
     monkeypatch.setattr(archive, "TOTAL_LIMIT", 1 << 32)
     with pytest.raises(ResultFormatError, match="refused"):
         open_tree(tmp_path / "a.zip")
-    write_folder(tmp_path / "many", {"1": b"", "2": b"", "3": b""})
+    write(tmp_path / "many", {"1": b"", "2": b"", "3": b""})
     with pytest.raises(ResultFormatError, match="more than 1 files"):
         open_tree(tmp_path / "many")
 
@@ -199,7 +184,7 @@ def test_a_table_of_contents_of_gigabytes_counts_as_many(tmp_path):
 
 
 def test_a_member_that_unpacks_to_more_than_it_claims_is_refused(tmp_path):
-    packed = bytearray(pack({"one.txt": b"0" * 5_000_000}))
+    packed = bytearray(zipped({"one.txt": b"0" * 5_000_000}))
     central = packed.index(b"PK\x01\x02")
     packed[central + 24 : central + 28] = struct.pack("<I", 10)
     (tmp_path / "a.zip").write_bytes(packed)
@@ -217,13 +202,13 @@ def test_two_members_of_one_name_are_refused(tmp_path):
 
 
 def test_other_compression_methods_are_refused_by_name(tmp_path):
-    (tmp_path / "a.zip").write_bytes(pack({"one.txt": b"1" * 100}, zipfile.ZIP_BZIP2))
+    (tmp_path / "a.zip").write_bytes(zipped({"one.txt": b"1" * 100}, zipfile.ZIP_BZIP2))
     with pytest.raises(ResultFormatError, match="compression method 12 is not supported"):
         open_tree(tmp_path / "a.zip").read("one.txt")
 
 
 def test_unreadable_file_is_an_error_with_its_name(tmp_path):
-    top = write_folder(tmp_path / "tree", {"a.txt": b"1"})
+    top = write(tmp_path / "tree", {"a.txt": b"1"})
     tree = open_tree(top)
     (top / "a.txt").unlink()
     with pytest.raises(ResultFormatError, match=r"cannot read .*a\.txt"):

@@ -1,10 +1,7 @@
 """Annotations-only copies: official trees, kit folders and zips give what the benchmark's reader gives."""
 
 import dataclasses
-import io
 import json
-import tarfile
-import zipfile
 
 import numpy as np
 import pytest
@@ -12,34 +9,11 @@ import pytest
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.annotations import read_annotations, read_sequence_list
 from evalkit.errors import AnnotationError, DatasetLayoutError, UnknownNameError
+from helpers.files import tarred, write, write_zip, zipped
 from helpers.program import call
 
 BOXES = b"10,20,30,40\n11,21,30,40\n0,0,0,0\n"
 FLAGS = b"0\n0\n1\n"
-
-
-def write(top, files):
-    for name, data in files.items():
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return top
-
-
-def pack(path, files):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
-def pack_tar(path, files):
-    with tarfile.open(path, "w:gz") as archive:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return path
 
 
 GOT = {
@@ -103,7 +77,7 @@ def assert_same(one, other):
         assert getattr(one, field) == getattr(other, field), field
 
 
-@pytest.mark.parametrize("packed", [None, pack, pack_tar], ids=["folder", "zip", "tar"])
+@pytest.mark.parametrize("packed", [None, zipped, tarred], ids=["folder", "zip", "tar"])
 @pytest.mark.parametrize("benchmark", OFFICIAL)
 def test_official_tree_gives_what_the_reader_gives(tmp_path, benchmark, packed):
     spec = get_benchmark(benchmark)
@@ -111,7 +85,10 @@ def test_official_tree_gives_what_the_reader_gives(tmp_path, benchmark, packed):
     split = spec.splits[SPLITS.get(benchmark, "test")]
     expected = [spec.read_annotation(root, split, name) for name in spec.list_sequences(root, split)]
     prefixed = {f"deep/{spec.title}/{name}": data for name, data in OFFICIAL[benchmark].items()}
-    path = packed(tmp_path / "copy", prefixed) if packed else root
+    path = root
+    if packed:
+        path = tmp_path / "copy"
+        path.write_bytes(packed(prefixed))
     found_split, found = read_annotations(spec, split.name, path)
     assert found_split == split.name
     assert [annotation.name for annotation in found] == [annotation.name for annotation in expected]
@@ -150,7 +127,7 @@ KITS = {
 @pytest.mark.parametrize("benchmark", KITS)
 def test_kit_folders_have_one_for_absent_and_their_attributes(tmp_path, benchmark):
     spec = get_benchmark(benchmark)
-    for path in (write(tmp_path / "kit", KITS[benchmark]), pack(tmp_path / "kit.zip", KITS[benchmark])):
+    for path in (write(tmp_path / "kit", KITS[benchmark]), write_zip(tmp_path / "kit.zip", KITS[benchmark])):
         split, (annotation,) = read_annotations(spec, None, path)
         assert split == "test"
         assert annotation.absent.tolist() == [False, False, True]
@@ -189,7 +166,7 @@ def test_a_table_of_attributes_without_its_columns_is_named(tmp_path):
 def test_names_tell_the_split(tmp_path):
     spec = get_benchmark("got10k")
     val = {f"GOT-10k_Val_{number:06d}/{name}": data for number in range(1, 181) for name, data in GOT.items()}
-    split, found = read_annotations(spec, None, pack(tmp_path / "a.zip", val))
+    split, found = read_annotations(spec, None, write_zip(tmp_path / "a.zip", val))
     assert (split, len(found)) == ("val", 180)
     assert (found[0].frame_wh, found[0].object_class) == ((640, 480), "cat")
     assert found[0].visible_eighths.tolist() == [8, 0]
@@ -235,7 +212,7 @@ class TestSubLists:
     def test_list_files(self, tmp_path):
         path = write(tmp_path, {"list.txt": b"\xef\xbb\xbf# comment\nboy`s+head\r\n\n a \n", "empty.txt": b"\n"})
         assert read_sequence_list(path / "list.txt") == ["boy`s+head", "a"]
-        pack(tmp_path / "a.zip", {"lists/218.txt": b"x\ny\n"})
+        write_zip(tmp_path / "a.zip", {"lists/218.txt": b"x\ny\n"})
         assert read_sequence_list(tmp_path / "a.zip" / "lists" / "218.txt") == ["x", "y"]
         for missing in ("none.txt", "a.zip/lists/none.txt", "empty.txt"):
             with pytest.raises(DatasetLayoutError, match="list"):

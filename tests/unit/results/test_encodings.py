@@ -5,7 +5,6 @@ import io
 import json
 import tarfile
 import tracemalloc
-import zipfile
 import zlib
 
 import numpy as np
@@ -18,6 +17,7 @@ from evalkit.errors import ResultFormatError
 from evalkit.results import encodings
 from evalkit.results.reader import read_results
 from evalkit.store.runs import ResultStore
+from helpers.files import tarred, write, write_zip, zipped
 from helpers.program import call
 from helpers.small_lasot import FRAMES, NAMES, make_lasot
 
@@ -112,32 +112,14 @@ CONFIDENT = {
 }
 
 
-def tar(files, mode="w:gz", form=tarfile.PAX_FORMAT):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode, format=form) as packed:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            packed.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
-
-
 def put(top, files, packing):
     if set(files) == {"T.npz"}:
         np.savez(top / "T.npz", **RESULTS)
         return top / "T.npz"
     if packing == "folder":
-        for name, data in files.items():
-            (top / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
-            (top / "raw" / name).write_bytes(data)
-        return top / "raw"
-    path = top / ("raw.tar.gz" if packing == "tar.gz" else "raw.zip")
-    if packing == "tar.gz":
-        path.write_bytes(tar(files))
-        return path
-    with zipfile.ZipFile(path, "w") as packed:
-        for name, data in files.items():
-            packed.writestr(name, data)
+        return write(top / "raw", files)
+    path = top / f"raw.{packing}"
+    path.write_bytes(tarred(files) if packing == "tar.gz" else zipped(files))
     return path
 
 
@@ -284,7 +266,7 @@ LONG = {
 def test_tars_are_read_as_tarfile_writes_them(tmp_path, mode, form):
     content = {name: data for name, data in LONG.items() if form != tarfile.USTAR_FORMAT or len(name) < 100}
     content |= {f"{'deep/' * 25}long.txt": b"7\n"}
-    (tmp_path / "a.tgz").write_bytes(tar(content, mode, form))
+    (tmp_path / "a.tgz").write_bytes(tarred(content, mode, form))
     tree = open_tree(tmp_path / "a.tgz")
     assert {name: tree.read(name) for name in tree.names} == {k: v for k, v in content.items() if k != "._x"}
     assert open_tree(tmp_path / "a.tgz" / "deep").names == tuple(
@@ -294,10 +276,9 @@ def test_tars_are_read_as_tarfile_writes_them(tmp_path, mode, form):
 
 
 def test_a_tar_in_a_zip_and_a_zip_in_a_tar(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
-        packed.writestr("in/b.tar.gz", tar({"c.txt": b"1"}))
+    write_zip(tmp_path / "a.zip", {"in/b.tar.gz": tarred({"c.txt": b"1"})})
     assert open_tree(tmp_path / "a.zip" / "in" / "b.tar.gz").read("c.txt") == b"1"
-    (tmp_path / "d.tar").write_bytes(tar({"in/a.zip": (tmp_path / "a.zip").read_bytes()}, "w"))
+    (tmp_path / "d.tar").write_bytes(tarred({"in/a.zip": (tmp_path / "a.zip").read_bytes()}, "w"))
     assert open_tree(tmp_path / "d.tar" / "in" / "a.zip").names == ("in/b.tar.gz",)
 
 
@@ -315,7 +296,7 @@ def flipped(data, place):
     return bytes(changed)
 
 
-WHOLE = tar({"a.txt": b"1,2,3,4\n" * 2000, "b.txt": b"5"}, "w", tarfile.GNU_FORMAT)
+WHOLE = tarred({"a.txt": b"1,2,3,4\n" * 2000, "b.txt": b"5"}, "w", tarfile.GNU_FORMAT)
 END = bytes(1024)
 REFUSED = {
     "symbolic link": (special(tarfile.SYMTYPE, linkname="/etc/passwd") + END, "holds the link 'x.txt'; refused"),
@@ -324,8 +305,8 @@ REFUSED = {
     "pipe": (special(tarfile.FIFOTYPE) + END, "holds the pipe"),
     "sparse": (special(tarfile.GNUTYPE_SPARSE, size=1 << 60) + END, "no octal numbers"),
     "small sparse": (special(tarfile.GNUTYPE_SPARSE, size=1 << 30) + END, "holds the sparse file"),
-    "climbs out": (tar({"../x.txt": b"1"}), "leads out of the archive"),
-    "absolute": (tar({"/x.txt": b"1"}), "leads out of the archive"),
+    "climbs out": (tarred({"../x.txt": b"1"}), "leads out of the archive"),
+    "absolute": (tarred({"/x.txt": b"1"}), "leads out of the archive"),
     "twice": (special(tarfile.REGTYPE) * 2 + END, "two files named 'x.txt'"),
     "claims much": (special(tarfile.REGTYPE, size=1 << 30) + END, "claims to unpack to 1073741824 bytes"),
     "claims more than it has": (special(tarfile.REGTYPE, size=4000) + END, "ends in the middle of a file"),
@@ -359,6 +340,6 @@ def test_a_tar_that_unpacks_to_too_much_is_refused_within_little_memory(tmp_path
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
     monkeypatch.setattr(archive, "COUNT_LIMIT", 5)
-    (tmp_path / "b.tar").write_bytes(tar({f"{number}/": b"" for number in range(9)}))
+    (tmp_path / "b.tar").write_bytes(tarred({f"{number}/": b"" for number in range(9)}))
     with pytest.raises(ResultFormatError, match="more than 5 files"):
         open_tree(tmp_path / "b.tar")

@@ -13,6 +13,7 @@ from evalkit.results.exporters import EXPORT_FORMATS
 from evalkit.results.layouts import RESULT_LAYOUTS
 from evalkit.results.reader import read_results
 from helpers import ROOT
+from helpers.files import write, write_zip
 
 NAMES = ["car-1", "boy`s+head", "GOT_000001"]
 BOXES = {
@@ -37,21 +38,6 @@ def polygons(boxes):
     left, top, width, height = boxes.T
     columns = [left, top, left + width, top, left + width, top + height, left, top + height]
     return np.stack(columns, axis=1)
-
-
-def write(top, files):
-    for name, data in files.items():
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return top
-
-
-def pack(path, files):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
 
 
 def read(path, benchmark="lasot", **options):
@@ -105,7 +91,7 @@ LAYOUTS = {
 def test_every_layout_gives_the_same_boxes(tmp_path, layout, packed):
     kind, files, tracker = LAYOUTS[layout]
     benchmark = "got10k" if layout.startswith("got10k") else "lasot"
-    path = pack(tmp_path / "mine.zip", files) if packed else write(tmp_path / "mine", files)
+    path = write_zip(tmp_path / "mine.zip", files) if packed else write(tmp_path / "mine", files)
     (results,) = read(path, benchmark)
     assert results.layout == kind
     assert results.tracker == (tracker or "mine")
@@ -121,7 +107,7 @@ def test_every_layout_gives_the_same_boxes(tmp_path, layout, packed):
 
 def test_naming_the_format_reads_the_same(tmp_path):
     for kind, files, _ in LAYOUTS.values():
-        path = pack(tmp_path / f"{kind}.zip", files)
+        path = write_zip(tmp_path / f"{kind}.zip", files)
         (results,) = read(path, "got10k", layout=kind)
         assert results.layout == kind
 
@@ -132,7 +118,7 @@ def test_unknown_format_suggests_the_nearest(tmp_path):
 
 
 def test_several_trackers_are_told_apart_and_one_can_be_asked_for(tmp_path):
-    path = pack(tmp_path / "all.zip", each("top/ATOM/{}.txt") | each("top/SiamRPN++/{}.txt"))
+    path = write_zip(tmp_path / "all.zip", each("top/ATOM/{}.txt") | each("top/SiamRPN++/{}.txt"))
     assert [results.tracker for results in read(path)] == ["ATOM", "SiamRPN++"]
     (one,) = read(path, tracker="siamrpn++")
     assert one.tracker == "siamrpn++"
@@ -199,7 +185,7 @@ def test_by_products_and_stray_copies_are_skipped(tmp_path):
     files = each("T/{}.txt")
     files |= {"T/car-1_all_boxes.txt": b"text", "T/car-1_all_scores.txt": b"1\n", "T/car-1_001(1).txt": b"1,2,3,4"}
     files |= {"T/readme.md": b"", "T/log.json": b"{}", "T/eval_data.pkl": b"", "__MACOSX/T/car-1.txt": b""}
-    (results,) = read(pack(tmp_path / "a.zip", files))
+    (results,) = read(write_zip(tmp_path / "a.zip", files))
     assert not results.problems()
     assert not results.remarks()
 

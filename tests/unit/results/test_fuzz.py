@@ -1,9 +1,7 @@
 """Fuzzed trees, archives and region files: an error of ours, or exactly what a file says. Never a crash or a guess."""
 
 import contextlib
-import io
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from evalkit.errors import EvalkitError, ResultFormatError
 from evalkit.results.layouts import RESULT_LAYOUTS
 from evalkit.results.reader import read_results
 from evalkit.results.regions import parse_regions, parse_values
+from helpers.files import write_zip, zipped
 
 NAMES = ["car-1", "bike1", "bike1_001", "boy`s+head"]
 folders = st.lists(
@@ -68,10 +67,7 @@ def read_with_float(data):
 def test_a_fuzzed_tree_is_an_error_or_what_its_files_say(files, layout, tracker):
     files = {name: data for name, data in files.items() if name.rpartition("/")[2] not in {"", "."}}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "a.zip")
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in files.items():
-                archive.writestr(name, data)
+        path = write_zip(Path(folder, "a.zip"), files)
         found, problem = attempt(
             read_results, path, names=NAMES, benchmark="lasot", tracker=tracker, layout=layout, with_times=True
         )
@@ -93,12 +89,8 @@ def test_a_fuzzed_tree_is_an_error_or_what_its_files_say(files, layout, tracker)
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_damaged_archive_is_an_error_or_unchanged(data):
-    buffer = io.BytesIO()
     content = {"T/car-1.txt": b"1,2,3,4\n" * 20, "T/bike1.txt": b"5,6,7,8\n" * 3}
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in content.items():
-            archive.writestr(name, text)
-    packed = bytearray(buffer.getvalue())
+    packed = bytearray(zipped(content))
     for _ in range(data.draw(st.integers(1, 4))):
         packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
     if data.draw(st.booleans()):

@@ -14,7 +14,8 @@ from evalkit.errors import SubmissionError
 from evalkit.submission import content as content_module
 from evalkit.submission.checking import FORMATS, check_submission
 from evalkit.submission.content import content_of_bytes, open_content
-from helpers.submission_files import NAMES, check, errors, expected, files, found, zipped
+from helpers.files import zipped
+from helpers.submission_files import NAMES, check, errors, expected, files, found
 
 FORM = FORMATS["got10k"]
 FIRST = NAMES["got10k"][0]

@@ -7,7 +7,8 @@ from evalkit.submission.checking import FORMATS, check_content, check_submission
 from evalkit.submission.content import content_of_bytes
 from evalkit.submission.expected import of_copy, official
 from helpers import trees
-from helpers.submission_files import NAMES, check, errors, files, found, trajectories, zipped
+from helpers.files import zipped
+from helpers.submission_files import NAMES, check, errors, files, found, trajectories
 
 FIRST, SECOND, THIRD = NAMES["trackingnet"]
 FORM = FORMATS["trackingnet"]
