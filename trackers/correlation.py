@@ -15,7 +15,7 @@ from .patches import (
     LEAST_SHARE,
     Maps,
     Size,
-    Target,
+    TargetState,
     keep_inside,
     median_depth,
     read_patches,
@@ -36,7 +36,7 @@ SLENDER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class FilterSettings:
     """Numbers of a correlation filter.
 
     Attributes:
@@ -73,19 +73,19 @@ class Geometry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Memory:
+class FilterMemory:
     """What a filter knows: the target, the filter, the constants of the stream."""
 
-    target: Target
+    target: TargetState
     model: Model
     geometry: Geometry
     first_size_wh: FloatArray
 
 
-class CorrelationFilterTracker(SteppingTracker[Memory]):
+class CorrelationFilterTracker(SteppingTracker[FilterMemory]):
     """A tracker that learns a filter per sensor, and adds the normalized responses."""
 
-    settings: Settings
+    settings: FilterSettings
 
     @abc.abstractmethod
     def normalize(self, patches: Maps) -> Maps:
@@ -99,14 +99,14 @@ class CorrelationFilterTracker(SteppingTracker[Memory]):
     def respond(self, model: Model, features: Maps) -> Maps:
         """Responses (scales, sensors, height, width); displacement 0 at index 0."""
 
-    def begin(self, frame: Frame, box: Boxes) -> Memory:
+    def begin(self, frame: Frame, box: Boxes) -> FilterMemory:
         """Learn the first frame."""
         target = target_of(frame, box)
         geometry = self._geometry(target.size_wh)
         model = self.train(self._features(frame, target, geometry, (1.0,))[0], geometry.label)
-        return Memory(target, model, geometry, target.size_wh)
+        return FilterMemory(target, model, geometry, target.size_wh)
 
-    def step(self, memory: Memory, frame: Frame) -> Step[Memory]:
+    def step(self, memory: FilterMemory, frame: Frame) -> Step[FilterMemory]:
         """Search, move, learn."""
         target, geometry, settings = memory.target, memory.geometry, self.settings
         same_sensors(frame, len(memory.model[0]))
@@ -139,13 +139,13 @@ class CorrelationFilterTracker(SteppingTracker[Memory]):
         sigma = settings.label_sigma * float(np.sqrt((size_wh * out / span).prod()))
         return Geometry(span / size_wh, out_wh, hann(out_wh), label_spectrum(out_wh, sigma))
 
-    def _features(self, frame: Frame, target: Target, geometry: Geometry, scales: tuple[float, ...]) -> Maps:
+    def _features(self, frame: Frame, target: TargetState, geometry: Geometry, scales: tuple[float, ...]) -> Maps:
         span = target.size_wh * geometry.span_per_target
         patches = read_patches(frame, target, [span * scale for scale in scales], geometry.out_wh)
         features: Maps = self.normalize(patches) * geometry.window
         return features
 
-    def _move(self, target: Target, geometry: Geometry, scale: float, shift_xy: FloatArray) -> Target:
+    def _move(self, target: TargetState, geometry: Geometry, scale: float, shift_xy: FloatArray) -> TargetState:
         span = target.size_wh * geometry.span_per_target * scale
         center = target.center + shift_xy * span / geometry.out_wh
         return target._replace(center=center, size_wh=target.size_wh * scale)
@@ -236,7 +236,7 @@ def _blend(old: Spectra, new: Spectra, rate: float) -> Spectra:
     return blended
 
 
-def _bounded(target: Target, first_size_wh: FloatArray, frame: Frame) -> Target:
+def _bounded(target: TargetState, first_size_wh: FloatArray, frame: Frame) -> TargetState:
     """Keep the size within a fifth and five times the first one, and the frame."""
     if (target.size_wh == first_size_wh).all():
         return target

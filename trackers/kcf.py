@@ -9,10 +9,10 @@ import numpy as np
 
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
 
-from .correlation import CorrelationFilterTracker, Model, Settings, Spectra, backward, forward, unit_variance
+from .correlation import CorrelationFilterTracker, FilterSettings, Model, Spectra, backward, forward, unit_variance
 from .patches import DEPTH_SETTINGS, SENSORS, Maps
 
-SETTINGS = Settings(
+SETTINGS = FilterSettings(
     padding=2.5,
     largest_side=96,
     label_sigma=0.1,

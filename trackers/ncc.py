@@ -15,7 +15,7 @@ from .patches import (
     SENSORS,
     Maps,
     Size,
-    Target,
+    TargetState,
     keep_inside,
     median_depth,
     read_patches,
@@ -37,14 +37,14 @@ DEPTH_WEIGHT = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Memory:
+class NccMemory:
     """What NCC knows: the target and its template, (sensors, height, width)."""
 
-    target: Target
+    target: TargetState
     template: Maps
 
 
-class NccTracker(SteppingTracker[Memory]):
+class NccTracker(SteppingTracker[NccMemory]):
     """Finds the window of the first frame again; size and template stay as they were.
 
     With a second image, the scores of both are averaged. That of depth is how well the target's depth fills the
@@ -63,16 +63,16 @@ class NccTracker(SteppingTracker[Memory]):
         },
     )
 
-    def begin(self, frame: Frame, box: Boxes) -> Memory:
+    def begin(self, frame: Frame, box: Boxes) -> NccMemory:
         """Cut the template."""
         target = target_of(frame, box)
         shrink = min(1.0, np.sqrt(TEMPLATE_AREA / target.size_wh.prod()))
         # at least 4 pixels: a template of one pixel has no variance
         sides = np.clip(np.round(target.size_wh * shrink), 4, 4 * TEMPLATE_AREA**0.5)
         patches = read_patches(frame, target, [target.size_wh], (int(sides[0]), int(sides[1])))
-        return Memory(target, patches[0])
+        return NccMemory(target, patches[0])
 
-    def step(self, memory: Memory, frame: Frame) -> Step[Memory]:
+    def step(self, memory: NccMemory, frame: Frame) -> Step[NccMemory]:
         """Move to the best place in the window."""
         target, template = memory.target, memory.template
         same_sensors(frame, len(template))

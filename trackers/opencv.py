@@ -22,7 +22,7 @@ NOTES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OnnxFile:
     """One ONNX file of a tracker.
 
     Attributes:
@@ -53,7 +53,7 @@ class OpenCVModel:
 
     name: str
     kind: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[OnnxFile, ...] = ()
     source: str = ""
     deterministic: bool = True
     smallest_side: int = 1
@@ -75,8 +75,8 @@ NANO = OpenCVModel(
     "opencv-nano",
     "TrackerNano",
     (
-        Part("backbone", ("*backbone*.onnx",), "nanotrack_backbone_sim.onnx"),
-        Part("neckhead", ("*neckhead*.onnx", "*head*.onnx"), "nanotrack_head_sim.onnx"),
+        OnnxFile("backbone", ("*backbone*.onnx",), "nanotrack_backbone_sim.onnx"),
+        OnnxFile("neckhead", ("*neckhead*.onnx", "*head*.onnx"), "nanotrack_head_sim.onnx"),
     ),
     "NanoTrack by HonglinChu (SiamTrackers repository, NanoTrack/models), as OpenCV's documentation of "
     "cv::TrackerNano says",
@@ -84,16 +84,16 @@ NANO = OpenCVModel(
 VIT = OpenCVModel(
     "opencv-vit",
     "TrackerVit",
-    (Part("net", ("*vit*.onnx", "*.onnx"), "object_tracking_vittrack_2023sep.onnx"),),
+    (OnnxFile("net", ("*vit*.onnx", "*.onnx"), "object_tracking_vittrack_2023sep.onnx"),),
     "the opencv_zoo repository, models/object_tracking_vittrack",
 )
 DASIAMRPN = OpenCVModel(
     "opencv-dasiamrpn",
     "TrackerDaSiamRPN",
     (
-        Part("kernel_cls1", ("*cls1*.onnx",), "dasiamrpn_kernel_cls1.onnx"),
-        Part("kernel_r1", ("*_r1*.onnx", "*r1*.onnx"), "dasiamrpn_kernel_r1.onnx"),
-        Part("model", ("*model*.onnx",), "dasiamrpn_model.onnx"),
+        OnnxFile("kernel_cls1", ("*cls1*.onnx",), "dasiamrpn_kernel_cls1.onnx"),
+        OnnxFile("kernel_r1", ("*_r1*.onnx", "*r1*.onnx"), "dasiamrpn_kernel_r1.onnx"),
+        OnnxFile("model", ("*model*.onnx",), "dasiamrpn_model.onnx"),
     ),
     "the links in OpenCV's samples/dnn/dasiamrpn_tracker.py and in the documentation of cv::TrackerDaSiamRPN",
 )
@@ -128,8 +128,8 @@ class OpenCVTracker:
 
     def track(self, image: Image) -> tuple[Boxes, float]:
         """Return the box and OpenCV's tracking score, NaN for a tracker without one."""
-        found, box = self.tracker.update(self._picture(image))
-        if not found:
+        visible, box = self.tracker.update(self._picture(image))
+        if not visible:
             return self.last, 0.0
         left, top, width, height = box
         shift = self.model.margin
@@ -198,8 +198,8 @@ def _matching(files: cabc.Iterable[Path], pattern: str) -> list[Path]:
     return [file for file in files if Path(file.name.lower()).match(pattern)]
 
 
-def _unfit(model: OpenCVModel, problem: str, found: cabc.Sequence[Path]) -> TrackerError:
-    names = ", ".join(file.name for file in found) or "none"
+def _unfit(model: OpenCVModel, problem: str, files: cabc.Sequence[Path]) -> TrackerError:
+    names = ", ".join(file.name for file in files) or "none"
     needed = ", ".join(f"{part.published} ({part.parameter})" for part in model.parts)
     what = "--weights FILE or DIR with one ONNX file" if len(model.parts) == 1 else "--weights DIR with these files"
     return TrackerError(

@@ -27,7 +27,7 @@ DEPTH_SETTINGS = {"gate_width": GATE_WIDTH, "gate_jump": GATE_JUMP, "least_share
 """For a tracker's ``config``."""
 
 
-class Target(NamedTuple):
+class TargetState(NamedTuple):
     """Where the target is.
 
     Attributes:
@@ -46,7 +46,7 @@ class Target(NamedTuple):
         return np.concatenate([self.center - self.size_wh / 2, self.size_wh])
 
 
-def target_of(frame: Frame, box: Boxes) -> Target:
+def target_of(frame: Frame, box: Boxes) -> TargetState:
     """Describe the target of a first frame; a box is at least one pixel wide and high.
 
     Raises:
@@ -57,7 +57,7 @@ def target_of(frame: Frame, box: Boxes) -> Target:
         raise TrackerError(f"the second image must be registered with the first: {sizes[1]} against {sizes[0]}.")
     box = np.asarray(box, dtype=np.float64)
     size_wh = np.maximum(box[2:], 1.0)
-    target = Target(box[:2] + box[2:] / 2, size_wh)
+    target = TargetState(box[:2] + box[2:] / 2, size_wh)
     return target._replace(depth=median_depth(frame, target))
 
 
@@ -99,7 +99,7 @@ def _shrink(image: AnyImage, low: FloatArray, high: FloatArray, factor: int) -> 
     return small, first.astype(np.float64), (last - first) / small_wh
 
 
-def read_patches(frame: Frame, target: Target, spans_wh: cabc.Sequence[FloatArray], out_wh: Size) -> Maps:
+def read_patches(frame: Frame, target: TargetState, spans_wh: cabc.Sequence[FloatArray], out_wh: Size) -> Maps:
     """Cut patches around a target out of all sensors.
 
     Args:
@@ -142,7 +142,7 @@ def depth_gate(patch: AnyImage, depth: float) -> Maps:
     return gate
 
 
-def median_depth(frame: Frame, target: Target) -> float:
+def median_depth(frame: Frame, target: TargetState) -> float:
     """Median of the measured depths in the middle half of the target, 0 if there are none.
 
     Once a depth is known, one that differs by more than ``GATE_JUMP`` is an occluder's: the known one is kept.
@@ -158,7 +158,7 @@ def median_depth(frame: Frame, target: Target) -> float:
     return median
 
 
-def share_at_depth(frame: Frame, target: Target) -> float:
+def share_at_depth(frame: Frame, target: TargetState) -> float:
     """Share of the measured depths in the middle half of a place that fit the target's; 1 where nothing is known."""
     if frame.aux is None or frame.aux.dtype != np.uint16 or target.depth <= 0:
         return 1.0
@@ -168,7 +168,7 @@ def share_at_depth(frame: Frame, target: Target) -> float:
     return float((np.abs(values / target.depth - 1) < GATE_JUMP).mean())
 
 
-def _middle_depths(depth: AnyImage, target: Target) -> AnyImage:
+def _middle_depths(depth: AnyImage, target: TargetState) -> AnyImage:
     values = crop(depth, target.center, target.size_wh / 2, (16, 16))
     return values[values > 0]
 
@@ -179,12 +179,12 @@ def same_sensors(frame: Frame, sensors: int) -> None:
     Raises:
         TrackerError: The second image came or went.
     """
-    found = 1 if frame.aux is None else 2
-    if found != sensors:
-        raise TrackerError(f"the stream began with {sensors} image(s) per frame, and this frame has {found}.")
+    images = 1 if frame.aux is None else 2
+    if images != sensors:
+        raise TrackerError(f"the stream began with {sensors} image(s) per frame, and this frame has {images}.")
 
 
-def keep_inside(target: Target, frame: Frame) -> Target:
+def keep_inside(target: TargetState, frame: Frame) -> TargetState:
     """Clip the center to the frame, so that a lost target cannot run away without bound."""
     frame_wh = (frame.rgb.shape[1], frame.rgb.shape[0])
     return target._replace(center=np.clip(target.center, 0, frame_wh))

@@ -29,7 +29,7 @@ class Step(NamedTuple, Generic[Memory]):
 
 
 @dataclass(slots=True)
-class Stream(Generic[Memory]):
+class SteppingState(Generic[Memory]):
     """The mutable state of one stream: its memory, replaced after each frame."""
 
     memory: Memory
@@ -52,15 +52,15 @@ class SteppingTracker(abc.ABC, Generic[Memory]):
     def step(self, memory: Memory, frame: Frame) -> Step[Memory]:
         """Find the target in the next frame; ``memory`` is not changed."""
 
-    def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[Stream[Memory]]:
+    def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[SteppingState[Memory]]:
         """Start one stream per frame."""
-        return [Stream(self.begin(frame, box)) for frame, box in zip(frames, boxes, strict=True)]
+        return [SteppingState(self.begin(frame, box)) for frame, box in zip(frames, boxes, strict=True)]
 
-    def prepare(self, state: Stream[Memory], frame: Frame) -> Step[Memory]:
+    def prepare(self, state: SteppingState[Memory], frame: Frame) -> Step[Memory]:
         """Compute the step without taking it."""
         return self.step(state.memory, frame)
 
-    def track(self, states: cabc.Sequence[Stream[Memory]], inputs: cabc.Sequence[Step[Memory]]) -> Predictions:
+    def track(self, states: cabc.Sequence[SteppingState[Memory]], inputs: cabc.Sequence[Step[Memory]]) -> Predictions:
         """Take the steps."""
         for state, step in zip(states, inputs, strict=True):
             state.memory = step.memory

@@ -17,9 +17,8 @@ from .common.center_tracker import failures
 from .common.crops import Window, window_around
 from .common.definition import Definition, Resize, keep_config
 from .common.postprocess import symmetric_hann
-from .common.slots import Bytes, Slots
 from .common.taps import blend_taps, gather_taps, tap_bytes
-from .common.torch_tracker import Engine, Float32Array, Runner, TorchTracker
+from .common.torch_tracker import Bytes, CropMemory, Engine, Float32Array, Runner, TorchTracker
 from .layers.fusion import Decoder, Encoder, Grids
 from .layers.heads import MlpHead
 from .layers.swin import SwinBackbone, SwinBlock, SwinConfig
@@ -162,7 +161,7 @@ class SwinTrackTracker(TorchTracker[SwinTrackState, SwinTrackInputs]):
         self.loop = loop
         self._model = model
         self._terms = terms
-        self._slots = Slots((tap_bytes(loop.search_size),), pinned=self.overlaps)
+        self._crops = CropMemory((tap_bytes(loop.search_size),), pinned=self.overlaps)
         window = symmetric_hann(loop.search_size // model.config.swin.stride).reshape(1, -1)
         self._window = torch.from_numpy(window).to(self._runner.device)
 
@@ -182,7 +181,7 @@ class SwinTrackTracker(TorchTracker[SwinTrackState, SwinTrackInputs]):
         """Gather the pixels of the search crop around the last box."""
         window = window_around(state.corners, self.loop.search_area, self.loop.search_size, self.loop.smallest)
         height, width = frame.rgb.shape[:2]
-        pixels = self._slots.take()
+        pixels = self._crops.take()
         gather_taps(frame.rgb, window, state.fill, pixels)
         return SwinTrackInputs(pixels, window, (width, height))
 

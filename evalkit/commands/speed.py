@@ -30,7 +30,7 @@ from evalkit.tracking.speed import (
     measure_latency,
     measure_throughput,
 )
-from evalkit.tracking.storing import Place, StoreSink, one_line
+from evalkit.tracking.storing import StoreSink, WorkerFacts, one_line
 from evalkit.tracking.timing import LoopTiming, details, summary
 
 CLIP_FRAMES = 40
@@ -127,7 +127,7 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
         jobs = _jobs(place, size, images, count=8)
         app.detail(f"measuring {tracker.info.name} on {device} ...")
         latency = measure_latency(tracker, jobs[0], seconds=seconds)
-        sink = StoreSink(Place(device, 0, asked.environment().sha256), LoopTiming(), lambda _: None, _refuse)
+        sink = StoreSink(WorkerFacts(device, 0, asked.environment().sha256), LoopTiming(), lambda _: None, _refuse)
         throughput = measure_throughput(
             tracker,
             _stored(jobs, place / "results", tracker.info.name),

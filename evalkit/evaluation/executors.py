@@ -159,10 +159,13 @@ def _orders(asked: ExecutorOptions, site: Site, devices: cabc.Sequence[str]) -> 
     tracker, root = asked.tracker, asked.options.root
     if tracker not in asked.catalog:
         tracker, root = parse_own(tracker).portable(root)
+    weights = asked.options.weights
+    if weights is not None and Path(weights).exists():  # a worker may have another working folder
+        weights = str(Path(weights).resolve())
     first = Order(
         tracker=tracker,
         catalog=dict(asked.catalog),
-        options=dataclasses.replace(asked.options, weights=_absolute(asked.options.weights), root=root),
+        options=dataclasses.replace(asked.options, weights=weights, root=root),
         sizing=_sizing(asked),
         share=-(-len(devices) // site.machines()),
         rank=0,
@@ -172,10 +175,6 @@ def _orders(asked: ExecutorOptions, site: Site, devices: cabc.Sequence[str]) -> 
         dataclasses.replace(first, rank=rank, options=dataclasses.replace(first.options, device=device))
         for rank, device in enumerate(devices)
     ]
-
-
-def _absolute(weights: str | None) -> str | None:
-    return str(Path(weights).resolve()) if weights is not None and Path(weights).exists() else weights
 
 
 def _devices(asked: ExecutorOptions) -> list[str]:

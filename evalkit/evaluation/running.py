@@ -152,10 +152,10 @@ def check_environment(run: Run, environment: RunEnvironment, *, allow_mixed: boo
     Raises:
         StoreError: The finished part was computed in another environment.
     """
-    found = [environment.differences(other) for other in run.environments().values()]
-    if any(found) and not allow_mixed and 0 < len(run.missing()) < len(run.names):
+    others = [text for other in run.environments().values() if (text := environment.differences(other))]
+    if others and not allow_mixed and 0 < len(run.missing()) < len(run.names):
         raise StoreError(
-            f"run {run.run_id} ({run.path}) was begun in another environment: {'; '.join(next(filter(None, found)))}. "
+            f"run {run.run_id} ({run.path}) was begun in another environment: {'; '.join(others[0])}. "
             "Its boxes may differ from those that would be computed now. Use --allow-mixed to continue it (tables will "
             "say so), or --fresh to start anew."
         )
@@ -194,7 +194,7 @@ def make_plan(target: Target, run: Run, *, aux: bool, shard: Shard | None = None
         elif isinstance(sequence, Sequence):
             plan.jobs.append(_job(run, sequence, target.frame_limit, aux=aux))
         else:
-            _note_failure(plan, name, sequence)
+            plan.failed[name] = store_failure(run, name, sequence)
     return plan
 
 
@@ -228,10 +228,6 @@ def _check_finished(run: Run, record: SequenceRecord, sequence: Sequence | Excep
             f"starts at {record.initial_box} there, but {length} frames and {box} in this copy. "
             "Use another --results folder, or --fresh."
         )
-
-
-def _note_failure(plan: Plan, name: str, error: Exception) -> None:
-    plan.failed[name] = store_failure(plan.run, name, error)
 
 
 def execute(
@@ -296,6 +292,11 @@ def outcome(plan: Plan) -> dict[str, Any]:
     run = plan.run
     records = run.records()
     missing = [name for name in run.names if name not in records]
+    part: dict[str, object] = {}
+    if plan.shard is not None:
+        number, count = plan.shard
+        lacking = set(missing)
+        part = {"shard": f"{number}/{count}", "shard_missing": [name for name in plan.names if name in lacking]}
     return {
         "benchmark": run.identity.benchmark,
         "split": run.identity.split,
@@ -313,15 +314,8 @@ def outcome(plan: Plan) -> dict[str, Any]:
         "notes": list(run.remarks(records)),
         "environments": len(run.environments()),
         "path": str(run.path),
-        **_shard_outcome(plan, missing),
+        **part,
     }
-
-
-def _shard_outcome(plan: Plan, missing: cabc.Sequence[str]) -> dict[str, object]:
-    if plan.shard is None:
-        return {}
-    number, count = plan.shard
-    return {"shard": f"{number}/{count}", "shard_missing": [name for name in plan.names if name in set(missing)]}
 
 
 def no_sequences(target: Target) -> DatasetLayoutError:

@@ -88,8 +88,11 @@ def load_tracker(
         TrackerError: The own file cannot be used, or weights are missing, unfit or not wanted.
     """
     check_name(catalog, name)
-    if name in catalog:
-        return _build(catalog[name], options)
+    if (entry := catalog.get(name)) is not None:
+        if entry.weights is None and options.weights is not None:
+            raise TrackerError(f"tracker {name} takes no weights; leave out --weights {options.weights}.")
+        known: Tracker[Any, Any] = entry.load(entry.factory)(name, options)
+        return known
     from evalkit.tracking.own import load_own
 
     tracker = load_own(name, options, timeout=timeout)
@@ -127,15 +130,8 @@ def check_modalities(info: "TrackerInfo", available: cabc.Set[Modality], where: 
         >>> check_modalities(TrackerInfo("kcf"), {Modality.RGB}, "LaSOT")
     """
     if info.required and not info.required & available:
-        wanted, found = (", ".join(sorted(names)) for names in (info.required, available))
+        wanted, there = (", ".join(sorted(names)) for names in (info.required, available))
         raise TrackerError(
-            f"tracker {info.name} needs a second image ({wanted}), but {where} has only: {found}. "
+            f"tracker {info.name} needs a second image ({wanted}), but {where} has only: {there}. "
             f"Choose a benchmark that has it, or a tracker that runs on RGB alone."
         )
-
-
-def _build(entry: TrackerEntry, options: "TrackerOptions") -> "Tracker[Any, Any]":
-    if entry.weights is None and options.weights is not None:
-        raise TrackerError(f"tracker {entry.name} takes no weights; leave out --weights {options.weights}.")
-    tracker: Tracker[Any, Any] = entry.load(entry.factory)(entry.name, options)
-    return tracker

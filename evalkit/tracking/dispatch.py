@@ -217,7 +217,8 @@ class Dispatcher:
             except (KeyboardInterrupt, EvalkitError):
                 self._end(Stop(), interrupts)
                 raise
-            self._give_up()
+            for number in [number for number in self._open if number in self._reasons]:
+                self._abandon(self._open[number])  # no worker is left: say what became of what was under way
             self._end(Close(), interrupts)
         return self.timing
 
@@ -448,11 +449,6 @@ class Dispatcher:
         job.destination.write_failure(job.name, text, text)
         self._open.pop(job.number, None)
         self._reports.failure(job, text)
-
-    def _give_up(self) -> None:
-        """No worker is left: say of the jobs that were under way what became of them."""
-        for number in [number for number in self._open if number in self._reasons]:
-            self._abandon(self._open[number])
 
     # ---- workers
 

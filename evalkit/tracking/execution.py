@@ -10,7 +10,7 @@ from evalkit.tracking.interface import Tracker, TrackerInfo
 from evalkit.tracking.jobs import Job, JobList
 from evalkit.tracking.loop import LoopSettings, run_jobs
 from evalkit.tracking.messages import Order
-from evalkit.tracking.storing import Place, StoreSink, one_line
+from evalkit.tracking.storing import StoreSink, WorkerFacts, one_line
 from evalkit.tracking.timing import LoopTiming
 
 
@@ -87,7 +87,7 @@ class InProcess:
         self.timing = LoopTiming()
         self._tracker = tracker
         self._settings = settings
-        self._place = Place(device, 0, environment.sha256)
+        self._place = WorkerFacts(device, 0, environment.sha256)
         self._environment = environment
 
     def run(self, jobs: cabc.Sequence[Job], reports: Reports) -> None:

@@ -25,7 +25,7 @@ from evalkit.tracking.sizing import LoopSettings
 from evalkit.tracking.streams import Batch, Stream, Wave, checked, initialized
 from evalkit.tracking.threads import DaemonPool, HangingError, Writes, call_here, limited
 from evalkit.tracking.timing import LoopTiming, Timed, timed
-from evalkit.tracking.tuning import GrowingCapacity, Step, WaveChooser, fixed, is_out_of_memory
+from evalkit.tracking.tuning import GrowingCapacity, Round, WaveChooser, fixed, is_out_of_memory
 
 __all__ = ["Job", "JobList", "JobSource", "LoopSettings", "LoopTiming", "Sink", "run_jobs"]
 
@@ -130,10 +130,8 @@ class _Loop:
         tracker = self.tracker
         self.submitting = tracker if isinstance(tracker, SubmittingTracker) and tracker.overlaps else None
         waves = self.settings.waves
-        if (
-            waves is None and self.submitting is not None
-        ):  # the device has the next half of the streams before it needs it
-            waves = 2
+        if waves is None and self.submitting is not None:
+            waves = 2  # the device has the next half of the streams before it needs it
         self.chooser = WaveChooser() if waves is None else fixed(waves)
         self.waves = [Wave() for _ in range(self.chooser.waves)]
         self.timing.waves = len(self.waves)
@@ -160,7 +158,9 @@ class _Loop:
         finally:  # also after Ctrl-C: what is finished must reach the disk
             problem = self.writes.finish()
             self.timing.total, self.timing.cpu = time.perf_counter() - start, time.process_time() - cpu
-            self._note_inside()
+            self.timing.peak_frame_bytes = self.ahead.budget.peak
+            if isinstance(self.tracker, DeviceTracker):
+                self.timing.inside = dict(self.tracker.stage_seconds())
         if problem is not None:
             raise problem
         return self.timing
@@ -180,7 +180,7 @@ class _Loop:
         timing.steps += any(wave.batches for wave in self.waves)
         if full and self.live() == self.capacity:
             spent = (now - then for now, then in zip(self._clocks(), before, strict=True))
-            self._tune(Step(self.live(), *spent))
+            self._tune(Round(self.live(), *spent))
         if done := timing.frames - frames:
             self.on_frames(done)
         return self.live() > 0 or self._wait_for_work()
@@ -253,7 +253,7 @@ class _Loop:
             stream.state = state
             stream.record(stream.job.initial_box, np.nan, share)
             self._release(frame)
-        self._count(len(started))
+        self.timing.frames += len(started)
         return [stream for stream, _ in started]
 
     def _initialize_apart(self, started: list[tuple[Stream, Frame]], problem: Exception) -> list[Stream]:
@@ -357,7 +357,7 @@ class _Loop:
                 self._fail(stream, TrackerError(f"the tracker returned {boxes[position]} as box."))
             else:
                 stream.record(boxes[position], float(confidence[position]), share)
-        self._count(len(streams))
+        self.timing.frames += len(streams)
 
     def _track_apart(self, batch: Batch, problem: Exception) -> None:
         """Repeat a failed step in halves where memory was short, else stream by stream, to find the one that fails."""
@@ -416,7 +416,7 @@ class _Loop:
 
     # ---- tuning
 
-    def _tune(self, step: Step) -> None:
+    def _tune(self, step: Round) -> None:
         if not self.growing.settled:
             meter = self.tracker if isinstance(self.tracker, DeviceTracker) else None
             memory = None if meter is None else self._on_device(meter.device_memory)
@@ -435,14 +435,11 @@ class _Loop:
 
     # ---- ends
 
-    @property
-    def _inline(self) -> bool:
-        """Whether the tracker may be called by this thread: nothing overlaps, nothing is limited in time."""
-        return len(self.waves) == 1 and self.settings.timeout is None
-
     def _called(self, call: cabc.Callable[..., R], *args: Any) -> Future[Timed[R]]:
+        """A call of the tracker: in this thread where nothing overlaps and nothing is limited in time."""
         self.on_beat()
-        return (call_here if self._inline else self.device.submit)(timed, call, *args)
+        inline = len(self.waves) == 1 and self.settings.timeout is None
+        return (call_here if inline else self.device.submit)(timed, call, *args)
 
     def _on_device(self, call: cabc.Callable[..., R], *args: Any) -> R:
         """A call that must not run beside ``track``."""
@@ -482,11 +479,3 @@ class _Loop:
         """Hand over all that has come since the last time: written together, results wait for the disk once."""
         if results := [self.finished.popleft() for _ in range(len(self.finished))]:
             self.sink.finished(results)
-
-    def _count(self, frames: int) -> None:
-        self.timing.frames += frames
-
-    def _note_inside(self) -> None:
-        self.timing.peak_frame_bytes = self.ahead.budget.peak
-        if isinstance(self.tracker, DeviceTracker):
-            self.timing.inside = dict(self.tracker.stage_seconds())

@@ -267,5 +267,5 @@ def _check_reachable(address: str | None) -> None:
 
 
 def _nodes(ray: Any) -> list[Node]:
-    found = [(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
-    return [Node(key, int(has.get("CPU", 0)), int(has.get("GPU", 0))) for key, has in found]
+    alive = [(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    return [Node(key, int(has.get("CPU", 0)), int(has.get("GPU", 0))) for key, has in alive]

@@ -85,7 +85,7 @@ def measure_latency(tracker: Tracker[Any, Any], job: Job, *, seconds: float, war
     Raises:
         TrackerError: The tracker fails.
     """
-    wait = tracker.synchronize if isinstance(tracker, DeviceTracker) else _nothing
+    wait = tracker.synchronize if isinstance(tracker, DeviceTracker) else (lambda: None)
     if isinstance(tracker, SubmittingTracker):
         tracker.reserve(1)
     first = job.frames.read(0)
@@ -228,7 +228,3 @@ def _forward(tracker: Tracker[Any, Any]) -> float:
 
 def _inside(tracker: Tracker[Any, Any]) -> dict[str, float]:
     return dict(tracker.stage_seconds()) if isinstance(tracker, DeviceTracker) else {}
-
-
-def _nothing() -> None:
-    """Nothing to wait for on a processor."""

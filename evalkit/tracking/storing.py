@@ -17,7 +17,7 @@ from evalkit.tracking.timing import LoopTiming
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerFacts:
     """Where and how sequences are computed, for their records.
 
     Attributes:
@@ -42,7 +42,7 @@ class StoreSink:
         on_failure: Called with a job and its error after that is on the disk.
     """
 
-    place: Place
+    place: WorkerFacts
     timing: LoopTiming
     on_finished: cabc.Callable[[Job], None]
     on_failure: cabc.Callable[[Job, Exception], None]

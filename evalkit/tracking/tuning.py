@@ -18,7 +18,7 @@ WORTHWHILE = 1.05
 USABLE_MEMORY = 0.9
 
 
-class Step(NamedTuple):
+class Round(NamedTuple):
     """What one round of the loop cost.
 
     Attributes:
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 @dataclass(slots=True)
-class Window:
+class RoundSums:
     """Sums over some steps at one setting."""
 
     steps: int = 0
@@ -44,7 +44,7 @@ class Window:
     device: float = 0.0
     wait_decode: float = 0.0
 
-    def add(self, step: Step) -> None:
+    def add(self, step: Round) -> None:
         """Count a step, unless it belongs to the warm-up."""
         self.steps += 1
         if self.steps > WARM_UP:
@@ -75,11 +75,11 @@ class GrowingCapacity:
 
     capacity: int = FIRST_CAPACITY
     settled: bool = False
-    _window: Window = field(default_factory=Window)
+    _window: RoundSums = field(default_factory=RoundSums)
     _rate: float = 0.0
     _peak: int = 0
 
-    def observe(self, step: Step, memory: DeviceMemory | None, room: int) -> None:
+    def observe(self, step: Round, memory: DeviceMemory | None, room: int) -> None:
         """Take note of a step in which all slots were busy.
 
         Args:
@@ -94,7 +94,7 @@ class GrowingCapacity:
             self._decide(memory, room)
 
     def _decide(self, memory: DeviceMemory | None, room: int) -> None:
-        window, self._window = self._window, Window()
+        window, self._window = self._window, RoundSums()
         rate = window.frames / max(window.device, 1e-9)
         larger = 2 * self.capacity
         faster = rate >= WORTHWHILE * self._rate
@@ -133,10 +133,10 @@ class WaveChooser:
 
     waves: int = 1
     decided: bool = False
-    _window: Window = field(default_factory=Window)
+    _window: RoundSums = field(default_factory=RoundSums)
     _rates: dict[int, list[float]] = field(default_factory=lambda: {1: [], 2: []})
 
-    def observe(self, step: Step) -> None:
+    def observe(self, step: Round) -> None:
         """Take note of a step with an unchanged number of streams."""
         if self.decided:
             return
@@ -145,7 +145,7 @@ class WaveChooser:
             self._decide()
 
     def _decide(self) -> None:
-        window, self._window = self._window, Window()
+        window, self._window = self._window, RoundSums()
         self._rates[self.waves].append(window.frames / max(window.seconds, 1e-9))
         hidden = window.seconds - window.device - window.wait_decode  # what a second wave could hide, at best
         if self.waves == 1 and min(hidden, window.device) < (WORTHWHILE - 1) * window.seconds:

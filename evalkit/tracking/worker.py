@@ -28,7 +28,7 @@ from evalkit.tracking.messages import (
     Share,
     Stop,
 )
-from evalkit.tracking.storing import Place, StoreSink, one_line
+from evalkit.tracking.storing import StoreSink, WorkerFacts, one_line
 from evalkit.tracking.timing import LoopTiming
 
 PROGRESS_SECONDS = 0.2
@@ -54,7 +54,7 @@ class Worker:
         self._node = node
         self._cores = usable_cores() if cores is None else min(cores, usable_cores())
         self._share = self._settled_share = order.share
-        self._feed = JobFeed(self._began)
+        self._feed = JobFeed(lambda job: emit(Began(job.number)))
         self._timing = LoopTiming()
         self._frames = 0
         self._said = time.monotonic()
@@ -83,8 +83,8 @@ class Worker:
             host = platform.node()
             self._emit(Ready(tracker.info, environment, host, settings.capacity, self._node, order.share))
             working = True
-            place = Place(order.options.device, order.rank, environment.sha256)
-            sink = StoreSink(place, self._timing, self._finished, self._failed)
+            place = WorkerFacts(order.options.device, order.rank, environment.sha256)
+            sink = StoreSink(place, self._timing, lambda job: self._emit(Finished(job.number)), self._failed)
             run_jobs(
                 tracker,
                 self._feed,
@@ -111,12 +111,6 @@ class Worker:
             return None
         self._settled_share = share
         return self._settings(share)
-
-    def _began(self, job: Job) -> None:
-        self._emit(Began(job.number))
-
-    def _finished(self, job: Job) -> None:
-        self._emit(Finished(job.number))
 
     def _failed(self, job: Job, error: Exception) -> None:
         unreadable = isinstance(error, ImageReadError | OSError)

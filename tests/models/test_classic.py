@@ -10,10 +10,19 @@ from evalkit.sequences import Frame, Modality
 from evalkit.testing import Video, check_tracker, draw_video, track_together
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import TrackerOptions
-from trackers.correlation import Settings, backward, confidence_of, forward, fuse, hann, label_spectrum, signed_shift
+from trackers.correlation import (
+    FilterSettings,
+    backward,
+    confidence_of,
+    forward,
+    fuse,
+    hann,
+    label_spectrum,
+    signed_shift,
+)
 from trackers.kcf import KERNEL_SIGMA, KcfTracker, gaussian_kernel
 from trackers.ncc import NccTracker
-from trackers.patches import Target, crop, depth_gate, median_depth, read_patches, target_of
+from trackers.patches import TargetState, crop, depth_gate, median_depth, read_patches, target_of
 from trackers.peaks import peak_to_sidelobe, subpixel
 
 NAMES = ["still", "ncc", "mosse", "kcf"]
@@ -231,7 +240,9 @@ def test_depth_is_not_interpolated():
 
 def test_patches_of_several_scales_and_sensors_come_in_one_array():
     frame = draw_video(frame_count=1, second=Modality.THERMAL).frames[0]
-    patches = read_patches(frame, Target(np.array([80.0, 60]), np.array([40.0, 30])), [np.full(2, 50.0)] * 3, (24, 16))
+    patches = read_patches(
+        frame, TargetState(np.array([80.0, 60]), np.array([40.0, 30])), [np.full(2, 50.0)] * 3, (24, 16)
+    )
     assert patches.shape == (3, 2, 16, 24)
 
 
@@ -309,7 +320,7 @@ def test_confidence_grows_with_the_peak_from_0_towards_1():
 def test_settings_are_part_of_the_identity():
     for name in ("mosse", "kcf"):
         config = load(name).info.config
-        assert set(Settings.__dataclass_fields__) <= set(config)
+        assert set(FilterSettings.__dataclass_fields__) <= set(config)
 
 
 def test_ncc_ignores_a_constant_target():

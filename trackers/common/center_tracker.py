@@ -17,8 +17,7 @@ from ..layers.heads import decode_center
 from .crops import Square, clip_boxes, crop_square, square_around
 from .multimodal import ChannelOrder, network_images
 from .postprocess import inner_hann, square_to_image
-from .slots import Bytes, Slots
-from .torch_tracker import Engine, Float32Array, Runner, TorchTracker
+from .torch_tracker import Bytes, CropMemory, Engine, Float32Array, Runner, TorchTracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class CenterTracker(TorchTracker[CenterState, CenterInputs]):
         super().__init__(info, Runner(model, engine, self._forward))
         self.loop = loop
         self._images_per_frame = 1 if loop.second is None else 2
-        self._slots = Slots(self._shape(loop.search_size), pinned=self.overlaps)
+        self._crops = CropMemory(self._shape(loop.search_size), pinned=self.overlaps)
         side = round(model.backbone.pos_embed_x.shape[1] ** 0.5)
         self._window = torch.from_numpy(inner_hann(side)).to(self._runner.device)
 
@@ -93,7 +92,7 @@ class CenterTracker(TorchTracker[CenterState, CenterInputs]):
 
     def prepare(self, state: CenterState, frame: Frame) -> CenterInputs:
         """Cut the search crop around the last box."""
-        pixels = self._slots.take()
+        pixels = self._crops.take()
         factor = self._cut(frame, square_around(state.box, self.loop.search_factor), pixels)
         center = (state.box[:2] + 0.5 * state.box[2:]).astype(np.float64)
         height, width = frame.rgb.shape[:2]

@@ -113,11 +113,11 @@ class _Records:
         return numbers.as_strided(described.size, described.stride, described.offset)
 
     def _load(self, storage: _Storage) -> Tensor:
-        found, size = self.sizes.get(storage.record), storage.count * storage.dtype.itemsize
-        if found != size:
+        there, size = self.sizes.get(storage.record), storage.count * storage.dtype.itemsize
+        if there != size:
             raise WeightsError(
                 f"{self.path}: record {storage.record[:SHOWN]} is declared with {storage.count} numbers ({size} "
-                f"bytes), found {'nothing' if found is None else f'{found} bytes'}. The file is damaged or forged."
+                f"bytes), found {'nothing' if there is None else f'{there} bytes'}. The file is damaged or forged."
             )
         if not size:
             return torch.empty(0, dtype=storage.dtype)

@@ -144,7 +144,7 @@ class _Machine:
         if builder is None:
             self.stack.append(Placeholder())
             return
-        self.count(sum(len(one) for one in arguments if isinstance(one, list)))  # it may walk through them
+        self.count(sum(len(items) for items in arguments if isinstance(items, list)))  # it may walk through them
         self.stack.append(builder(*arguments))
 
     def append(self, items: cabc.Iterable[Any]) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .crops import Window, window_pixels
-from .slots import Bytes
+from .torch_tracker import Bytes
 
 Float32Array = npt.NDArray[np.float32]
 

@@ -1,5 +1,6 @@
 """Base of the learned trackers: device, precision, upload of uint8 crops, batch shapes."""
 
+import collections
 import collections.abc as cabc
 import contextlib
 import time
@@ -15,10 +16,9 @@ from torch import Tensor, nn
 from evalkit.errors import TrackerError
 from evalkit.tracking.interface import DeviceMemory, Predictions, TrackerInfo, TrackerOptions
 
-from .slots import Bytes
-
 Forward = cabc.Callable[[Tensor, Tensor], Tensor]
 Float32Array = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -89,6 +89,40 @@ def padded_size(count: int) -> int:
         [1, 4, 8, 16, 64]
     """
     return 1 << (count - 1).bit_length()
+
+
+class CropMemory:
+    """Memory for crops that is used again once nobody looks at it: threads cut into it, the device reads from it.
+
+    Args:
+        shape: Of an array of bytes.
+        pinned: Page-locked memory, from which a CUDA device reads while the processor goes on.
+    """
+
+    def __init__(self, shape: tuple[int, ...], *, pinned: bool = False) -> None:
+        self._shape = shape
+        self._pinned = pinned
+        self._free: collections.deque[Tensor] = collections.deque()
+
+    def take(self) -> Bytes:
+        """An array with any content; may be called from several threads."""
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = torch.empty(self._shape, dtype=torch.uint8, pin_memory=self._pinned)
+        return np.asarray(_Lent(memory, self._free))
+
+
+class _Lent:
+    """The base of an array from :meth:`CropMemory.take` and of all its views: ends with the last of them."""
+
+    def __init__(self, memory: Tensor, free: collections.deque[Tensor]) -> None:
+        self.__array_interface__ = memory.numpy().__array_interface__
+        self._memory = memory
+        self._free = free
+
+    def __del__(self) -> None:
+        self._free.append(self._memory)
 
 
 class Event(Protocol):
@@ -300,12 +334,12 @@ class TorchTracker(Generic[S, C]):
         """One forward pass for all streams."""
         return self.collect(self.submit(states, inputs))
 
-    def submit(self, states: cabc.Sequence[S], inputs: cabc.Sequence[C]) -> "Step[S, C]":
+    def submit(self, states: cabc.Sequence[S], inputs: cabc.Sequence[C]) -> "BegunStep[S, C]":
         """Begin one forward pass for all streams."""
         pending = self._runner.submit([state.template for state in states], [item.pixels for item in inputs])
-        return Step(states, inputs, pending)
+        return BegunStep(states, inputs, pending)
 
-    def collect(self, step: "Step[S, C]") -> Predictions:
+    def collect(self, step: "BegunStep[S, C]") -> Predictions:
         """Wait for it and move the streams to their new boxes."""
         return self._predictions(step.states, step.inputs, self._runner.collect(step.pending))
 
@@ -336,7 +370,7 @@ class TorchTracker(Generic[S, C]):
             torch.cuda.synchronize(self._runner.device)
 
 
-class Step(NamedTuple, Generic[S, C]):
+class BegunStep(NamedTuple, Generic[S, C]):
     """Streams whose next boxes are being computed."""
 
     states: cabc.Sequence[S]

@@ -246,8 +246,8 @@ def from_swintrack(content: cabc.Mapping[str, Any], path: Path) -> Converted:
     """SwinTrack's file: ``version`` 2 and the network as entry ``model``."""
     version = content.get("version", 2)
     if version != 2:
-        found = repr(version) if isinstance(version, int | str) else type(version).__name__
-        raise WeightsError(f"{path}: SwinTrack checkpoint of version {found[:SHOWN]}, expected 2.")
+        said = repr(version) if isinstance(version, int | str) else type(version).__name__
+        raise WeightsError(f"{path}: SwinTrack checkpoint of version {said[:SHOWN]}, expected 2.")
     state, facts = _from_container(content, path, "model")
     if any("motion" in name for name in state):
         raise WeightsError(
@@ -308,17 +308,17 @@ def _chosen(content: dict[str, Any], entry: str | None, origin: str, path: Path)
 
 def _networks(content: cabc.Mapping[str, Any]) -> dict[str, cabc.Mapping[str, Tensor]]:
     """Dictionaries of tensors in a checkpoint, and in its dictionaries as ``outer.inner``."""
-    found: dict[str, cabc.Mapping[str, Tensor]] = {}
+    networks: dict[str, cabc.Mapping[str, Tensor]] = {}
     for name, value in content.items():
         if not isinstance(value, cabc.Mapping):
             continue
         inside = {f"{name}.{inner}": state for inner, state in value.items() if _has_tensors(state)}
-        found |= {str(name): value} if _has_tensors(value) else inside
-    return found
+        networks |= {str(name): value} if _has_tensors(value) else inside
+    return networks
 
 
 def _has_tensors(value: object) -> bool:
-    return isinstance(value, cabc.Mapping) and any(isinstance(one, Tensor) for one in value.values())
+    return isinstance(value, cabc.Mapping) and any(isinstance(entry, Tensor) for entry in value.values())
 
 
 def _names(names: cabc.Iterable[str]) -> str:
@@ -334,14 +334,10 @@ def _from_container(content: cabc.Mapping[str, Any], path: Path, entry: str) -> 
         )
     said = {key: content.get(key) for key in ("epoch", "net_type", "entry")}
     facts = {key: f"{value}"[:SHOWN] for key, value in said.items() if isinstance(value, int | str)}
-    return _unwrapped({str(name): tensor for name, tensor in state.items()}), facts
-
-
-def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names without ``module.``, which training on several devices puts before all of them."""
-    while state and all(name.startswith(WRAPPED) for name in state):
-        state = {name.removeprefix(WRAPPED): tensor for name, tensor in state.items()}
-    return state
+    entries = {str(name): tensor for name, tensor in state.items()}
+    while entries and all(name.startswith(WRAPPED) for name in entries):  # by training on several devices
+        entries = {name.removeprefix(WRAPPED): tensor for name, tensor in entries.items()}
+    return entries, facts
 
 
 def _fits_text(shapes: Shapes) -> str:

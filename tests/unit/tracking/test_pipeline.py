@@ -13,7 +13,7 @@ from evalkit.tracking import loop, timing
 from evalkit.tracking.interface import DeviceMemory
 from evalkit.tracking.loop import Job
 from evalkit.tracking.timing import LoopTiming, details, merged, summary
-from evalkit.tracking.tuning import GrowingCapacity, Step, WaveChooser
+from evalkit.tracking.tuning import GrowingCapacity, Round, WaveChooser
 from helpers.program import Clock, wait_until
 from helpers.walks import LENGTHS, Numbers, OutOfMemoryError, Walk, jobs, run, same_boxes
 
@@ -189,7 +189,7 @@ def test_out_of_memory_at_the_start_of_a_sequence_puts_it_back():
 
 def steps(growing, count=20, *, frames=None, device=0.01, seconds=0.02, wait=0.0, memory=None, room=1000):
     for _ in range(count):
-        growing.observe(Step(frames or growing.capacity, seconds, device, wait), memory, room)
+        growing.observe(Round(frames or growing.capacity, seconds, device, wait), memory, room)
 
 
 def test_capacity_grows_while_the_device_gets_faster_and_stops_when_it_does_not():
@@ -249,7 +249,7 @@ def decide(single, double, hidden=0.5):
     chooser = WaveChooser()
     for _ in range(100):
         seconds = single if chooser.waves == 1 else double
-        chooser.observe(Step(16, seconds, seconds * (1 - hidden), 0.0))
+        chooser.observe(Round(16, seconds, seconds * (1 - hidden), 0.0))
     assert chooser.decided
     return chooser.waves
 
@@ -265,7 +265,7 @@ def test_a_disturbance_during_one_measurement_does_not_decide():
     chooser = WaveChooser()
     for number in range(100):
         slow = 3.0 if number < 20 else 1.0  # another program during the first measurement with one wave
-        chooser.observe(Step(16, 0.020 * slow, 0.010, 0.0))
+        chooser.observe(Round(16, 0.020 * slow, 0.010, 0.0))
     assert (chooser.decided, chooser.waves) == (True, 1)
 
 

@@ -16,7 +16,7 @@ from helpers.seeded import Clip, run_clips
 from helpers.walks import LENGTHS, OutOfMemoryError, Walk, jobs, run, same_boxes
 from trackers.common.build import build
 from trackers.common.definition import definition
-from trackers.common.slots import Slots
+from trackers.common.torch_tracker import CropMemory
 from trackers.layers.candidate_elimination import eliminate
 from trackers.layers.swin import SwinConfig, WindowAttention
 from trackers.layers.vit import Block, VitConfig
@@ -127,7 +127,7 @@ def test_auto_capacity_ends_in_a_shape_that_is_recorded():
 
 
 def test_a_slot_is_used_again_only_when_nobody_looks_at_it():
-    slots = Slots((4, 5))
+    slots = CropMemory((4, 5))
     first = slots.take()
     view, place = first[1:], first.ctypes.data
     del first
@@ -140,7 +140,7 @@ def test_a_slot_is_used_again_only_when_nobody_looks_at_it():
 
 
 def test_slots_may_be_taken_by_many_threads():
-    slots, problems = Slots((64,)), []
+    slots, problems = CropMemory((64,)), []
 
     def use(number):
         for _ in range(2000):
