@@ -26,6 +26,7 @@ COMMANDS = {
     "render": ("render:render", "Truth and predictions drawn on the frames of a sequence."),
     "package-submission": ("submission:package_submission", "A run as the zip that a server wants."),
     "check-submission": ("submission:check", "Every defect of anyone's submission, before the upload."),
+    "track": ("track:track", "One target through a video, a folder of images, or a camera's pictures."),
     "measure-speed": ("speed:measure_speed", "Latency and throughput of a tracker, and the five numbers called FPS."),
     "check-tracker": ("trackers:check_tracker", "The conformance suite for a tracker."),
     "finetune": ("finetune:finetune", "Train a tracker by a recipe: UPVPT, SRFT, their baselines and controls."),

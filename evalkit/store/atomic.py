@@ -4,6 +4,7 @@ import collections.abc as cabc
 import contextlib
 import ctypes
 import os
+import shutil
 import stat
 import sys
 import urllib.parse
@@ -26,6 +27,28 @@ def write_whole(path: Path, data: bytes) -> None:
         StoreError: The disk is full, the folder read-only, ...; the old file, if any, is untouched.
     """
     write_together(path.parent, {path.name: data})
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy a file of any size to its place as :func:`write_whole` would write it.
+
+    Raises:
+        StoreError: As there.
+    """
+    temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, temporary)
+        _sync(temporary)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise StoreError(
+            f"cannot write {path}: {problem.strerror or problem}. Make room or choose another folder, then run the "
+            "same command again."
+        ) from problem
 
 
 def write_together(folder: Path, *steps: cabc.Mapping[str, bytes]) -> None:

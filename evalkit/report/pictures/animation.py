@@ -13,7 +13,7 @@ from PIL import Image
 
 from evalkit.errors import EvalkitError
 from evalkit.report.pictures.overlay import Picture
-from evalkit.store.atomic import write_whole
+from evalkit.store.atomic import copy_whole, write_whole
 
 # H.264 plays in every browser, player and slide program; VP9 in most, for builds of FFmpeg that lack H.264
 CODECS = {
@@ -63,7 +63,7 @@ def write_mp4(pictures: cabc.Iterable[Picture], path: Path, fps: float) -> int:
                 even = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
                 file.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")))
             file.mux(stream.encode())
-        write_whole(path, raw.read_bytes())
+        copy_whole(raw, path)
     return count
 
 
