@@ -1,11 +1,8 @@
 """``evalkit measure-speed``: latency and throughput of a tracker, with everything needed to compare them."""
 
 import dataclasses
-import math
-import resource
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,35 +10,15 @@ from evalkit.commands.common import App, Seconds, common_options, data_root_opti
 from evalkit.commands.listing import columns
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
-from evalkit.errors import EvalkitError, TrackerError
-from evalkit.evaluation.executors import ExecutorOptions, loop_settings, single_device
-from evalkit.hardware import describe_machine, energy_joules
-from evalkit.provenance import Origin
-from evalkit.store.manifest import RunIdentity
-from evalkit.store.runs import ResultStore
-from evalkit.tracking.catalog import check_name, load_tracker
-from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
-from evalkit.tracking.jobs import Job
-from evalkit.tracking.speed import (
-    Latency,
-    Spread,
-    Throughput,
-    definitions,
-    measure_latency,
-    measure_throughput,
-)
-from evalkit.tracking.storing import StoreSink, WorkerFacts, one_line
-from evalkit.tracking.timing import LoopTiming, details, summary
+from evalkit.evaluation.executors import ExecutorOptions, single_device
+from evalkit.evaluation.request import names_in
+from evalkit.hardware import describe_machine
+from evalkit.tracking.catalog import check_name
+from evalkit.tracking.interface import TrackerOptions
+from evalkit.tracking.timing import details, summary
 
-CLIP_FRAMES = 40
-CLIP_LENGTH = 200
-MEANINGS = {
-    "read-excluded": "frames / sum of times, decoding excluded (pytracking, OSTrack programs)",
-    "read-included": "(frames - 1) / sum of times, decoding included (ViPT RGB-T program)",
-    "mean-of-rates": "mean of 1 / time, decoding included (got10k toolkit; GOT-10k server)",
-    "batch-share": "batch size / wall time of the batch, decoding excluded (trackit, LoRAT)",
-    "forward-only": "1 / time in the network (Stark, SwinTrack, OSTrack papers)",
-}
+if TYPE_CHECKING:
+    from evalkit.evaluation.accuracy import Cost
 
 
 @click.command("measure-speed")
@@ -114,136 +91,53 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
     )
     check_name(app.catalog, asked.tracker)
     watch(app)
+    from evalkit.evaluation.measured import drawn_clips, folder_clips, measure
+
     device = single_device(asked)
     if accuracy is not None:
         where = {"split": split, "data_root": data_root, "layout": layout, "limit": limit_sequences}
-        return _accuracy(app, asked, device, accuracy.split(","), where, as_json=as_json)
-    tracker = load_tracker(
-        app.catalog, asked.tracker, dataclasses.replace(asked.options, device=device), timeout=asked.timeout
-    )
-    settings = dataclasses.replace(loop_settings(asked, device, share=1), timeout=None)
-    with tempfile.TemporaryDirectory(prefix="evalkit-speed-") as folder:
-        place = Path(folder)
-        jobs = _jobs(place, size, images, count=8)
-        app.detail(f"measuring {tracker.info.name} on {device} ...")
-        latency = measure_latency(tracker, jobs[0], seconds=seconds)
-        sink = StoreSink(WorkerFacts(device, 0, asked.environment().sha256), LoopTiming(), lambda _: None, _refuse)
-        throughput = measure_throughput(
-            tracker,
-            _stored(jobs, place / "results", tracker.info.name),
-            sink,
-            settings,
-            seconds=seconds,
-            energy=lambda: energy_joules(device),
-        )
-        height, width = jobs[0].frames.read(0).rgb.shape[:2]
-    memory = tracker.device_memory() if isinstance(tracker, DeviceTracker) else None
-    document = {
-        "tracker": tracker.info.name,
-        "precision": precision,
-        "weights": weights,
-        **describe_machine(device),
-        "frame": {"width": width, "height": height},
-        **_numbers(latency, throughput),
-        "memory_mib": {
-            "process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-            "device": None if memory is None else memory.peak >> 20,
-        },
-    }
+        return _accuracy(app, asked, device, names_in(accuracy), where, as_json=as_json)
+    clip = folder_clips(images) if images is not None else drawn_clips(_size(size))
+    measured = measure(asked, device, clip, seconds=seconds, say=app.detail)
     if as_json:
-        print_json(document)
+        print_json(measured.document)
     else:
-        _print(document)
-        app.say(summary(throughput.timing))
-        for line in details(throughput.timing):
-            app.detail(line)
+        _print(measured.document)
+        app.say(summary(measured.timing))
+        app.detail(*details(measured.timing))
     return 0
 
 
-def _jobs(folder: Path, size: str, images: Path | None, *, count: int) -> list[Job]:
-    from evalkit.evaluation.clips import folder_clip, write_clip
-
-    if images is not None:
-        clip = folder_clip(images)
-        if clip.length < 2:
-            raise EvalkitError(f"--images: {images} holds one image; at least 2 are needed.")
-        return [dataclasses.replace(clip, name=f"clip{number}") for number in range(count)]
-    width, _, height = size.partition("x")
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
     if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 128):
-        raise click.BadParameter(f"{size!r} is no size; expected e.g. 1280x720, at least 128x128.", param_hint="--size")
-    wh = int(width), int(height)
-    first = write_clip(folder / "clip0", frames=CLIP_FRAMES, wh=wh, length=CLIP_LENGTH)
-    return [dataclasses.replace(first, name=f"clip{number}") for number in range(count)]
-
-
-def _stored(jobs: list[Job], folder: Path, tracker: str) -> list[Job]:
-    """The jobs with a run in which their results are stored, as in a run of a benchmark."""
-    identity = RunIdentity("speed", "test", Origin("drawn"), "", tracker, {}, None, "", 0, 0, None)
-    run = ResultStore(folder).open_or_create(identity, [job.name for job in jobs])
-    return [dataclasses.replace(job, run=run) for job in jobs]
-
-
-def _refuse(job: Job, error: Exception) -> None:
-    raise TrackerError(f"the tracker failed while its speed was measured ({job.name}): {one_line(error)}")
-
-
-def _numbers(latency: Latency, throughput: Throughput) -> dict[str, Any]:
-    parts = {"decode": latency.decode, "crop": latency.prepare, "track": latency.track}
-    return {
-        "latency": {
-            "frames": len(latency.step),
-            "warm_up_frames": latency.warm_up,
-            "decode_excluded": Spread.of(latency.step)._asdict(),
-            "decode_included": Spread.of(latency.whole)._asdict(),
-            "stages": {part: Spread.of(values)._asdict() for part, values in parts.items()},
-            "initialize_ms": 1000 * latency.start,
-        },
-        "throughput": {
-            "frames_per_second": throughput.rate,
-            "frames": throughput.frames,
-            "seconds": throughput.seconds,
-            "warm_up_seconds": throughput.warm_up,
-            "capacity": throughput.timing.capacity,
-            "decoders": throughput.timing.decoders,
-            "waves": throughput.timing.waves,
-            "limit": throughput.timing.bottleneck(),
-            "stages_ms": _stages(throughput.timing),
-            "joules_per_frame": None if math.isnan(throughput.joules) else throughput.joules,
-            "timing": throughput.timing.as_json(),
-        },
-        "fps_definitions": {
-            key: {"frames_per_second": value, "meaning": MEANINGS[key]}
-            for key, value in definitions(latency, throughput).items()
-        },
-    }
-
-
-def _stages(timing: LoopTiming) -> dict[str, float]:
-    """Milliseconds of one frame in each stage; the stages work side by side, each on its own threads."""
-    seconds = {name: getattr(timing, name).wall for name in ("decode", "crop", "device", "write")}
-    return {name: 1000 * spent / timing.frames for name, spent in (seconds | timing.inside).items()}
+        raise click.BadParameter(f"{text!r} is no size; expected e.g. 1280x720, at least 128x128.", param_hint="--size")
+    return int(width), int(height)
 
 
 def _accuracy(
-    app: App, asked: ExecutorOptions, device: str, benchmarks: list[str], where: dict[str, Any], *, as_json: bool
+    app: App, asked: ExecutorOptions, device: str, benchmarks: tuple[str, ...], where: dict[str, Any], *, as_json: bool
 ) -> int:
-    from evalkit.evaluation.accuracy import Copy, lines, precision_costs
+    from evalkit.evaluation.accuracy import Copy, costs_of
 
-    copies = [Copy.read(name.strip(), **where) for name in benchmarks if name.strip()]
-
-    def build(precision: str) -> Tracker[Any, Any]:
-        app.say(f"tracking at {precision} ...")
-        options = dataclasses.replace(asked.options, device=device, precision=precision)
-        return load_tracker(app.catalog, asked.tracker, options, timeout=asked.timeout)
-
-    costs = precision_costs(build, device, copies, loop_settings(asked, device, share=1))
+    costs = costs_of(asked, device, [Copy.read(name, **where) for name in benchmarks], app.say)
     if as_json:
-        print_json(
-            {"tracker": asked.tracker, **describe_machine(device), "costs": [dataclasses.asdict(one) for one in costs]}
-        )
-    else:
-        echo(*columns(lines(costs)))
+        documents = [dataclasses.asdict(cost) for cost in costs]
+        print_json({"tracker": asked.tracker, **describe_machine(device), "costs": documents})
+        return 0
+    echo(*columns(cost_rows(costs)))
     return 0
+
+
+def cost_rows(costs: "list[Cost]") -> list[list[str]]:
+    """A table in percent, for the terminal."""
+    rows = [["benchmark", "precision", "sequences", "AUC", "minus fp32", "95 % interval", "overlap with fp32's boxes"]]
+    for cost in costs:
+        low, high = cost.interval or (0.0, 0.0)
+        interval = "too few sequences" if cost.interval is None else f"{100 * low:+.3f} to {100 * high:+.3f}"
+        numbers = f"{100 * cost.auc:.2f}", f"{100 * cost.difference:+.3f}", interval, f"{cost.overlap:.4f}"
+        rows.append([cost.benchmark, cost.precision, str(cost.sequences), *numbers])
+    return rows
 
 
 def _print(document: dict[str, Any]) -> None:

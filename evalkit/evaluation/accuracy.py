@@ -1,7 +1,7 @@
 """What a precision costs in boxes: the same tracker at every precision of a device, on sequences with ground truth."""
 
 import collections.abc as cabc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import TrackerError
+from evalkit.evaluation.candidates import Say
+from evalkit.evaluation.executors import ExecutorOptions, loop_settings
 from evalkit.evaluation.roots import find_root
 from evalkit.scoring.conventions import OverlapArithmetic
 from evalkit.scoring.lookup import get_protocol
@@ -17,7 +19,7 @@ from evalkit.scoring.overlap import overlap
 from evalkit.scoring.score import evaluate_results
 from evalkit.scoring.statistics import compare_metric
 from evalkit.sequences import Sequence, Trajectory
-from evalkit.tracking.catalog import check_modalities
+from evalkit.tracking.catalog import check_modalities, load_tracker
 from evalkit.tracking.interface import Tracker
 from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings, run_jobs
@@ -109,6 +111,21 @@ def precision_costs(
     return costs
 
 
+def costs_of(asked: ExecutorOptions, device: str, copies: cabc.Sequence[Copy], say: Say) -> list[Cost]:
+    """:func:`precision_costs` of the tracker that was asked for.
+
+    Raises:
+        EvalkitError: As there, or the tracker cannot be built.
+    """
+
+    def build(precision: str) -> Tracker[Any, Any]:
+        say(f"tracking at {precision} ...")
+        options = replace(asked.options, device=device, precision=precision)
+        return load_tracker(asked.catalog, asked.tracker, options, timeout=asked.timeout)
+
+    return precision_costs(build, device, copies, loop_settings(asked, device, share=1))
+
+
 def _tracked(tracker: Tracker[Any, Any], copy: Copy, settings: LoopSettings) -> dict[str, Trajectory]:
     check_modalities(tracker.info, copy.spec.modalities, copy.spec.title)
     kept = _Kept()
@@ -140,24 +157,3 @@ def _cost(
         compared.interval,
         float(np.concatenate(shared).mean()),
     )
-
-
-def _interval(interval: tuple[float, float] | None) -> str:
-    return "too few sequences" if interval is None else f"{100 * interval[0]:+.3f} to {100 * interval[1]:+.3f}"
-
-
-def lines(costs: cabc.Sequence[Cost]) -> list[list[str]]:
-    """A table in percent, for the terminal."""
-    head = ["benchmark", "precision", "sequences", "AUC", "minus fp32", "95 % interval", "overlap with fp32's boxes"]
-    return [head] + [
-        [
-            cost.benchmark,
-            cost.precision,
-            str(cost.sequences),
-            f"{100 * cost.auc:.2f}",
-            f"{100 * cost.difference:+.3f}",
-            _interval(cost.interval),
-            f"{cost.overlap:.4f}",
-        ]
-        for cost in costs
-    ]

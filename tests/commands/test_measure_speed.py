@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from evalkit import hardware
+from evalkit.commands.speed import cost_rows
 from evalkit.errors import TrackerError
-from evalkit.evaluation import accuracy
 from evalkit.evaluation.accuracy import Copy, precision_costs
 from evalkit.tracking import speed
 from evalkit.tracking.interface import Predictions
@@ -213,11 +213,11 @@ def test_the_table_of_precisions_compares_each_with_fp32(tmp_path):
     width = copy.sequences[0].initial_box[2]
     assert coarse.overlap == pytest.approx((width - 4) / (width + 4))
     assert coarse.difference == pytest.approx(coarse.auc - exact.auc)
-    table = accuracy.lines(costs)
+    table = cost_rows(costs)
     assert [len(row) for row in table] == [7] * 4
     assert table[1][4:6] == ["+0.000", "+0.000 to +0.000"]
     few = precision_costs(Shifted, "cpu", [Copy.read("custom", **where, limit=2)], LoopSettings(capacity=2))
-    assert accuracy.lines(few)[1][5] == "too few sequences"
+    assert cost_rows(few)[1][5] == "too few sequences"
 
 
 def test_accuracy_needs_ground_truth(tmp_path):
