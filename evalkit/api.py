@@ -99,14 +99,14 @@ def score(what: Scored, **options: Any) -> pd.DataFrame:
     """
     scores = _scores(what, options)
     rows = []
-    for one in scores:
+    for entry in scores:
         row: dict[str, object] = {}
-        for key, value in one.summary.items():
+        for key, value in entry.summary.items():
             row[key] = value
             if options.get("interval") is not None:  # NaN where there are too few sequences
-                row[f"{key}_low"], row[f"{key}_high"] = one.intervals.get(key, (math.nan, math.nan))
-        facts = {"sequences": len(one.sequence_names), "frames": int(one.frames.sum())}
-        rows.append(row | facts | {"protocol": one.protocol, "run": one.run, "sample": one.sample})
+                row[f"{key}_low"], row[f"{key}_high"] = entry.intervals.get(key, (math.nan, math.nan))
+        facts = {"sequences": len(entry.sequence_names), "frames": int(entry.frames.sum())}
+        rows.append(row | facts | {"protocol": entry.protocol, "run": entry.run, "sample": entry.sample})
     return pd.DataFrame(rows, index=pd.Index(labels(scores), name="tracker"))
 
 
@@ -123,12 +123,12 @@ def per_sequence(what: Scored, metric: str | None = None, **options: Any) -> pd.
     """
     scores = _scores(what, options)
     key = metric or leading(scores, get_benchmark(scores[0].benchmark))
-    for one in scores:
-        if key not in one.per_sequence:
-            raise unknown_name("metric", key, one.per_sequence)
+    for entry in scores:
+        if key not in entry.per_sequence:
+            raise unknown_name("metric", key, entry.per_sequence)
     columns = {
-        name: pd.Series(one.per_sequence[key], index=list(one.sequence_names))
-        for name, one in zip(labels(scores), scores, strict=True)
+        name: pd.Series(entry.per_sequence[key], index=list(entry.sequence_names))
+        for name, entry in zip(labels(scores), scores, strict=True)
     }
     return pd.DataFrame(columns).rename_axis("sequence")
 
@@ -145,18 +145,18 @@ def table(what: Scored | cabc.Sequence[str], **options: Any) -> pd.DataFrame:
         A benchmark's label says "(sample)" where the data are the rendered sample.
     """
     names = [name for name in what if isinstance(name, str)] if not isinstance(what, str | Run | Request) else []
-    scores = [one for name in names for one in load_scores(name, **options)] if names else _scores(what, options)
+    scores = [entry for name in names for entry in load_scores(name, **options)] if names else _scores(what, options)
     columns: dict[tuple[str, str], dict[str, float]] = {}
-    for benchmark in dict.fromkeys(one.benchmark for one in scores):
-        group = [one for one in scores if one.benchmark == benchmark]
+    for benchmark in dict.fromkeys(entry.benchmark for entry in scores):
+        group = [entry for entry in scores if entry.benchmark == benchmark]
         spec = get_benchmark(benchmark)
         for key in headline(group, spec):
             metric = get_metric(key, benchmark)
             label = spec.title + (" (sample)" if group[0].sample else ""), metric.label.replace("_", " ")
-            values = [round(one.summary[key] * metric.scale, metric.decimals) for one in group]
+            values = [round(entry.summary[key] * metric.scale, metric.decimals) for entry in group]
             columns[label] = dict(zip(labels(group), values, strict=True))
-    found = pd.DataFrame(columns).rename_axis("tracker")
-    return found.sort_values(found.columns[0], ascending=False)
+    frame = pd.DataFrame(columns).rename_axis("tracker")
+    return frame.sort_values(frame.columns[0], ascending=False)
 
 
 def plot(what: Scored, kind: str = "success", **options: Any) -> Figure:
@@ -186,13 +186,13 @@ def plot_success(what: Scored, **options: Any) -> Figure:
 
 def _scores(what: object, options: cabc.Mapping[str, Any]) -> list[Scores]:
     listed = list(what) if isinstance(what, cabc.Sequence) and not isinstance(what, str) else [what]
-    if listed and all(isinstance(one, Scores) for one in listed):
+    if listed and all(isinstance(entry, Scores) for entry in listed):
         if options:
             raise ScoringError(f"these are scores already; pass {', '.join(options)} to evalkit.load_scores.")
-        return [one for one in listed if isinstance(one, Scores)]
+        return [entry for entry in listed if isinstance(entry, Scores)]
     if isinstance(what, str | Request):
         return load_scores(what, **options)
-    runs = [one for one in listed if isinstance(one, Run)]
+    runs = [entry for entry in listed if isinstance(entry, Run)]
     if not runs or len(runs) < len(listed):
         raise ScoringError(f"expected a benchmark's name, runs, or scores, or a request; found {what!r}.")
     return load_scores(runs, **options)

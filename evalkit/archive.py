@@ -230,22 +230,22 @@ def _archive(source: _Source, inside: list[str], error: type[EvalkitError], skip
             nested = _Source(f"{source.where}/{name}", members[name]())
             return _archive(nested, inside[depth:], error, skip)
     prefix = "".join(f"{part}/" for part in inside)
-    found = {
+    inner = {
         name.removeprefix(prefix): member
         for name, member in members.items()
         if name.startswith(prefix) and not _skipped(name.removeprefix(prefix), skip)
     }
-    if inside and not found:
+    if inside and not inner:
         raise error(f"{source.where} holds nothing named {'/'.join(inside)!r}. {_top_names(members)}")
 
     def read_many(wanted: cabc.Sequence[str]) -> list[bytes]:
-        return [found[name]() for name in wanted]
+        return [inner[name]() for name in wanted]
 
     def digest() -> str:
         return hashlib.sha256(source.content).hexdigest()
 
     where = source.where + (f"/{prefix.rstrip('/')}" if prefix else "")
-    return Tree(where, tuple(sorted(found)), read_many, digest, archive=True)
+    return Tree(where, tuple(sorted(inner)), read_many, digest, archive=True)
 
 
 def _members(source: _Source, error: type[EvalkitError]) -> dict[str, zipfile.ZipInfo]:
@@ -352,7 +352,7 @@ class _Unpacked:
 def _tar(source: _Source, error: type[EvalkitError], skip: cabc.Container[str]) -> Contents:
     """Files of a tar by their name; refuses what is unsafe or ambiguous."""
     unpacked = _Unpacked(source, error)
-    found: Contents = {}
+    members: Contents = {}
     extended = ""
     for _ in range(COUNT_LIMIT):
         header = unpacked.read(_BLOCK)
@@ -375,14 +375,14 @@ def _tar(source: _Source, error: type[EvalkitError], skip: cabc.Container[str]) 
         content = unpacked.exactly(size)
         if kind == b"5" or any(_is_junk(part) for part in name.split("/")) or _skipped(name, skip):
             continue
-        if name in found:
+        if name in members:
             raise error(f"{source.where} holds two files named {name!r}; remove one.")
-        found[name] = functools.partial(bytes, content)
+        members[name] = functools.partial(bytes, content)
     else:
         raise error(f"{source.where} holds more than {COUNT_LIMIT} files; refused.")
     while unpacked.read(_LAST_READ):  # to the checksum at the end
         pass
-    return found
+    return members
 
 
 def _tar_size(header: bytes, unpacked: _Unpacked) -> int:

@@ -342,9 +342,9 @@ class _Suite:
         if not self.tracker.info.deterministic:
             raise _NotApplicableError("the tracker says that it is not deterministic")
 
-    def _compare(self, expected: list[Track], found: list[Track], tolerance: float, how: str) -> str:
+    def _compare(self, expected: list[Track], tracks: list[Track], tolerance: float, how: str) -> str:
         largest = 0.0
-        for stream, (first, second) in enumerate(zip(expected, found, strict=True)):
+        for stream, (first, second) in enumerate(zip(expected, tracks, strict=True)):
             wanted = np.column_stack([first.boxes, first.confidence])
             answer = np.column_stack([second.boxes, second.confidence])
             difference = np.abs(np.nan_to_num(wanted, nan=-1.0) - np.nan_to_num(answer, nan=-1.0)).max(axis=1)
@@ -404,9 +404,9 @@ def _check_predictions(predictions: Predictions, count: int, index: int) -> None
         ("boxes", predictions.boxes, (count, 4)),
         ("confidence", predictions.confidence, (count,)),
     ):
-        found = getattr(array, "shape", None)
-        if found != shape:
-            raise _BrokenPromiseError(f"frame {index}: {name} of shape {shape} expected, found {found}.")
+        given = getattr(array, "shape", None)
+        if given != shape:
+            raise _BrokenPromiseError(f"frame {index}: {name} of shape {shape} expected, found {given}.")
     if not np.isfinite(predictions.boxes).all():
         raise _BrokenPromiseError(f"frame {index}: boxes must be finite, found {predictions.boxes.tolist()}.")
     if (predictions.boxes[:, 2:] < 0).any():

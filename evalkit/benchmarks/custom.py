@@ -240,15 +240,15 @@ def _videos(root: Path) -> dict[str, Path]:
     Raises:
         DatasetLayoutError: Two have one name.
     """
-    found: dict[str, Path] = {}
+    videos: dict[str, Path] = {}
     with os.scandir(root) as entries:
         paths = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_file()]
     for path in paths:
         if path.suffix.lower() in VIDEO_SUFFIXES:
-            if path.stem in found:
-                raise DatasetLayoutError(f"{TITLE}: {found[path.stem]} and {path} would be one sequence. Rename one.")
-            found[path.stem] = path
-    return found
+            if path.stem in videos:
+                raise DatasetLayoutError(f"{TITLE}: {videos[path.stem]} and {path} would be one sequence. Rename one.")
+            videos[path.stem] = path
+    return videos
 
 
 def _video(folder: Path) -> Path | None:

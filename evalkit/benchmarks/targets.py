@@ -85,16 +85,16 @@ def targets_in(root: Path) -> dict[str, Target]:
         AnnotationError: A file is damaged, hostile or too large; names it.
         DatasetLayoutError: Two targets would have one name, or a file's images are nowhere.
     """
-    found: dict[str, Target] = {}
+    targets: dict[str, Target] = {}
     for path, read in _files(root):
         for target in read(path, *_stamp(path)):
-            if target.name in found:
-                other = found[target.name].source
+            if target.name in targets:
+                other = targets[target.name].source
                 raise DatasetLayoutError(
                     f"{TITLE}: {other} and {path} both hold a target {target.name}. Rename a folder."
                 )
-            found[target.name] = target
-    return found
+            targets[target.name] = target
+    return targets
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -36,14 +36,14 @@ def compare(app: App, /, *, request: Request, level: float, listed: int, as_json
     """
     from evalkit.evaluation.compared import compare_request
 
-    compared = [compare_request(one, app.say, level=level, listed=listed) for one in request.each()]
-    for one in compared:
-        for note in one.notes:
+    pairs = [compare_request(single, app.say, level=level, listed=listed) for single in request.each()]
+    for compared in pairs:
+        for note in compared.notes:
             app.say(f"note: {note}")
         if not as_json:
-            echo(*_lines(one))
+            echo(*_lines(compared))
     if as_json:
-        documents = [_document(one) for one in compared]
+        documents = [_document(compared) for compared in pairs]
         print_json(documents[0] if len(documents) == 1 else documents)
 
 
@@ -56,20 +56,20 @@ def _document(compared: "Compared") -> dict[str, Any]:
         "trackers": list(compared.trackers),
         "sequences": compared.sequences,
         "metrics": {
-            one.metric: {
-                "values": [one.first, one.second],
-                "difference": one.difference,
-                "interval": None if one.interval is None else list(one.interval),
-                "level": one.level,
-                "p_value": one.p_value,
-                "wins": one.wins,
-                "ties": one.ties,
-                "losses": one.losses,
+            comparison.metric: {
+                "values": [comparison.first, comparison.second],
+                "difference": comparison.difference,
+                "interval": None if comparison.interval is None else list(comparison.interval),
+                "level": comparison.level,
+                "p_value": comparison.p_value,
+                "wins": comparison.wins,
+                "ties": comparison.ties,
+                "losses": comparison.losses,
                 "most_different": [
-                    {"sequence": row.name, "values": [row.first, row.second]} for row in one.most_different
+                    {"sequence": row.name, "values": [row.first, row.second]} for row in comparison.most_different
                 ],
             }
-            for one in compared.comparisons
+            for comparison in compared.comparisons
         },
         "sample": truth.is_sample,
         "notes": list(compared.notes),
@@ -84,25 +84,25 @@ def _interval(interval: tuple[float, float] | None, metric: Metric) -> str:
 
 
 def _lines(compared: "Compared") -> list[str]:
-    truth, found = compared.truth, compared.comparisons
+    truth, comparisons = compared.truth, compared.comparisons
     sample = ", sample data" if truth.is_sample else ""
-    level = f"{100 * found[0].level:g} % interval"
+    level = f"{100 * comparisons[0].level:g} % interval"
     lines = [f"{truth.spec.title} {truth.split.name}, {compared.protocol}, {compared.sequences} sequences{sample}"]
     rows = [["metric", *compared.trackers, "difference", level, "p", "win/tie/loss"]]
     rows += [
         [
-            one.metric,
-            get_metric(one.metric).detailed(one.first),
-            get_metric(one.metric).detailed(one.second),
-            get_metric(one.metric).detailed(one.difference, "+"),
-            _interval(one.interval, get_metric(one.metric)),
-            f"{one.p_value:.2g}",
-            f"{one.wins}/{one.ties}/{one.losses}",
+            comparison.metric,
+            get_metric(comparison.metric).detailed(comparison.first),
+            get_metric(comparison.metric).detailed(comparison.second),
+            get_metric(comparison.metric).detailed(comparison.difference, "+"),
+            _interval(comparison.interval, get_metric(comparison.metric)),
+            f"{comparison.p_value:.2g}",
+            f"{comparison.wins}/{comparison.ties}/{comparison.losses}",
         ]
-        for one in found
+        for comparison in comparisons
     ]
     lines += columns(rows)
-    leading = found[0]
+    leading = comparisons[0]
     if leading.most_different:
         metric = get_metric(leading.metric)
         lines += ["", f"Sequences that differ most in {leading.metric}"]

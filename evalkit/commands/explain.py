@@ -42,26 +42,26 @@ def explain(app: App, /, *, request: Request, published: str | None, metric: str
     from evalkit.evaluation.explained import explain_request
 
     documents = []
-    for one in explain_request(request, app.say, metric=metric, published=published):
-        documents.append(_document(one))
+    for explained in explain_request(request, app.say, metric=metric, published=published):
+        documents.append(_document(explained))
         if not as_json:
-            echo(*_lines(one))
-        for note in one.notes:
-            app.say(f"note: {one.candidate.tracker}: {note}")
+            echo(*_lines(explained))
+        for note in explained.notes:
+            app.say(f"note: {explained.candidate.tracker}: {note}")
     if as_json:
         print_json(documents[0] if len(documents) == 1 else documents)
 
 
 def _document(explained: "Explained") -> dict[str, Any]:
-    truth, candidate, found = explained.truth, explained.candidate, explained.explanation
+    truth, candidate, explanation = explained.truth, explained.candidate, explained.explanation
     return {
         "benchmark": truth.spec.name,
         "split": truth.split.name,
         "tracker": candidate.tracker,
         "run": candidate.run,
         "sequences": len(truth.annotations),
-        "reference": found.reference,
-        "protocols": {name: dict(scores) for name, scores in found.protocols.items()},
+        "reference": explanation.reference,
+        "protocols": {name: dict(scores) for name, scores in explanation.protocols.items()},
         "rules": [
             {
                 "rule": effect.rule,
@@ -71,13 +71,14 @@ def _document(explained: "Explained") -> dict[str, Any]:
                 "scores": dict(effect.scores),
                 "change": dict(effect.change),
             }
-            for effect in found.effects
+            for effect in explanation.effects
         ],
-        "without_effect": list(found.without_effect),
-        "refused": dict(found.refused),
+        "without_effect": list(explanation.without_effect),
+        "refused": dict(explanation.refused),
         "published": None
-        if found.match is None
-        else _match_document(found.match) | {"text": _verdict(found.match, found.reference, explained.caution)},
+        if explanation.match is None
+        else _match_document(explanation.match)
+        | {"text": _verdict(explanation.match, explanation.reference, explained.caution)},
         "sample": truth.is_sample,
         "notes": list(explained.notes),
     }
@@ -105,34 +106,36 @@ def _match_document(match: "Match") -> dict[str, Any]:
 def _lines(explained: "Explained") -> list[str]:
     from evalkit.scoring.rules import phrase
 
-    truth, candidate, found = explained.truth, explained.candidate, explained.explanation
+    truth, candidate, explanation = explained.truth, explained.candidate, explained.explanation
 
     sample = ", sample data" if truth.is_sample else ""
-    lines = [] if found.match is None else [_verdict(found.match, found.reference, explained.caution), ""]
+    lines = (
+        [] if explanation.match is None else [_verdict(explanation.match, explanation.reference, explained.caution), ""]
+    )
     lines += [f"{candidate.tracker} on {truth.spec.title} {truth.split.name}{sample}: the same boxes, all protocols"]
-    lines += _protocol_table(found)
-    keys = list(found.protocols[found.reference])
-    lines += ["", f"From {found.reference}, one rule changed at a time; changes in points"]
-    shown = [effect for effect in found.effects if 100 * effect.largest >= _SHOWN]
+    lines += _protocol_table(explanation)
+    keys = list(explanation.protocols[explanation.reference])
+    lines += ["", f"From {explanation.reference}, one rule changed at a time; changes in points"]
+    shown = [effect for effect in explanation.effects if 100 * effect.largest >= _SHOWN]
     rows = [[*keys, "rule"]]
     for effect in shown:
         users = f" ({', '.join(effect.used_by)})" if effect.used_by else ""
         name = phrase(effect.rule, effect.after) + (", exact ties only" if effect.last_bits else "")
         rows.append([*(_points(effect.change[key]) for key in keys), name + users])
     lines += columns(rows) if shown else ["no rule moves a number by 0.01 points"]
-    small = len(found.effects) - len(shown)
+    small = len(explanation.effects) - len(shown)
     if small:
         lines.append(f"{small} more rules change a number by less than 0.01 points.")
-    if found.without_effect:
-        lines.append(f"{len(found.without_effect)} rules have no effect on these boxes.")
-    lines += [f"not possible: {name}: {reason}" for name, reason in found.refused.items()]
+    if explanation.without_effect:
+        lines.append(f"{len(explanation.without_effect)} rules have no effect on these boxes.")
+    lines += [f"not possible: {name}: {reason}" for name, reason in explanation.refused.items()]
     return lines
 
 
-def _protocol_table(found: "Explanation") -> list[str]:
-    keys = list(dict.fromkeys(key for scores in found.protocols.values() for key in scores))
+def _protocol_table(explanation: "Explanation") -> list[str]:
+    keys = list(dict.fromkeys(key for scores in explanation.protocols.values() for key in scores))
     rows = [["protocol", *keys]]
-    for name, scores in found.protocols.items():
+    for name, scores in explanation.protocols.items():
         rows.append([name, *(get_metric(key).detailed(scores.get(key, math.nan)) for key in keys)])
     return [line.rstrip() for line in columns(rows)]
 

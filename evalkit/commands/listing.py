@@ -103,7 +103,9 @@ def training_rows(listed: list[dict[str, Any]] | dict[str, dict[str, "Parameters
             ]
             for document in listed
         ]
-    trained = [[name, recipe, found.text()] for name, recipes in listed.items() for recipe, found in recipes.items()]
+    trained = [
+        [name, recipe, training.text()] for name, recipes in listed.items() for recipe, training in recipes.items()
+    ]
     return trained + [[name, "-", "no recipe trains it"] for name, recipes in listed.items() if not recipes]
 
 

@@ -75,7 +75,7 @@ def _report_import(app: App, imported: "Imported", *, as_json: bool) -> None:
         {"run": run.run_id, "repeat": run.identity.repeat, "status": run.status().value, "digest": run.digest()}
         for run in runs
     ]
-    frames = sum(len(one) for repetitions in results.sequences.values() for one in repetitions)
+    frames = sum(len(trajectory) for repetitions in results.sequences.values() for trajectory in repetitions)
     if as_json:
         identity = runs[0].identity if runs else None
         print_json(

@@ -49,8 +49,8 @@ def score(app: App, /, *, request: Request, per_sequence: bool, cross_check: str
     if as_json:
         judged = {(opinion.benchmark, opinion.tracker, opinion.run): _cross_check(opinion) for opinion in opinions}
         documents = [
-            _document(one, per_sequence=per_sequence) | judged.get((one.benchmark, one.tracker, one.run), {})
-            for one in scores
+            _document(entry, per_sequence=per_sequence) | judged.get((entry.benchmark, entry.tracker, entry.run), {})
+            for entry in scores
         ]
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
@@ -65,9 +65,9 @@ def score(app: App, /, *, request: Request, per_sequence: bool, cross_check: str
 def _check_defined(scores: cabc.Iterable[Scores]) -> None:
     """A number that no frame defines is printed as "-" and is no score: the command has not done what was asked."""
     undefined = [
-        f"{one.tracker} on {one.benchmark} {one.split}: {note}"
-        for one in scores
-        for note in one.notes
+        f"{entry.tracker} on {entry.benchmark} {entry.split}: {note}"
+        for entry in scores
+        for note in entry.notes
         if note.startswith(UNSCORABLE)
     ]
     if undefined:
@@ -129,17 +129,17 @@ def _opinion_lines(opinion: SecondOpinion) -> list[str]:
 
 def _print(app: App, scores: cabc.Sequence[Scores], *, per_sequence: bool) -> None:
     groups: dict[tuple[str, str, str], list[Scores]] = {}
-    for one in scores:
-        groups.setdefault((one.benchmark, one.split, one.protocol), []).append(one)
+    for entry in scores:
+        groups.setdefault((entry.benchmark, entry.split, entry.protocol), []).append(entry)
     for number, group in enumerate(groups.values()):
         if number:
             echo()
         echo(*_table(group))
-        for one in group:
-            _print_details(one, per_sequence=per_sequence)
-    for one in scores:
-        for note in one.notes:
-            app.say(f"note: {one.benchmark}, {one.protocol}, {one.tracker}: {note}")
+        for entry in group:
+            _print_details(entry, per_sequence=per_sequence)
+    for entry in scores:
+        for note in entry.notes:
+            app.say(f"note: {entry.benchmark}, {entry.protocol}, {entry.tracker}: {note}")
 
 
 def _table(group: cabc.Sequence[Scores]) -> list[str]:
@@ -150,7 +150,7 @@ def _table(group: cabc.Sequence[Scores]) -> list[str]:
     few = "".join(f", {note}" for note in first.notes if note.startswith(TOO_FEW))
     head = f"{first.benchmark} {first.split}, {rules.id}/{rules.version}, {size}{sample}{few}"
     rows = [["tracker", *(reported.label for reported in rules.reported)]]
-    rows += [[one.tracker, *(_cell(one, kind.key) for kind in rules.reported)] for one in group]
+    rows += [[entry.tracker, *(_cell(entry, kind.key) for kind in rules.reported)] for entry in group]
     return [head, *(line.rstrip() for line in columns(rows))]
 
 
@@ -165,8 +165,8 @@ def _cell(scores: Scores, key: str) -> str:
 
 def _print_details(scores: Scores, *, per_sequence: bool) -> None:
     reported = get_protocol(scores.protocol, scores.benchmark).reported
-    labels = [one.label for one in reported]
-    metrics = [get_metric(one.key) for one in reported]
+    labels = [number.label for number in reported]
+    metrics = [get_metric(number.key) for number in reported]
     if scores.attributes:
         rows = [[scores.tracker, "sequences", *labels]]
         for code, row in scores.attributes.items():

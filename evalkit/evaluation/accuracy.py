@@ -129,7 +129,7 @@ def costs_of(asked: ExecutorOptions, device: str, copies: cabc.Sequence[Copy], s
 def _tracked(tracker: Tracker[Any, Any], copy: Copy, settings: LoopSettings) -> dict[str, Trajectory]:
     check_modalities(tracker.info, copy.spec.modalities, copy.spec.title)
     kept = _Kept()
-    jobs = [Job(one.name, one.frames, one.initial_box, len(one)) for one in copy.sequences]
+    jobs = [Job(sequence.name, sequence.frames, sequence.initial_box, len(sequence)) for sequence in copy.sequences]
     run_jobs(tracker, jobs, kept, settings)
     return kept.trajectories
 
@@ -140,8 +140,8 @@ def _cost(
     annotations = [sequence.annotation for sequence in copy.sequences]
     protocol = get_protocol(PROTOCOL, copy.spec.name)
     own, reference = (
-        evaluate_results(annotations, {name: [trajectory] for name, trajectory in found.items()}, protocol)
-        for found in (boxes, exact)
+        evaluate_results(annotations, {name: [trajectory] for name, trajectory in tracks.items()}, protocol)
+        for tracks in (boxes, exact)
     )
     compared = compare_metric(METRIC, own.numbers.metrics[METRIC], reference.numbers.metrics[METRIC], own.names)
     shared = [

@@ -76,7 +76,7 @@ def read_candidates(request: Request, truth: Truth, say: Say) -> list[Candidate]
         StoreError: A tracker has no run, nobody has a complete one, or a run id fits nothing.
     """
     if request.predictions is not None:
-        return [one for name in request.trackers or (None,) for one in _of_files(request, truth, name)]
+        return [candidate for name in request.trackers or (None,) for candidate in _of_files(request, truth, name)]
     from evalkit.store.runs import ResultStore
 
     store = ResultStore(request.results)
@@ -113,18 +113,21 @@ def _of_files(request: Request, truth: Truth, tracker: str | None) -> list[Candi
         benchmark=truth.spec.name,
         tracker=tracker,
         layout=request.layout_of_results,
-        initial_boxes={one.name: one.ground_truth[0] for one in truth.annotations},
+        initial_boxes={annotation.name: annotation.ground_truth[0] for annotation in truth.annotations},
     )
     wanted, foreign = truth.names, "{} files of other sequences ignored: {}"
     return [
         Candidate(
-            tracker=one.tracker,
-            run=f"files:{one.digest()[:12]}",
-            trajectories={name: runs for name, runs in one.sequences.items() if name in wanted},
-            unreadable=one.unreadable,
-            notes=(*one.notes, *([foreign.format(len(one.foreign), listed(one.foreign))] if one.foreign else [])),
+            tracker=imported.tracker,
+            run=f"files:{imported.digest()[:12]}",
+            trajectories={name: runs for name, runs in imported.sequences.items() if name in wanted},
+            unreadable=imported.unreadable,
+            notes=(
+                *imported.notes,
+                *([foreign.format(len(imported.foreign), listed(imported.foreign))] if imported.foreign else []),
+            ),
         )
-        for one in results
+        for imported in results
     ]
 
 
@@ -136,8 +139,12 @@ def _named(request: Request, truth: Truth, store: "ResultStore", runs: "list[Run
     """
     ids, trackers = request.run_ids, request.trackers
     fitting = [run for run in runs if run.run_id.startswith(ids)]
-    unused = [one for one in ids if not any(run.run_id.startswith(one) for run in fitting)]
-    lost = unused if not fitting else [one for one in unused if not list(store.root.glob(f"*/*/{glob.escape(one)}*"))]
+    unused = [run_id for run_id in ids if not any(run.run_id.startswith(run_id) for run in fitting)]
+    lost = (
+        unused
+        if not fitting
+        else [run_id for run_id in unused if not list(store.root.glob(f"*/*/{glob.escape(run_id)}*"))]
+    )
     if lost:
         who = f" of {', '.join(trackers)}" if trackers else ""
         known = ", ".join(f"{run.run_id} ({run.identity.tracker})" for run in runs) or "none"
@@ -168,7 +175,7 @@ def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> li
     fitting = _on_same_list(truth, groups)
     best = max(fitting, key=lambda group: group.rank(truth.names))
     why = "the newest complete run" if len(fitting) == len(groups) else "whose sequences are those of the data"
-    others = [f"{one.runs[0].run_id} ({len(one.runs[0].names)} sequences)" for one in groups if one is not best]
+    others = [f"{group.runs[0].run_id} ({len(group.runs[0].names)} sequences)" for group in groups if group is not best]
     note = f"run {best.runs[0].run_id} is taken, {why}; there are also: {', '.join(others)}"
     return [_of_runs(truth, best.runs, f"{note} (--run or --all-runs choose)")]
 
@@ -226,7 +233,7 @@ def _of_runs(truth: Truth, runs: "cabc.Sequence[Run]", *said: str) -> Candidate:
                 trajectories.setdefault(record.name, []).append(run.trajectory(record))
     notes = [note for run, finished in zip(runs, records, strict=True) for note in run.remarks(finished)]
     if len(runs) > 1:
-        known = {key: one for run in runs for key, one in run.environments().items()}
+        known = {key: environment for run in runs for key, environment in run.environments().items()}
         notes += mixture(known, (record for finished in records for record in finished.values()))
     imported = identity.is_imported
     return Candidate(
@@ -243,20 +250,27 @@ def _of_runs(truth: Truth, runs: "cabc.Sequence[Run]", *said: str) -> Candidate:
 
 def _complete(truth: Truth, candidates: list[Candidate], say: Say) -> list[Candidate]:
     """Nobody was asked for by name: take who has finished, and say who has not."""
-    names = [one.name for one in truth.annotations]
-    lacking = [[name for name in names if name not in one.trajectories] for one in candidates]
-    kept = [one for one, missing in zip(candidates, lacking, strict=True) if not missing]
+    names = [annotation.name for annotation in truth.annotations]
+    lacking = [[name for name in names if name not in candidate.trajectories] for candidate in candidates]
+    kept = [candidate for candidate, missing in zip(candidates, lacking, strict=True) if not missing]
     title = f"{truth.spec.title} {truth.split.name}"
     if not kept:
         raise StoreError(
             f"no tracker has a complete run on {title}. Finish one, or pass --allow-missing.",
             *(
-                f"  {one.tracker}: no result, {len(missing)}: {listed(missing)}"
-                + (f". What is missing is computed by `{one.how_to_continue}`." if one.how_to_continue else "")
-                for one, missing in zip(candidates, lacking, strict=True)
+                f"  {candidate.tracker}: no result, {len(missing)}: {listed(missing)}"
+                + (
+                    f". What is missing is computed by `{candidate.how_to_continue}`."
+                    if candidate.how_to_continue
+                    else ""
+                )
+                for candidate, missing in zip(candidates, lacking, strict=True)
             ),
         )
-    for one, missing in zip(candidates, lacking, strict=True):
+    for candidate, missing in zip(candidates, lacking, strict=True):
         if missing:
-            say(f"{truth.spec.name}: {one.tracker} is left out, {len(missing)} of {len(names)} sequences are missing")
+            say(
+                f"{truth.spec.name}: {candidate.tracker} is left out, {len(missing)} of {len(names)} sequences are "
+                "missing"
+            )
     return kept

@@ -51,7 +51,7 @@ def compare_request(request: Request, say: Say, *, level: float, listed: int) ->
     if len(candidates) != 2:
         raise ScoringError(
             f"compare needs two trackers, found {len(candidates)}: "
-            f"{', '.join(one.tracker for one in candidates)}. Name them: --tracker A --tracker B."
+            f"{', '.join(candidate.tracker for candidate in candidates)}. Name them: --tracker A --tracker B."
         )
     first, second, notes = _evaluated(request, truth, candidates)
     comparisons = [
@@ -72,7 +72,7 @@ def _evaluated(request: Request, truth: Truth, candidates: list[Candidate]) -> t
         annotations, _ = limited(truth, candidate)
         results = candidate.trajectories
         if names is not None:
-            annotations = tuple(one for one in annotations if one.name in names)
+            annotations = tuple(annotation for annotation in annotations if annotation.name in names)
             results = {name: runs for name, runs in results.items() if name in names}
         with told_of(truth, candidate, allow_missing=request.allow_missing):
             return evaluate_results(
@@ -90,8 +90,8 @@ def _evaluated(request: Request, truth: Truth, candidates: list[Candidate]) -> t
         raise ScoringError(*problems)
     notes = [
         f"{candidate.tracker}: {note}"
-        for candidate, one in zip(candidates, done, strict=True)
-        for note in (*candidate.notes, *candidate.unreadable_notes, *one.gathered.notes)
+        for candidate, evaluation in zip(candidates, done, strict=True)
+        for note in (*candidate.notes, *candidate.unreadable_notes, *evaluation.gathered.notes)
     ]
     common = set(done[0].names) & set(done[1].names)
     if not common:

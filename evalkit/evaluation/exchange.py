@@ -217,7 +217,9 @@ def export_runs(
         losses.append(
             f"The format {format!r} rounds ({EXPORT_FORMATS[format].numbers.value}); scores may change slightly."
         )
-    confident = any(np.isfinite(one.confidence).any() for repeated in trajectories.values() for one in repeated)
+    confident = any(
+        np.isfinite(trajectory.confidence).any() for repeated in trajectories.values() for trajectory in repeated
+    )
     if EXPORT_FORMATS[format].confidence is None and confident:
         losses.append(f"The format {format!r} has no place for confidences, which long-term scores need; `vot` has.")
     return Exported(tuple(runs), len(files), tuple(losses))

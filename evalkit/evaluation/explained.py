@@ -60,7 +60,7 @@ def explain_request(
                 explanation = explain(
                     annotations,
                     candidate.trajectories,
-                    [rules_for(candidate, one) for one in protocols_of(truth.spec, ALL)],
+                    [rules_for(candidate, protocol) for protocol in protocols_of(truth.spec, ALL)],
                     rules_for(candidate, reference),
                     metric=key,
                     published=published,
@@ -73,7 +73,7 @@ def explain_request(
 
 def _metric_key(text: str | None, reference: Protocol, spec: BenchmarkSpec) -> str:
     """The metric asked for; else the number that ranks: F in the long-term protocols, else the first of papers."""
-    labels = {one.key: one.label for one in reference.reported}
+    labels = {reported.key: reported.label for reported in reference.reported}
     if text is None:
         return next(key for key in ("longterm_f", *spec.headline, *labels) if key in labels)
     key = key_of(text, labels, spec.name)

@@ -54,7 +54,7 @@ def paper_tables(request: Request, paper: str, table: str | None) -> list[Compar
     return [
         compare(
             shape,
-            [one for offer in offers.get(id(shape), []) for one in offer.measured],
+            [measured for offer in offers.get(id(shape), []) for measured in offer.measured],
             [text for offer in offers.get(id(shape), []) for text in offer.left_out],
         )
         for shape in shapes
@@ -105,7 +105,7 @@ def _from_store(request: Request, spec: BenchmarkSpec, split: Split, cells: list
         text = problem.lines[0]
         offer.left_out += [f"{_name_of(runs[0], spec)}: no ground truth ({text})" for runs in fitting.values()]
         return offer
-    for candidate in (one for runs in fitting.values() for one in of_tracker(request, truth, runs)):
+    for candidate in (chosen for runs in fitting.values() for chosen in of_tracker(request, truth, runs)):
         try:
             offer.measured += _measure(request, truth, candidate, cells)
         except ScoringError as problem:
@@ -135,7 +135,7 @@ def _from_files(request: Request, spec: BenchmarkSpec, split: Split, cells: list
 def _check_names(truth: Truth) -> None:
     """Refuse the ground truth of another benchmark, which a table of several benchmarks also meets."""
     official = official_rows(truth.split.names_file)
-    names = [one.name for one in truth.annotations]
+    names = [annotation.name for annotation in truth.annotations]
     if official and not set(names) & set(official):
         raise AnnotationError(
             f"the ground truth is not {truth.spec.title} {truth.split.name}'s: "
@@ -220,7 +220,7 @@ def why_not_comparable(
     if any(is_dry_run(run.identity.weights_sha256) for run in candidate.stored):
         return "random weights"
     if missing is None:
-        missing = [one.name for one in truth.annotations if one.name not in candidate.trajectories]
+        missing = [annotation.name for annotation in truth.annotations if annotation.name not in candidate.trajectories]
     other = other_data(truth, candidate, truth_hash or ground_truth_sha256(truth.annotations))
     return other or incomplete(missing, len(truth.annotations))
 
@@ -231,7 +231,7 @@ def other_data(truth: Truth, candidate: Candidate, truth_hash: str) -> str:
         return _STAND_INS[truth_hash]
     if candidate.frame_limit is not None:
         return f"only the first {candidate.frame_limit} frames of every sequence"
-    frames, official = sum(one.frame_count for one in truth.annotations), truth.split.frame_count
+    frames, official = sum(annotation.frame_count for annotation in truth.annotations), truth.split.frame_count
     if len(truth.annotations) != truth.split.sequence_count:
         return f"another sequence list ({len(truth.annotations)} sequences, not {truth.split.sequence_count})"
     if official is not None and frames != official:

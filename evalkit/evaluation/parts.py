@@ -75,13 +75,13 @@ def _part(source: ReportSource, before: cabc.Sequence[Part], *, worst: int, say:
         spec=truth.spec,
         rules=rules,
         entries=ranked(entries, truth.spec),
-        attributes={one.name: one.attributes for one in truth.annotations},
+        attributes={annotation.name: annotation.attributes for annotation in truth.annotations},
         facts=_truth_facts(source, truth, truth_hash),
         remark=source.remark,
         stand_in=source.stand_in,
     )
     runs = {
-        name: {sequence: found[0] for sequence, found in kept[id(entry.scores)].trajectories.items()}
+        name: {sequence: repetitions[0] for sequence, repetitions in kept[id(entry.scores)].trajectories.items()}
         for name, entry in zip(labels(part.scores), part.entries, strict=True)
     }
     hard, problem = _hard_sequences(source, truth, part, runs, part_styles([*before, part]), count=worst, say=say)
@@ -138,12 +138,12 @@ def _run_facts(run: Run) -> dict[str, str]:
         facts["Weights, SHA-256"] = identity.weights_sha256 or "none"
         facts["Settings"] = ", ".join(f"{key} = {value}" for key, value in identity.config.items()) or "none"
         facts["Precision and seed"] = f"{identity.precision}, seed {identity.seed}"
-    for number, found in enumerate(run.environments().values(), 1):
-        libraries = ", ".join(f"{name} {version}" for name, version in found.libraries.items())
+    for number, environment in enumerate(run.environments().values(), 1):
+        libraries = ", ".join(f"{name} {version}" for name, version in environment.libraries.items())
         facts[f"Environment {number}"] = (
-            f"evalkit {found.evalkit_version} (code {found.code_sha256[:12]}), Python {found.python}, "
-            f"{found.platform}, {libraries}, images by {found.image_decoder}"
-            + "".join(f", {name} {value}" for name, value in (found.hardware or {}).items() if value != NONE)
+            f"evalkit {environment.evalkit_version} (code {environment.code_sha256[:12]}), Python "
+            f"{environment.python}, {environment.platform}, {libraries}, images by {environment.image_decoder}"
+            + "".join(f", {name} {value}" for name, value in (environment.hardware or {}).items() if value != NONE)
         )
     records = run.records().values()
     where = sorted({f"{record.device}, capacity {record.capacity}" for record in records if record.environment_sha256})
@@ -163,9 +163,9 @@ def _hard_sequences(
     say: Say,
 ) -> tuple[tuple[Hard, ...], str]:
     """The hardest sequences, and why they have no pictures."""
-    annotations = {one.name: one for one in truth.annotations}
+    annotations = {annotation.name: annotation for annotation in truth.annotations}
     key = leading(part.scores, truth.spec)
-    found = []
+    hard = []
     problem = "" if source.request.has_images else "No pictures: the ground truth is a copy without images."
     for name, mean in hardest(part.scores, key, count):
         annotation = annotations[name]
@@ -183,8 +183,8 @@ def _hard_sequences(
                 problem = "No pictures: the images cannot be read here."
         strips = {tracker: strip(values) for tracker, values in overlaps.items()}
         shown = tuple(drawn) if pictures else ()
-        found.append(Hard(name, annotation.frame_count, mean, strips, shown, tuple(pictures)))
-    return tuple(found), problem
+        hard.append(Hard(name, annotation.frame_count, mean, strips, shown, tuple(pictures)))
+    return tuple(hard), problem
 
 
 def _pictures(

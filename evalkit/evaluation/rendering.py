@@ -60,7 +60,7 @@ def drawn_sequences(request: Request, say: Say, *, every: int) -> cabc.Iterator[
             truth = replace(whole, origin=origin)
             clip = Sequence(truth.annotations[0], clip.frames)
         candidates = _candidates(single, truth, name, say)
-        boxes = {_label(one, candidates): one.trajectories[name][0] for one in candidates}
+        boxes = {_label(candidate, candidates): candidate.trajectories[name][0] for candidate in candidates}
         modality = clip.frames.aux_modality if isinstance(clip.frames, ImageFrames) else None
         pictures = draw_sequence(
             clip,
@@ -86,8 +86,8 @@ def _whole_truth(request: Request) -> Truth | None:
 def _candidates(request: Request, truth: Truth, sequence: str, say: Say) -> list[Candidate]:
     """Whoever has boxes of the sequence; a partial run will do."""
     candidates = read_candidates(replace(request, allow_missing=True), truth, say)
-    kept = [one for one in candidates if sequence in one.trajectories]
-    lacking = [one.tracker for one in candidates if sequence not in one.trajectories]
+    kept = [candidate for candidate in candidates if sequence in candidate.trajectories]
+    lacking = [candidate.tracker for candidate in candidates if sequence not in candidate.trajectories]
     if not kept or (lacking and request.trackers and not request.allow_missing):
         raise StoreError(
             f"{', '.join(lacking)} has no result for sequence {sequence} of {truth.spec.name} ({truth.split.name}) in "
@@ -96,14 +96,14 @@ def _candidates(request: Request, truth: Truth, sequence: str, say: Say) -> list
         )
     for tracker in lacking:
         say(f"{sequence}: {tracker} is left out, it has no result")
-    for one in kept:
-        for note in one.notes:
-            say(f"note: {one.tracker}: {note}")
+    for candidate in kept:
+        for note in candidate.notes:
+            say(f"note: {candidate.tracker}: {note}")
     return kept
 
 
 def _label(candidate: Candidate, candidates: cabc.Sequence[Candidate]) -> str:
-    several = sum(one.tracker == candidate.tracker for one in candidates) > 1
+    several = sum(other.tracker == candidate.tracker for other in candidates) > 1
     return f"{candidate.tracker} ({candidate.run[:12]})" if several else candidate.tracker
 
 
@@ -113,7 +113,7 @@ def _scores(request: Request, truth: Truth, candidates: cabc.Sequence[Candidate]
     except ScoringError as problem:
         return (f"no scores: {problem.lines[0]}",)
     return tuple(
-        f"{one.tracker}, {one.protocol}: "
-        + ", ".join(f"{key} {get_metric(key).detailed(value)}" for key, value in one.summary.items())
-        for one in scores
+        f"{score.tracker}, {score.protocol}: "
+        + ", ".join(f"{key} {get_metric(key).detailed(value)}" for key, value in score.summary.items())
+        for score in scores
     )

@@ -64,14 +64,13 @@ def _score_files(request: Request, truth: Truth, say: Say) -> list[Scores]:
     assert path is not None
     if not names and request.layout_of_results is None:
         names = tuple(trackers_in(path, names=truth.known, benchmark=truth.spec.name))
-    frames = sum(one.frame_count for one in truth.annotations)
+    frames = sum(annotation.frame_count for annotation in truth.annotations)
     if len(names) < 2 or len(names) * frames < _WORTH_FORKING:
         return compute_scores(request, truth, read_candidates(request, truth, say))
 
     def of_tracker(name: str) -> tuple[list[Scores], list[str]]:
-        done = [
-            _scores_of(request, truth, one) for one in read_candidates(replace(request, trackers=(name,)), truth, say)
-        ]
+        candidates = read_candidates(replace(request, trackers=(name,)), truth, say)
+        done = [_scores_of(request, truth, candidate) for candidate in candidates]
         return [score for scores, _ in done for score in scores], [text for _, texts in done for text in texts]
 
     return _united(fork_map(of_tracker, names))
@@ -134,8 +133,8 @@ def _united(done: cabc.Iterable[tuple[list[Scores], list[str]]]) -> list[Scores]
     """All scores, or one error with all problems."""
     scores: list[Scores] = []
     problems: list[str] = []
-    for found, texts in done:
-        scores += found
+    for scored, texts in done:
+        scores += scored
         problems += texts
     if problems:
         raise ScoringError(*dict.fromkeys(problems))
@@ -157,7 +156,7 @@ def variants(truth: Truth, candidate: Candidate, protocol: str, *, allow_missing
         limited(truth, candidate)[0],
         candidate.trajectories,
         rules_for(candidate, get_protocol(protocol, truth.spec.name)),
-        [rules_for(candidate, one) for one in protocols_of(truth.spec, ALL)],
+        [rules_for(candidate, rules) for rules in protocols_of(truth.spec, ALL)],
         allow_missing=allow_missing,
     )
 
@@ -165,7 +164,7 @@ def variants(truth: Truth, candidate: Candidate, protocol: str, *, allow_missing
 def _score(request: Request, truth: Truth, candidate: Candidate, rules: Protocol) -> Scores:
     annotations, notes = limited(truth, candidate)
     with told_of(truth, candidate, allow_missing=request.allow_missing):
-        found = score(
+        scores = score(
             annotations,
             candidate.trajectories,
             rules_for(candidate, rules),
@@ -180,8 +179,8 @@ def _score(request: Request, truth: Truth, candidate: Candidate, rules: Protocol
             notes=(*truth.notes, *notes, *candidate.unreadable_notes),
             sample=truth.is_sample,
         )
-    missing = {*found.missing, *truth.left_out}
-    return replace(found, missing=tuple(name for name in truth.known if name in missing))
+    missing = {*scores.missing, *truth.left_out}
+    return replace(scores, missing=tuple(name for name in truth.known if name in missing))
 
 
 @contextlib.contextmanager
@@ -203,7 +202,7 @@ def limited(truth: Truth, candidate: Candidate) -> tuple[tuple[Annotation, ...],
     limit = candidate.frame_limit
     if limit is None:
         return truth.annotations, candidate.notes
-    return tuple(_cut(one, limit) for one in truth.annotations), (
+    return tuple(_cut(annotation, limit) for annotation in truth.annotations), (
         *candidate.notes,
         f"scored on the first {limit} frames of every sequence",
     )

@@ -31,10 +31,10 @@ def tables_of(request: Request, say: Say, *, overview: bool | None = None) -> li
     """
     specs = {name: get_benchmark(name, layout=request.layout) for name in request.benchmarks}
     done = [score_benchmark(single, say) for single in request.each()]
-    scores = [score for one in done for score in one.scores]
-    speeds = {key: speed for one in done for key, speed in _speeds(one).items()}
+    scores = [score for scored in done for score in scored.scores]
+    speeds = {key: speed for scored in done for key, speed in _speeds(scored).items()}
     tables = benchmark_tables(scores, specs, speeds)
-    each_once = len({(one.benchmark, one.tracker) for one in scores}) == len(scores)
+    each_once = len({(score.benchmark, score.tracker) for score in scores}) == len(scores)
     if overview or (overview is None and len(specs) > 1 and each_once):
         tables.append(overview_table(scores, specs))
     return tables
@@ -71,16 +71,16 @@ def plot_benchmark(
     chosen = {name: figure for name, figure in figures.items() if not plots or name in plots}
     truth_hash = ground_truth_sha256(done.truth.annotations)
     origins = {
-        (spec.name, one.tracker, one.run): {
-            "predictions_sha256": results_sha256(one.trajectories),
+        (spec.name, candidate.tracker, candidate.run): {
+            "predictions_sha256": results_sha256(candidate.trajectories),
             "ground_truth_sha256": truth_hash,
         }
-        for one in done.candidates
+        for candidate in done.candidates
     }
     return write_plots(chosen, done.scores, title, folder, formats=formats, origins=origins)
 
 
 def _speeds(done: Scored) -> dict[Key, float]:
     name = done.truth.spec.name
-    speeds = {(name, one.tracker, one.run): one.frames_per_second() for one in done.candidates}
+    speeds = {(name, candidate.tracker, candidate.run): candidate.frames_per_second() for candidate in done.candidates}
     return {key: speed for key, speed in speeds.items() if speed is not None}

@@ -43,7 +43,7 @@ class Truth:
     @property
     def names(self) -> frozenset[str]:
         """Names of the sequences to be scored."""
-        return frozenset(one.name for one in self.annotations)
+        return frozenset(annotation.name for annotation in self.annotations)
 
     @property
     def is_sample(self) -> bool:
@@ -73,7 +73,10 @@ def load_truth(request: Request) -> Truth:
             truth = _hidden_truth(spec, part, root, allowed=request.local_truth)
         else:
             truth = _from_root(spec, part, root, sequences, allow_missing=request.allow_missing)
-    if all(len(one.ground_truth) < one.frame_count and one.stride == 1 for one in truth.annotations):
+    if all(
+        len(annotation.ground_truth) < annotation.frame_count and annotation.stride == 1
+        for annotation in truth.annotations
+    ):
         raise _first_frame_only(spec) if truth.split.access is Access.FULL else _server_only(spec, truth.split)
     return truth if sequences is None else _selected(truth, sequences)
 
@@ -92,19 +95,19 @@ def _from_copy(
 
     lacking: list[str] = []
     try:
-        name, found = read_annotations(spec, split, path)
+        name, annotations = read_annotations(spec, split, path)
     except DatasetLayoutError as problem:
         wanted = sequences
         if allow_missing and isinstance(problem, IncompleteCopyError):
             asked = problem.names if sequences is None else sequences
-            lacking = [one for one in asked if one in set(problem.missing)]
-            wanted = [one for one in asked if one not in set(lacking)]
+            lacking = [sequence for sequence in asked if sequence in set(problem.missing)]
+            wanted = [sequence for sequence in asked if sequence not in set(lacking)]
         if not wanted:
             raise
-        name, found = read_annotations(spec, split, path, names=wanted)  # a copy of these sequences alone
-    known = (*(one.name for one in found), *lacking)
+        name, annotations = read_annotations(spec, split, path, names=wanted)  # a copy of these sequences alone
+    known = (*(annotation.name for annotation in annotations), *lacking)
     notes = (_lacking_note(lacking),) if lacking else ()
-    return Truth(spec, spec.splits[name], tuple(found), known, origin, notes, tuple(lacking))
+    return Truth(spec, spec.splits[name], tuple(annotations), known, origin, notes, tuple(lacking))
 
 
 def _from_root(
@@ -125,12 +128,12 @@ def _from_root(
 
     with ThreadPoolExecutor(_READERS) as pool:
         done = dict(zip(wanted, pool.map(read, wanted), strict=True))
-    found = tuple(one for one in done.values() if isinstance(one, Annotation))
-    problems = {name: one for name, one in done.items() if isinstance(one, EvalkitError)}
-    if problems and not (allow_missing and found):
+    annotations = tuple(result for result in done.values() if isinstance(result, Annotation))
+    problems = {name: result for name, result in done.items() if isinstance(result, EvalkitError)}
+    if problems and not (allow_missing and annotations):
         raise _incomplete(f"{spec.title} {split.name}", root, problems, len(wanted))
     origin = data_origin(spec, root)
-    return Truth(spec, split, found, tuple(names), origin, _left_out_notes(problems), tuple(problems))
+    return Truth(spec, split, annotations, tuple(names), origin, _left_out_notes(problems), tuple(problems))
 
 
 def _incomplete(title: str, root: Path, problems: cabc.Mapping[str, EvalkitError], count: int) -> EvalkitError:
@@ -201,7 +204,7 @@ def _server_only(spec: BenchmarkSpec, split: Split) -> ScoringError:
 def _selected(truth: Truth, sequences: cabc.Sequence[str]) -> Truth:
     _refuse_unknown(truth.spec, sequences, truth.known)
     chosen = set(sequences)
-    kept = tuple(one for one in truth.annotations if one.name in chosen)
+    kept = tuple(annotation for annotation in truth.annotations if annotation.name in chosen)
     note = f"scored on a list of {len(kept)} of {len(truth.known)} sequences"
     notes = truth.notes if len(kept) == len(truth.known) else (*truth.notes, note)
     return replace(truth, annotations=kept, notes=notes)

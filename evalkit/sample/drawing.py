@@ -96,7 +96,8 @@ def recolored(rng: np.random.Generator, sprites: tuple[Sprite, ...]) -> tuple[Sp
         return np.dstack([color, picture[..., 3]]).round().astype(np.uint8)
 
     return tuple(
-        Sprite(tuple(map(changed, one.levels)), one.heat, one.outline, one.anchor, one.on_ground) for one in sprites
+        Sprite(tuple(map(changed, sprite.levels)), sprite.heat, sprite.outline, sprite.anchor, sprite.on_ground)
+        for sprite in sprites
     )
 
 

@@ -114,14 +114,14 @@ class Finding:
         }
 
 
-def error(kind: Kind, file: str, found: str, expected: str, **more: Any) -> Finding:
+def error(kind: Kind, file: str, what: str, expected: str, **more: Any) -> Finding:
     """Build an error."""
-    return Finding(Severity.ERROR, kind, file, found, expected, **more)
+    return Finding(Severity.ERROR, kind, file, what, expected, **more)
 
 
-def warning(kind: Kind, file: str, found: str, expected: str, **more: Any) -> Finding:
+def warning(kind: Kind, file: str, what: str, expected: str, **more: Any) -> Finding:
     """Build a warning."""
-    return Finding(Severity.WARNING, kind, file, found, expected, **more)
+    return Finding(Severity.WARNING, kind, file, what, expected, **more)
 
 
 def merged(findings: cabc.Iterable[Finding]) -> list[Finding]:

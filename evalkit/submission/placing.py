@@ -66,9 +66,9 @@ class Placed:
         """Remark on a file's name."""
         self.findings.append(error(Kind.WRONG_NAME, name, name.rpartition("/")[2], expected))
 
-    def misplace(self, name: str, found: str, expected: str, advice: str = "") -> None:
+    def misplace(self, name: str, what: str, expected: str, advice: str = "") -> None:
         """Remark on a file's folder; files with the same remark become one finding."""
-        self._misplaced.setdefault((found, expected, advice), []).append(name)
+        self._misplaced.setdefault((what, expected, advice), []).append(name)
 
     def settle(self, severity: Severity = Severity.ERROR) -> None:
         """Decide which file counts where several claim one place, and report the others.

@@ -142,8 +142,8 @@ class _Judge:
             self._note(Kind.NOT_FINITE, number, shown_line(line.strip()))
         return row
 
-    def _note(self, kind: Kind, line: int, found: str) -> None:
-        self.faults.setdefault(kind, []).append((line, found))
+    def _note(self, kind: Kind, line: int, what: str) -> None:
+        self.faults.setdefault(kind, []).append((line, what))
 
     def _findings(self) -> list[Finding]:
         findings = []

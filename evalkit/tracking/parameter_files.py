@@ -108,5 +108,5 @@ def _known(module: str) -> str:
 
 
 def _is_package(module: str) -> bool:
-    found = importlib.util.find_spec(module)
-    return found is not None and found.submodule_search_locations is not None
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.submodule_search_locations is not None

@@ -54,10 +54,10 @@ def parse_own(text: str) -> OwnSpec:
         >>> parse_own("lib/test/tracker/ostrack.py:OSTrack:vitb_256").parameters
         'vitb_256'
     """
-    found = _SPEC.fullmatch(text)
-    if found is None:
+    match = _SPEC.fullmatch(text)
+    if match is None:
         raise TrackerError(f"own tracker {text!r}: expected FILE.py:CLASS or module:CLASS.")
-    return OwnSpec(text, found["place"], found["name"] or "", found["parameters"] or None)
+    return OwnSpec(text, match["place"], match["name"] or "", match["parameters"] or None)
 
 
 def repository_roots(file: Path) -> list[Path]:
@@ -172,15 +172,15 @@ def _load_alone(path: Path) -> ModuleType:
     name = f"evalkit_own_{path.stem}_{digest[:12]}"
     if name in sys.modules:
         return sys.modules[name]
-    found = importlib.util.spec_from_file_location(name, path)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     sys.modules[name] = module  # dataclasses look their module up while it is executed
     try:
-        found.loader.exec_module(module)
+        spec.loader.exec_module(module)
     except BaseException as problem:
         del sys.modules[name]
         if isinstance(problem, KeyboardInterrupt):
