@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 import importlib
+import json
 import math
 import sys
 from dataclasses import dataclass, field
@@ -178,6 +179,37 @@ class Seconds(click.FloatRange):
 def seed_option(help_text: str) -> cabc.Callable[[cabc.Callable[..., Any]], cabc.Callable[..., Any]]:
     """Add ``--seed``: whole numbers that every generator of random numbers takes."""
     return click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help=help_text)
+
+
+def own_tracker_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+    """Add ``--tracker-root`` as ``root`` and ``--set`` as ``settings``: what an own tracker's class may need."""
+    for decorate in (
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            callback=_settings,
+            metavar="KEY=VALUE",
+            help="Of an own tracker: what its constructor, or its parameters, take by that name. Repeatable.",
+        ),
+        click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def _settings(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Settings by name; a value that is JSON counts as that, any other as text."""
+    settings: dict[str, Any] = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key.isidentifier():
+            raise click.BadParameter(f"{value!r} is no setting; write KEY=VALUE.")
+        try:
+            settings[key] = json.loads(text)
+        except (ValueError, RecursionError):
+            settings[key] = text
+    return settings
 
 
 def json_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:

@@ -19,6 +19,7 @@ from evalkit.commands.common import (
     common_options,
     data_root_option,
     json_option,
+    own_tracker_options,
     print_json,
     results_option,
     seed_option,
@@ -68,7 +69,7 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
     callback=names_option,
     help="A name from `evalkit list trackers`, or FILE.py:CLASS.",
 )
-@click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported.")
+@own_tracker_options
 @click.option("--weights", help="Weight file or folder of the tracker; `random` for a dry run.")
 @click.option("--split", help="Default: the split that papers report.")
 @data_root_option
@@ -134,6 +135,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     trackers: tuple[str, ...],
     weights: str | None,
     root: str | None,
+    settings: dict[str, Any],
     precision: str,
     seed: int,
     compiled: bool,
@@ -162,10 +164,12 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         raise click.BadParameter("sets all shards aside; use it without --shard.", param_hint="--fresh")
     if len(trackers) > 1 and weights is not None and Path(weights).is_file():
         raise click.BadParameter("a file is one tracker's; of several pass their folder.", param_hint="--weights")
-    settings = TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled, root=root)
+    chosen = TrackerOptions(
+        weights=weights, precision=precision, seed=seed, compiled=compiled, root=root, settings=settings
+    )
     more = {name: value for name, value in options.items() if name not in names}
     hows = [
-        ExecutorOptions(tracker, settings, catalog=app.catalog, code=app.code, verbose=app.verbose, **more)
+        ExecutorOptions(tracker, chosen, catalog=app.catalog, code=app.code, verbose=app.verbose, **more)
         for tracker in trackers
     ]
     for tracker in trackers:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands.common import App, Seconds, common_options, data_root_option, json_option, print_json, seed_option
+from evalkit.commands.common import (
+    App,
+    Seconds,
+    common_options,
+    data_root_option,
+    json_option,
+    own_tracker_options,
+    print_json,
+    seed_option,
+)
 from evalkit.commands.listing import columns
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
 
 @click.command("measure-speed")
 @click.option("--tracker", required=True, help="A name from `evalkit list trackers`, or FILE.py:CLASS.")
-@click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported.")
+@own_tracker_options
 @click.option("--weights", help="Weight file or folder; `random` costs as much as trained ones.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
 @click.option(
@@ -58,6 +67,7 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
     /,
     weights: str | None,
     root: str | None,
+    settings: dict[str, Any],
     precision: str,
     seed: int,
     size: str,
@@ -84,7 +94,7 @@ def measure_speed(  # noqa: PLR0917 - one parameter per option
       evalkit measure-speed --tracker ostrack-256 --weights W --device cuda --accuracy uav123,lasot --data-root sample
     """
     asked = ExecutorOptions(
-        options=TrackerOptions(weights=weights, precision=precision, seed=seed, root=root),
+        options=TrackerOptions(weights=weights, precision=precision, seed=seed, root=root, settings=settings),
         catalog=app.catalog,
         code=app.code,
         **options,

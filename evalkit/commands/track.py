@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from evalkit.commands.common import App, Seconds, common_options, json_option, print_json, seed_option
+from evalkit.commands.common import (
+    App,
+    Seconds,
+    common_options,
+    json_option,
+    own_tracker_options,
+    print_json,
+    seed_option,
+)
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.watched import watch
@@ -22,7 +30,7 @@ from evalkit.tracking.interface import TrackerOptions
 @click.option("--tracker", required=True, help="A name from `evalkit list trackers`, or FILE.py:CLASS.")
 @click.option("--init-box", metavar="x,y,w,h", help="Of the target, in pixels; without it, it is drawn with the mouse.")
 @click.option("--weights", help="Weight file or folder of the tracker.")
-@click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported.")
+@own_tracker_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
 @click.option(
     "--precision",

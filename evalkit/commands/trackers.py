@@ -1,10 +1,18 @@
 """``evalkit check-tracker``: the conformance suite for a tracker."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands.common import App, Seconds, common_options, json_option, print_json, seed_option
+from evalkit.commands.common import (
+    App,
+    Seconds,
+    common_options,
+    json_option,
+    own_tracker_options,
+    print_json,
+    seed_option,
+)
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.tracking.catalog import load_tracker
@@ -19,7 +27,7 @@ MARKS = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}
 @click.command("check-tracker")
 @click.argument("tracker")
 @click.option("--weights", help="Weight file or folder; `random` for a dry run.")
-@click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported.")
+@own_tracker_options
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1.")
 @click.option(
     "--precision",
@@ -48,6 +56,7 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
     tracker: str,
     weights: str | None,
     root: str | None,
+    settings: dict[str, Any],
     device: str,
     precision: str,
     seed: int,
@@ -68,7 +77,9 @@ def check_tracker(  # noqa: PLR0917 - one parameter per option
     """
     from evalkit.testing import check_tracker as run_checks
 
-    options = TrackerOptions(weights=weights, device=device, precision=precision, seed=seed, root=root)
+    options = TrackerOptions(
+        weights=weights, device=device, precision=precision, seed=seed, root=root, settings=settings
+    )
     watch(app)
     built = load_tracker(app.catalog, tracker, options, timeout=timeout)
     app.detail(f"checking {built.info.name} ...")

@@ -91,6 +91,8 @@ def load_tracker(
     if (entry := catalog.get(name)) is not None:
         if entry.weights is None and options.weights is not None:
             raise TrackerError(f"tracker {name} takes no weights; leave out --weights {options.weights}.")
+        if options.settings:
+            raise TrackerError(f"tracker {name} takes no settings; leave out --set {next(iter(options.settings))}.")
         known: Tracker[Any, Any] = entry.load(entry.factory)(name, options)
         return known
     from evalkit.tracking.own import load_own

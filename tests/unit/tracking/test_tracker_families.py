@@ -13,6 +13,8 @@ from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.foreign import Interface
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.repository import parse_own, repository_roots
+from helpers.program import call, evalkit
+from helpers.trees import draw_videos
 
 PYTRACKING = """
 class Base:
@@ -358,3 +360,38 @@ def test_confidences_of_any_range_are_kept(write):
         PYTRACKING.replace("Base):", "Base):\n    def __init__(self, options): self.params = self; self.step = 1"),
     )
     assert moved(load(f"{path}:Shift"))[1] == 7.3
+
+
+def test_settings_reach_the_constructor_from_the_command_line(write, tmp_path):
+    path = write(
+        "mine.py",
+        """
+        class Mine:
+            def __init__(self, step, name="a"):
+                assert (step, name) == (2.5, "b=c")
+            def initialize(self, image, box):
+                self.box = box
+            def track(self, image):
+                return self.box
+        """,
+    )
+    draw_videos(tmp_path / "videos", [3])
+    arguments = ("run-benchmark", "custom", "--data-root", tmp_path / "videos", "--results", tmp_path / "results")
+    mine = ("--tracker", f"{path}:Mine", "--set", "step=2.5", "--set", "name=b=c")
+    assert call(*arguments, *mine).code == 0
+    assert call(*arguments, *mine, "--set", "step").code == 2
+    refused = call(*arguments, "--tracker", "ncc", "--set", "step=1")
+    assert refused.code == 1
+    assert "tracker ncc takes no settings" in refused.stderr
+
+
+def test_a_repository_is_importable_in_workers_too(write, tmp_path):
+    path = repository(write)
+    draw_videos(tmp_path / "videos", [4, 3, 3])
+    done = evalkit(
+        *("run-benchmark", "custom", "--data-root", tmp_path / "videos", "--results", tmp_path / "results"),
+        *("--tracker", f"{path}:Mine:fast", "--workers", 2, "--json"),
+    )
+    assert done.code == 0, done.stderr
+    assert done.json["status"] == "complete"
+    assert done.json["frames"] == 10
