@@ -1,5 +1,6 @@
 """A benchmark's unit of work: one video with one target, its annotation, its frames, and a tracker's answer to it."""
 
+import collections.abc as cabc
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -131,3 +132,7 @@ class Trajectory:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+
+Trajectories = cabc.Mapping[str, cabc.Sequence[Trajectory]]
+"""Sequence name -> repetitions, at least one."""

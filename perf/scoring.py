@@ -25,8 +25,8 @@ from against import spend
 from evalkit.archive import open_tree
 from evalkit.boxes import Boxes
 from evalkit.scoring.lookup import get_protocol
-from evalkit.scoring.score import Trajectories, evaluate_results
-from evalkit.sequences import Annotation, Trajectory
+from evalkit.scoring.score import evaluate_results
+from evalkit.sequences import Annotation, Trajectories, Trajectory
 
 SEQUENCES, ROWS, TRACKERS = 280, 685_360, 4
 LIMITS = {"whole process": 1.5, "arithmetic": 0.15, "four trackers": 1.6, "many sequences": 10.0, "memory": 1.0}

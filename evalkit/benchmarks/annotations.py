@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.archive import open_tree
-from evalkit.benchmarks.copies import IMAGE_FOLDERS, AnnotationCopy, recognize
+from evalkit.benchmarks.copies import SKIPPED_FOLDERS, AnnotationCopy, recognize
 from evalkit.benchmarks.files import Files
 from evalkit.benchmarks.names import official_attributes
 from evalkit.benchmarks.spec import BenchmarkSpec
@@ -44,7 +44,7 @@ def read_annotations(
     """
     if split_name is not None and split_name not in spec.splits:
         raise unknown_name(f"split of {spec.name}", split_name, spec.splits)
-    tree = open_tree(path, error=DatasetLayoutError, skip=IMAGE_FOLDERS)
+    tree = open_tree(path, error=DatasetLayoutError, skip=SKIPPED_FOLDERS)
     copy = recognize(tree, spec, split_name, names)
     content = _Content(spec, copy)
     annotations = [content.annotation(name) for name in copy.boxes]

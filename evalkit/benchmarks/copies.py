@@ -15,7 +15,7 @@ from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.errors import DatasetLayoutError, listed
 
-IMAGE_FOLDERS = frozenset(
+SKIPPED_FOLDERS = frozenset(
     {"img", "imgs", "frames", "color", "depth", "visible", "infrared", "vis_imgs", "event_imgs", "evimg", "data_seq"}
 )
 """Folders of images, which are not listed."""

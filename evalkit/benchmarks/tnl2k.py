@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder
-from evalkit.benchmarks.full import FullCopy
+from evalkit.benchmarks.full_copy import FullCopy
 from evalkit.benchmarks.names import FolderLayout, official_row
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
 from evalkit.boxes import Boxes, Flags

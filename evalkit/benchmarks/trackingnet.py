@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder, refuse_gaps
-from evalkit.benchmarks.full import FullCopy
+from evalkit.benchmarks.full_copy import FullCopy
 from evalkit.benchmarks.names import (
     MissingSequenceError,
     nothing_found,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from evalkit.benchmarks.files import CopyLayout, Files
 from evalkit.benchmarks.frames import ImageFrames, open_folder
-from evalkit.benchmarks.full import FullCopy
+from evalkit.benchmarks.full_copy import FullCopy
 from evalkit.benchmarks.names import (
     MissingSequenceError,
     nothing_found,

@@ -15,7 +15,7 @@ from evalkit.report.metrics import get_metric
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.score import TOO_FEW, UNSCORABLE
 from evalkit.scoring.scores import Scores
-from evalkit.scoring.second_opinion import PROTOCOL, SecondOpinion
+from evalkit.scoring.second_opinion import AGREEING_PROTOCOL, SecondOpinion
 
 
 @click.command()
@@ -118,7 +118,7 @@ def _cross_check(opinion: SecondOpinion) -> dict[str, Any]:
 def _opinion_lines(opinion: SecondOpinion) -> list[str]:
     verdict = "and does" if opinion.agrees else "but does not"
     what = f"{opinion.toolkit} on the same boxes of {opinion.benchmark}: {opinion.protocol} must agree, {verdict};"
-    labels = {kind.key: kind.label for kind in get_protocol(PROTOCOL, opinion.benchmark).reported}
+    labels = {kind.key: kind.label for kind in get_protocol(AGREEING_PROTOCOL, opinion.benchmark).reported}
     metrics = [get_metric(key) for key in opinion.ours]
     rows = [[opinion.tracker, *(labels[metric.key] for metric in metrics)]]
     for name, values in ((opinion.toolkit, opinion.theirs), (opinion.protocol, opinion.ours)):

@@ -9,7 +9,7 @@ from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import limited, rules_for, single_protocol, told_of
 from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.scoring.score import Evaluation, evaluate_results
-from evalkit.scoring.statistics import Comparison, compare_metric
+from evalkit.scoring.statistics import MetricComparison, compare_metric
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,7 @@ class Compared:
     trackers: tuple[str, str]
     protocol: str
     sequences: int
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[MetricComparison, ...]
     notes: tuple[str, ...]
 
 

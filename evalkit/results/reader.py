@@ -12,7 +12,7 @@ from evalkit.boxes import Boxes
 from evalkit.errors import ResultFormatError, listed, unknown_name
 from evalkit.results.encodings import load_json, rows_of
 from evalkit.results.layouts import RESULT_LAYOUTS, Recognizer, ResultFile, Role, tracker_labels
-from evalkit.results.trajectories import Remarks, box_files, key_of, read_boxes, read_confidences, read_times
+from evalkit.results.trajectories import Remarks, box_files, read_boxes, read_confidences, read_times, result_key
 from evalkit.sequences import Trajectory
 
 _SINGLE = frozenset({".txt", ".csv", ".json", ".npy", ".mat"})
@@ -234,12 +234,12 @@ def _read_tracker(
     who = f"{tree.where}: {label}"
     chosen = box_files(files, reading.names, who=who)
     boxes, beside, kind = read_boxes(tree, chosen, reading.wanted, reading.initial_boxes, remarks, who=who)
-    rows = {key_of(file): len(table) for file, table in boxes}
+    rows = {result_key(file): len(table) for file, table in boxes}
     confidences, unfit = read_confidences(tree, files, rows, remarks)
     confidences = beside | confidences
-    boxes = [(file, table) for file, table in boxes if key_of(file) not in unfit]
+    boxes = [(file, table) for file, table in boxes if result_key(file) not in unfit]
     if kind == "vot":
-        without = dict.fromkeys(file.sequence for file, _ in boxes if key_of(file) not in confidences)
+        without = dict.fromkeys(file.sequence for file, _ in boxes if result_key(file) not in confidences)
         if without:
             remarks.notes.append(f"No confidence file for {len(without)} sequences, counted as 0: {listed(without)}.")
     times = read_times(tree, files, rows, remarks) if reading.with_times else {}
@@ -247,8 +247,8 @@ def _read_tracker(
     for file, table in boxes:
         nothing = np.full(len(table), np.nan)
         # the VOT toolkit counts a missing confidence as 0
-        confidence = confidences.get(key_of(file), np.zeros(len(table)) if kind == "vot" else nothing)
-        trajectory = Trajectory(table, confidence, times.get(key_of(file), nothing))
+        confidence = confidences.get(result_key(file), np.zeros(len(table)) if kind == "vot" else nothing)
+        trajectory = Trajectory(table, confidence, times.get(result_key(file), nothing))
         sequences.setdefault(file.sequence, []).append(trajectory)
     folders = {_folder(file) for file in chosen}
     return ImportedResults(

@@ -36,7 +36,7 @@ class Remarks:
     notes: list[str] = field(default_factory=list)
 
 
-def key_of(file: ResultFile) -> ResultKey:
+def result_key(file: ResultFile) -> ResultKey:
     """Where in the results a file belongs."""
     return file.sequence, file.repetition
 
@@ -193,7 +193,7 @@ def _without_confidence(
         return [pair for pair in tables if pair[1].shape[1] == 4], {}
     remarks.notes.append(f"The fifth column of {len(five)} files was read as the confidence.")
     boxes = [(file, np.ascontiguousarray(table[:, :4])) for file, table in tables]
-    return boxes, {key_of(file): np.ascontiguousarray(table[:, 4]) for file, table in five}
+    return boxes, {result_key(file): np.ascontiguousarray(table[:, 4]) for file, table in five}
 
 
 def _are_corners(tables: BoxTables, initial_boxes: cabc.Mapping[str, Boxes] | None, who: str) -> bool:
@@ -234,17 +234,17 @@ def read_confidences(
     Returns:
         (F,) confidences, 0 where the file has none; and whose confidence file cannot be used.
     """
-    wanted = [file for file in files if file.role is Role.CONFIDENCE and key_of(file) in rows]
+    wanted = [file for file in files if file.role is Role.CONFIDENCE and result_key(file) in rows]
     values: dict[ResultKey, FloatArray] = {}
     unfit: set[ResultKey] = set()
     for file, blob in zip(wanted, tree.read_many([file.path for file in wanted]), strict=True):
         try:
-            values[key_of(file)] = parse_values(
-                blob, rows=rows[key_of(file)], blank=0.0, where=tree.location(file.path)
+            values[result_key(file)] = parse_values(
+                blob, rows=rows[result_key(file)], blank=0.0, where=tree.location(file.path)
             )
         except ResultFormatError as problem:
             remarks.unreadable.append(str(problem))
-            unfit.add(key_of(file))
+            unfit.add(result_key(file))
     return values, unfit
 
 
@@ -270,7 +270,7 @@ def read_times(
     left_out = 0
     tables, _ = parse_tables(tree.read_many([file.path for file in wanted]), [file.path for file in wanted])
     for file, table in zip(wanted, tables, strict=True):
-        targets = [key_of(file)] if key_of(file) in rows else repetitions[file.sequence, file.repetition[0]]
+        targets = [result_key(file)] if result_key(file) in rows else repetitions[file.sequence, file.repetition[0]]
         columns = 0 if table is None else table.shape[1]
         if table is None or columns not in {1, len(targets)}:
             left_out += 1

@@ -15,7 +15,7 @@ from evalkit.scoring.ope import CurveTable, OpeTables
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-class Metric(Protocol):
+class SequenceMetric(Protocol):
     """One reported number, for all sequences."""
 
     @property
@@ -114,7 +114,7 @@ class Aggregated(NamedTuple):
         left_out: Curve name -> indices of sequences left out for an empty curve.
     """
 
-    metrics: cabc.Mapping[str, Metric]
+    metrics: cabc.Mapping[str, SequenceMetric]
     curves: cabc.Mapping[str, FloatArray]
     thresholds: cabc.Mapping[str, FloatArray]
     left_out: cabc.Mapping[str, IntArray]
@@ -124,7 +124,7 @@ def aggregate_ope(tables: OpeTables, protocol: OpeProtocol) -> Aggregated:
     """Read every reported number off the curves of a one-pass evaluation."""
     values = {name: table.values() for name, table in tables.curves.items()}
     weights = {name: _weights(table, values[name], protocol) for name, table in tables.curves.items()}
-    metrics: dict[str, Metric] = {}
+    metrics: dict[str, SequenceMetric] = {}
     for reported in protocol.reported:
         metrics[reported.key] = _metric(reported, tables, values, weights, protocol)
     curves = {name: _curve_mean(values[name], weights[name]) for name in values}
@@ -197,7 +197,7 @@ def aggregate_longterm(tables: LongTermTables, protocol: LongTermProtocol) -> Ag
     best = optimum(tables.precision, tables.recall, tables.thresholds)
     precision, recall = tables.precision[:, best.place], tables.recall[:, best.place]
     columns = {"longterm_precision": precision, "longterm_recall": recall, "longterm_f": f_score(precision, recall)}
-    metrics: dict[str, Metric] = {
+    metrics: dict[str, SequenceMetric] = {
         reported.key: LongTermMetric(tables, reported.key, columns[reported.key]) for reported in protocol.reported
     }
     known = ~np.isnan(tables.recall).any(axis=1)

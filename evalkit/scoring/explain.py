@@ -10,9 +10,9 @@ from evalkit.errors import ScoringError
 from evalkit.published import Printed
 from evalkit.scoring.conventions import Protocol
 from evalkit.scoring.rules import STORED_BOXES, Rule, phrase, rules_of, value_text
-from evalkit.scoring.score import Evaluation, Trajectories, evaluate_results
-from evalkit.scoring.verdicts import Explained, Judgment, Verdict, judge
-from evalkit.sequences import Annotation
+from evalkit.scoring.score import Evaluation, evaluate_results
+from evalkit.scoring.verdicts import ExplainedNumber, Judgment, Verdict, judge
+from evalkit.sequences import Annotation, Trajectories
 
 # numbers that papers print under one name
 _FAMILIES = (
@@ -66,7 +66,7 @@ class Match:
     published: Printed
     measured: float
     judgment: Judgment
-    nearest: Explained
+    nearest: ExplainedNumber
 
     @property
     def met(self) -> bool:
@@ -173,7 +173,7 @@ class Variants:
         having = [attribute in annotation.attributes for annotation in done.gathered.annotations]
         return done.summary(np.flatnonzero(having))
 
-    def explain(self, key: str, published: Printed, attribute: str = "") -> Explained | None:
+    def explain(self, key: str, published: Printed, attribute: str = "") -> ExplainedNumber | None:
         """The most plausible rules that give a published number; None if none do.
 
         Public protocols come first, then other numbers that papers print under the same name, then boxes stored as
@@ -186,7 +186,7 @@ class Variants:
                 return min(fitting, key=lambda number: abs(number.value - published.value))
         return None
 
-    def nearest(self, key: str, published: Printed) -> Explained:
+    def nearest(self, key: str, published: Printed) -> ExplainedNumber:
         """The number nearest to a published one under any rules, the reference's own included."""
         groups = [[(self.reference, "", key)], *self._by_plausibility(key)]
         numbers = [number for group in groups for number in self._numbers(group, "")]
@@ -205,11 +205,13 @@ class Variants:
             *([(change.rules, change.name, key) for change in group] for group in (stored, shared, rest)),
         ]
 
-    def _numbers(self, group: cabc.Iterable[tuple[Protocol, str, str]], attribute: str) -> cabc.Iterator[Explained]:
+    def _numbers(
+        self, group: cabc.Iterable[tuple[Protocol, str, str]], attribute: str
+    ) -> cabc.Iterator[ExplainedNumber]:
         for rules, name, key in group:
             value = self.summary(rules, attribute).get(key)
             if value is not None and np.isfinite(value):
-                yield Explained(rules.id, name, key, value)
+                yield ExplainedNumber(rules.id, name, key, value)
 
 
 def explain(
@@ -290,7 +292,7 @@ def _match(variants: Variants, metric: str, published: Printed, measured: float,
         judgment = replace(judgment, verdict=Verdict.NOT_COMPARABLE, detail=reason)
     nearest = variants.nearest(metric, published)
     if judgment.verdict is Verdict.AGREES:
-        nearest = Explained(variants.reference.id, "", metric, measured)
+        nearest = ExplainedNumber(variants.reference.id, "", metric, measured)
     elif judgment.verdict is Verdict.EXPLAINED:
         nearest = variants.explain(metric, published) or nearest
     return Match(metric, published, measured, judgment, nearest)

@@ -51,7 +51,7 @@ class Faults:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track:
+class ScoredTrack:
     """One run over one sequence, cut or padded to the annotation's rows.
 
     Attributes:
@@ -81,7 +81,7 @@ class Gathered:
     """
 
     annotations: tuple[Annotation, ...]
-    tracks: tuple[Track, ...]
+    tracks: tuple[ScoredTrack, ...]
     missing: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -109,7 +109,7 @@ def gather(
     known = {annotation.name for annotation in annotations}
     faults.foreign = [name for name in trajectories if name not in known]
     kept: list[Annotation] = []
-    tracks: list[Track] = []
+    tracks: list[ScoredTrack] = []
     for annotation in annotations:
         runs = _runs(annotation, trajectories.get(annotation.name, ()), protocol, faults, allow_missing=allow_missing)
         tracks += [_track(len(kept), annotation, run, protocol, faults) for run in runs]
@@ -172,7 +172,7 @@ def _expected_rows(annotation: Annotation) -> int:
     return annotation.frame_count if annotation.stride > 1 else len(annotation.ground_truth)
 
 
-def _track(sequence: int, annotation: Annotation, run: Trajectory, protocol: Protocol, faults: Faults) -> Track:
+def _track(sequence: int, annotation: Annotation, run: Trajectory, protocol: Protocol, faults: Faults) -> ScoredTrack:
     expected = _expected_rows(annotation)
     if len(run) > expected:
         faults.long[annotation.name] = f"{len(run)} rows for {expected} frames"
@@ -203,17 +203,17 @@ def _fitted(
     boxes: Boxes,
     confidence: np.ndarray[tuple[int], np.dtype[np.float64]],
     short: ShortResult,
-) -> Track:
+) -> ScoredTrack:
     rows = len(annotation.ground_truth)
     lacking = rows - len(boxes)
     if lacking <= 0:
-        return Track(sequence, boxes[:rows], confidence[:rows], rows, 0)
+        return ScoredTrack(sequence, boxes[:rows], confidence[:rows], rows, 0)
     if short is ShortResult.CUT_BOTH:
-        return Track(sequence, boxes, confidence, len(boxes), 0)
+        return ScoredTrack(sequence, boxes, confidence, len(boxes), 0)
     fill = 0.0 if short is ShortResult.PAD_WITH_ZEROS else np.nan
     boxes = np.concatenate([boxes, np.full((lacking, 4), fill)])
     confidence = np.concatenate([confidence, np.full(lacking, np.nan)])
-    return Track(sequence, boxes, confidence, rows, lacking)
+    return ScoredTrack(sequence, boxes, confidence, rows, lacking)
 
 
 def _raise_for(faults: Faults, protocol: Protocol, *, allow_missing: bool) -> None:
@@ -291,7 +291,9 @@ def flat_parts(
         yield tracks[0].sequence, _flat(tracks, gathered.annotations, protocol)
 
 
-def _flat(tracks: cabc.Sequence[Track], annotations: cabc.Sequence[Annotation], protocol: OpeProtocol) -> OpeInput:
+def _flat(
+    tracks: cabc.Sequence[ScoredTrack], annotations: cabc.Sequence[Annotation], protocol: OpeProtocol
+) -> OpeInput:
     pairs = [(annotations[track.sequence], track) for track in tracks]  # without labels that the rules need: refused
     lengths = np.array([track.rows for track in tracks], dtype=np.int64)
     frame_wh = visible = truth_aux = padded = None

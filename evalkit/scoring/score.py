@@ -6,18 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.boxes import IntArray
-from evalkit.scoring.aggregate import Aggregated, Metric, aggregate_longterm, aggregate_ope
+from evalkit.scoring.aggregate import Aggregated, SequenceMetric, aggregate_longterm, aggregate_ope
 from evalkit.scoring.conventions import LongTermProtocol, Protocol
 from evalkit.scoring.gather import Gathered, flat_parts, flatten_longterm, gather
 from evalkit.scoring.longterm import evaluate_longterm
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.ope import evaluate
 from evalkit.scoring.scores import Scores
-from evalkit.sequences import Annotation, Trajectory
+from evalkit.sequences import Annotation, Trajectories
 
 UNSCORABLE = "no frame can be scored"
 TOO_FEW = "too few sequences for an interval"
-Trajectories = cabc.Mapping[str, cabc.Sequence[Trajectory]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +127,7 @@ def score(
 
 
 def _intervals(
-    metrics: cabc.Mapping[str, Metric], count: int, level: float | None, seed: int
+    metrics: cabc.Mapping[str, SequenceMetric], count: int, level: float | None, seed: int
 ) -> tuple[dict[str, tuple[float, float]], tuple[str, ...]]:
     """Intervals, and a note where there are too few sequences for them."""
     if level is None:

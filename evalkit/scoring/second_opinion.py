@@ -16,11 +16,11 @@ from evalkit.boxes import FloatArray
 from evalkit.errors import ScoringError, listed
 from evalkit.scoring.conventions import OpeProtocol
 from evalkit.scoring.lookup import get_protocol, protocols_for
-from evalkit.scoring.score import Evaluation, Trajectories, evaluate_results
-from evalkit.sequences import Annotation
+from evalkit.scoring.score import Evaluation, evaluate_results
+from evalkit.sequences import Annotation, Trajectories
 
 TOOLKIT = "got10k"
-PROTOCOL = "got10k-toolkit"
+AGREEING_PROTOCOL = "got10k-toolkit"
 """The protocol that must agree with the toolkit, with its variant for the benchmark."""
 TOLERANCE = 1e-8
 """Of fractions: sums of the same terms in another order differ by less, a single frame of a benchmark by more."""
@@ -81,8 +81,9 @@ class SecondOpinion:
             why = f"{TOOLKIT} takes the mean with rows without a box and sequences without a target, which gives nan;"
             why += " evalkit counts such rows as missed and leaves such sequences out."
         else:
-            why = f"Evalkit follows {get_protocol(PROTOCOL).source.revision}. Another release may have other rules; if"
-            why += " yours is that one, one of both programs is wrong: please report it."
+            revision = get_protocol(AGREEING_PROTOCOL).source.revision
+            why = f"Evalkit follows {revision}. Another release may have other rules; if yours is that one, one of"
+            why += " both programs is wrong: please report it."
         head = (
             f"{self.tracker} on {self.benchmark}: {self.toolkit} and evalkit's {self.protocol} must agree on the same"
         )
@@ -102,7 +103,7 @@ def second_opinion(
     run: str = "",
     allow_missing: bool = False,
 ) -> SecondOpinion:
-    """Have the installed toolkit evaluate what :data:`PROTOCOL` scores, and put both side by side.
+    """Have the installed toolkit evaluate what :data:`AGREEING_PROTOCOL` scores, and put both side by side.
 
     The toolkit gets the boxes as evalkit pairs them with the annotation: cut to its rows, every k-th where the
     annotation has a stride, sequences without a result left out where that is allowed. Its files are in a temporary
@@ -123,13 +124,13 @@ def second_opinion(
     Source: PyPI got10k 0.1.3, ``report`` of ExperimentGOT10k and, for all other benchmarks, of ExperimentUAV123: that
         of ExperimentOTB, which knows rows of NaN. The toolkit has a reader for LaSOT, but no experiment of its own.
     """
-    if PROTOCOL not in {rules.id for rules in protocols_for(benchmark)}:
-        known = ", ".join(sorted(get_protocol(PROTOCOL).benchmarks))
+    if AGREEING_PROTOCOL not in {rules.id for rules in protocols_for(benchmark)}:
+        known = ", ".join(sorted(get_protocol(AGREEING_PROTOCOL).benchmarks))
         raise ScoringError(f"{TOOLKIT} cannot evaluate {benchmark}; it can evaluate {known}.")
     import importlib.metadata
 
     experiments = _experiments()
-    rules = get_protocol(PROTOCOL, benchmark)
+    rules = get_protocol(AGREEING_PROTOCOL, benchmark)
     assert isinstance(rules, OpeProtocol)
     ours = evaluate_results(annotations, trajectories, rules, allow_missing=allow_missing)
     whole, parts = _report(experiments, ours, benchmark)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.boxes import FloatArray
-from evalkit.scoring.aggregate import Metric
+from evalkit.scoring.aggregate import SequenceMetric
 
 LEVEL = 0.95  # where nobody asks for another
 FEWEST = 7  # sequences; of fewer the intervals cover too seldom (perf/intervals.py)
@@ -29,7 +29,7 @@ class Ranked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MetricComparison:
     """Two trackers on the same sequences, one metric; differences are first minus second.
 
     Attributes:
@@ -60,7 +60,7 @@ class Comparison:
 
 
 def bootstrap_intervals(
-    metrics: cabc.Mapping[str, Metric], count: int, *, level: float, seed: int, resamples: int = RESAMPLES
+    metrics: cabc.Mapping[str, SequenceMetric], count: int, *, level: float, seed: int, resamples: int = RESAMPLES
 ) -> dict[str, tuple[float, float]]:
     """Intervals of every metric over sequences like these.
 
@@ -107,15 +107,15 @@ def _around(value: float, parts: list[FloatArray], count: int, level: float) -> 
 
 def compare_metric(
     key: str,
-    first: Metric,
-    second: Metric,
+    first: SequenceMetric,
+    second: SequenceMetric,
     names: cabc.Sequence[str],
     *,
     level: float = 0.95,
     seed: int = 0,
     resamples: int = RESAMPLES,
     listed: int = 10,
-) -> Comparison:
+) -> MetricComparison:
     """Compare two trackers on the same sequences.
 
     Args:
@@ -139,7 +139,7 @@ def compare_metric(
         halves = [(1 + first.resampled(draws) - second.resampled(draws)) / 2 for draws in drawn]
         low, high = _around((1 + values[0] - values[1]) / 2, halves, int(known.sum()), level)
         interval = 2 * low - 1, 2 * high - 1
-    return Comparison(
+    return MetricComparison(
         metric=key,
         first=values[0],
         second=values[1],

@@ -22,7 +22,7 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedNumber:
     """Rules under which the same boxes give another number.
 
     Attributes:
@@ -43,7 +43,7 @@ class Explained:
         return f"{rule}, read as {self.key}" if self.key != asked else rule
 
 
-Explain = cabc.Callable[[str, Printed, str], Explained | None]
+Explain = cabc.Callable[[str, Printed, str], ExplainedNumber | None]
 """Metric key, published number, attribute code (or "") -> the rules that give it."""
 
 

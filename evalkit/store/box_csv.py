@@ -21,7 +21,7 @@ def predictions_sha256(trajectory: Trajectory) -> str:
     return hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
 
 
-def to_csv(trajectory: Trajectory) -> bytes:
+def boxes_to_csv(trajectory: Trajectory) -> bytes:
     """One line per frame: boxes and confidences in decimals that read back as the same doubles, seconds to 1e-6."""
     boxes, seconds = _decimals(trajectory.boxes.ravel()), trajectory.seconds
     columns = [
@@ -60,8 +60,8 @@ class _Heads(dict[int, str]):
         return text
 
 
-def from_csv(data: bytes, path: str) -> Trajectory:
-    """What :func:`to_csv` wrote.
+def boxes_from_csv(data: bytes, path: str) -> Trajectory:
+    """What :func:`boxes_to_csv` wrote.
 
     Raises:
         StoreError: Something else; names ``path``.

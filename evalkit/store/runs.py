@@ -14,7 +14,7 @@ from pathlib import Path
 from evalkit.errors import StoreError, listed
 from evalkit.sequences import Trajectory
 from evalkit.store.atomic import file_name, read_file, write_together, write_whole
-from evalkit.store.box_csv import from_csv, predictions_sha256, to_csv
+from evalkit.store.box_csv import boxes_from_csv, boxes_to_csv, predictions_sha256
 from evalkit.store.locks import Shard, hold_run
 from evalkit.store.manifest import (
     RUN_ID_DIGITS,
@@ -150,7 +150,7 @@ class Run:
             raise
 
     def _write_together(self, results: cabc.Sequence[tuple[SequenceRecord, Trajectory]]) -> list[SequenceRecord]:
-        boxes = {f"{file_name(record.name)}.csv": to_csv(trajectory) for record, trajectory in results}
+        boxes = {f"{file_name(record.name)}.csv": boxes_to_csv(trajectory) for record, trajectory in results}
         records = [
             dataclasses.replace(
                 record,
@@ -182,7 +182,7 @@ class Run:
         Raises:
             StoreError: Its file was changed since it was written.
         """
-        trajectory = from_csv(self._boxes(record), self._place(record.name, "csv"))
+        trajectory = boxes_from_csv(self._boxes(record), self._place(record.name, "csv"))
         # a newer record has a hash of its own, which covers this one
         if not self.sealed and predictions_sha256(trajectory) != record.predictions_sha256:
             raise StoreError(

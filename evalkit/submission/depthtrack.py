@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.boxes import Boxes, Flags
+from evalkit.sequences import Trajectories
 from evalkit.submission import rows
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Kind, Severity, error, warning
-from evalkit.submission.form import SubmissionFormat, Trajectories
+from evalkit.submission.form import SubmissionFormat
 from evalkit.submission.got10k import TRACKER_FOLDER, number_rows
 from evalkit.submission.placing import (
     Names,

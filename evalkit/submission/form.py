@@ -3,13 +3,10 @@
 import collections.abc as cabc
 from dataclasses import dataclass
 
-from evalkit.sequences import Trajectory
+from evalkit.sequences import Trajectories
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding
-
-Trajectories = cabc.Mapping[str, cabc.Sequence[Trajectory]]
-"""Sequence name -> repetitions."""
 
 
 @dataclass(frozen=True, slots=True)

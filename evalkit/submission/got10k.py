@@ -12,11 +12,12 @@ import re
 import numpy as np
 
 from evalkit.boxes import Boxes
+from evalkit.sequences import Trajectories
 from evalkit.submission import rows
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Kind, error, warning
-from evalkit.submission.form import SubmissionFormat, Trajectories
+from evalkit.submission.form import SubmissionFormat
 from evalkit.submission.placing import (
     Names,
     Place,

@@ -6,11 +6,12 @@ files by names that contain one another. The live server was not tried.
 
 import collections.abc as cabc
 
+from evalkit.sequences import Trajectories
 from evalkit.submission import rows
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Kind, Severity, warning
-from evalkit.submission.form import SubmissionFormat, Trajectories
+from evalkit.submission.form import SubmissionFormat
 from evalkit.submission.got10k import BOX_ROW, FLAT, number_rows, without_box
 from evalkit.submission.placing import Names, Place, Placed, Purpose, folder_prefix, missing_sequence
 

@@ -20,7 +20,7 @@ from evalkit.report.tables.shapes import PaperTable, get_tables, load_tables, pa
 from evalkit.report.tables.table import Place, Ranking
 from evalkit.report.tables.values import paper_csv, paper_json
 from evalkit.scoring.protocols import PROTOCOLS
-from evalkit.scoring.verdicts import Explained, Verdict, judge
+from evalkit.scoring.verdicts import ExplainedNumber, Verdict, judge
 from helpers.scores_by_hand import lasot, make_scores
 
 AUC = METRICS["success_auc"]
@@ -170,9 +170,9 @@ def test_verdicts(published: str | None, measured: float, reason: str, text: str
 def test_rules_are_asked_only_where_a_comparable_number_disagrees():
     asked = []
 
-    def explain(key: str, published: Printed, attribute: str) -> Explained:
+    def explain(key: str, published: Printed, attribute: str) -> ExplainedNumber:
         asked.append((key, published.value, attribute))
-        return Explained("pytracking", "predicted coordinates are: truncated to integers", key, 0.49638)
+        return ExplainedNumber("pytracking", "predicted coordinates are: truncated to integers", key, 0.49638)
 
     printed = Printed.parse("49.6")
     for value, reason in ((0.4956, ""), (0.51, "random weights")):
@@ -231,8 +231,8 @@ def test_a_measured_row_stands_under_the_published_one_with_differences():
 
 
 def test_a_mismatch_is_told_with_its_size_or_with_the_rule_behind_it():
-    def explain(key: str, published: Printed, attribute: str) -> Explained | None:
-        return Explained("swintrack", "", key, published.value) if published.value == 0.496 else None
+    def explain(key: str, published: Printed, attribute: str) -> ExplainedNumber | None:
+        return ExplainedNumber("swintrack", "", key, published.value) if published.value == 0.496 else None
 
     compared = compare(TABLE_2, [siamrpn(auc=0.51, explain=explain), siamrpn(auc=0.6, tracker="ATOM", explain=explain)])
     verdicts = {
