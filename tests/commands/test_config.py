@@ -52,9 +52,9 @@ def test_a_full_disk_keeps_the_old_settings(tmp_path, monkeypatch):
     ],
 )
 def test_unknown_settings_are_refused(key, code, words):
-    found = call("config", "set", key, "x")
-    assert found[0] == code
-    assert words in found[2]
+    actual = call("config", "set", key, "x")
+    assert actual[0] == code
+    assert words in actual[2]
 
 
 def test_a_damaged_settings_file_is_named(tmp_path):

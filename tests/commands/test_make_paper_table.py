@@ -123,21 +123,21 @@ def test_random_weights_and_other_data_are_not_comparable(
     assert (code, err) == (0, "")
     (table,) = json.loads(out)
     assert table["left_out"] == []
-    assert [one["verdict"] for one in table["comparisons"]] == ["not_comparable"] * 3
-    assert all(one["reason"].startswith(reason) for one in table["comparisons"])
+    assert [comparison["verdict"] for comparison in table["comparisons"]] == ["not_comparable"] * 3
+    assert all(comparison["reason"].startswith(reason) for comparison in table["comparisons"])
     assert table["comparisons"][0]["measured"]["value"] == pytest.approx(20 / 21)
 
 
 def test_of_several_complete_runs_one_stands_in_the_table_and_run_chooses_another(tmp_path: Path, small_lasot: Path):
-    runs = {store_run(tmp_path / "r", "lasot", "ostrack-256", ("cup-1",), weights_sha256=one).run_id for one in "ab"}
+    runs = {store_run(tmp_path / "r", "lasot", "ostrack-256", ("cup-1",), weights_sha256=item).run_id for item in "ab"}
     arguments = ["--paper", "upvpt", "--table", "2", "--results", tmp_path / "r", "--data-root", small_lasot, "--json"]
     code, out, _ = call("make-table", *arguments)
     assert code == 0
-    ((taken,),) = [{one["measured"]["run"] for one in table["comparisons"]} for table in json.loads(out)]
+    ((taken,),) = [{comparison["measured"]["run"] for comparison in table["comparisons"]} for table in json.loads(out)]
     (other,) = runs - {taken}
     code, out, _ = call("make-table", *arguments, "--run", other)
     assert code == 0
-    assert {one["measured"]["run"] for one in json.loads(out)[0]["comparisons"]} == {other}
+    assert {comparison["measured"]["run"] for comparison in json.loads(out)[0]["comparisons"]} == {other}
 
 
 def test_files_without_a_tracker_of_the_table_are_an_error(tmp_path: Path, small_lasot: Path):
@@ -166,7 +166,7 @@ def test_raw_files_of_lasot_stand_in_a_table_of_three_benchmarks(shared_data: Pa
     )
     assert code == 0, err
     comparisons = json.loads(out)[0]["comparisons"]
-    assert {(one["row"], one["verdict"]) for one in comparisons} == {("siamRPN++", "agrees")}
+    assert {(comparison["row"], comparison["verdict"]) for comparison in comparisons} == {("siamRPN++", "agrees")}
 
 
 def test_real_results_of_siamrpn_agree_to_the_printed_digit(shared_data: Path, tmp_path: Path):
@@ -179,12 +179,15 @@ def test_real_results_of_siamrpn_agree_to_the_printed_digit(shared_data: Path, t
     code, out, err = call("make-table", "--paper", "upvpt", "--table", "2", "--results", tmp_path, *truth, "--json")
     assert code == 0, err
     (table,) = json.loads(out)
-    found = {one["metric"]: (one["measured"]["value"], one["verdict"]) for one in table["comparisons"]}
-    assert {one["row"] for one in table["comparisons"]} == {"siamRPN++"}
-    assert {verdict for _, verdict in found.values()} == {"agrees"}
-    assert found["success_auc"][0] == pytest.approx(0.4956, abs=5e-5)
-    assert found["normalized_precision_20"][0] == pytest.approx(0.5694, abs=5e-5)
-    assert found["precision_20"][0] == pytest.approx(0.4914, abs=5e-5)
+    actual = {
+        comparison["metric"]: (comparison["measured"]["value"], comparison["verdict"])
+        for comparison in table["comparisons"]
+    }
+    assert {comparison["row"] for comparison in table["comparisons"]} == {"siamRPN++"}
+    assert {verdict for _, verdict in actual.values()} == {"agrees"}
+    assert actual["success_auc"][0] == pytest.approx(0.4956, abs=5e-5)
+    assert actual["normalized_precision_20"][0] == pytest.approx(0.5694, abs=5e-5)
+    assert actual["precision_20"][0] == pytest.approx(0.4914, abs=5e-5)
 
 
 def test_real_raw_files_stand_in_vipts_lasher_figure(shared_data: Path, tmp_path: Path):
@@ -194,7 +197,7 @@ def test_real_raw_files_stand_in_vipts_lasher_figure(shared_data: Path, tmp_path
     assert code == 0, err
     comparisons = json.loads(out)[0]["comparisons"]
     assert len(comparisons) == 4
-    assert {one["verdict"] for one in comparisons} == {"agrees"}
+    assert {comparison["verdict"] for comparison in comparisons} == {"agrees"}
 
 
 def test_a_stand_in_annotation_is_recognized(shared_data: Path, tmp_path: Path):
@@ -205,5 +208,5 @@ def test_a_stand_in_annotation_is_recognized(shared_data: Path, tmp_path: Path):
     code, out, err = call("make-table", "--paper", "vipt", "--table", "1", *truth, "--json")
     assert code == 0, err
     comparisons = json.loads(out)[0]["comparisons"]
-    assert {one["verdict"] for one in comparisons} == {"not_comparable"}
+    assert {comparison["verdict"] for comparison in comparisons} == {"not_comparable"}
     assert "stand-in" in comparisons[0]["reason"]

@@ -147,8 +147,8 @@ def test_missing_images_are_said_and_cost_only_the_pictures(place: list[str], la
     ],
 )
 def test_what_cannot_be_reported_says_why(place: list[str], arguments: list[str], code: int, text: str) -> None:
-    found, out, err = call("make-report", *arguments, *place)
-    assert (found, out) == (code, "")
+    actual, out, err = call("make-report", *arguments, *place)
+    assert (actual, out) == (code, "")
     assert text in err
 
 

@@ -65,10 +65,10 @@ def test_csv_has_unrounded_fractions(place: list[str]) -> None:
 
 
 def test_json_option_and_format_agree(place: list[str]) -> None:
-    _, one, _ = call("make-table", "--benchmark", "lasot", "--json", *place)
-    _, other, _ = call("make-table", "--benchmark", "lasot", "--format", "json", *place)
-    assert json.loads(one) == json.loads(other)
-    assert json.loads(one)[0]["rows"][0]["cells"][0]["place"] == 1
+    _, option, _ = call("make-table", "--benchmark", "lasot", "--json", *place)
+    _, form, _ = call("make-table", "--benchmark", "lasot", "--format", "json", *place)
+    assert json.loads(option) == json.loads(form)
+    assert json.loads(option)[0]["rows"][0]["cells"][0]["place"] == 1
 
 
 @pytest.mark.parametrize(("suffix", "start"), [("md", "**LaSOT test**"), ("tex", "% needs"), ("csv", "table,")])
@@ -250,6 +250,6 @@ def test_render_refuses_a_suffix_that_does_not_fit(place: list[str], tmp_path: P
     ],
 )
 def test_render_says_what_is_missing(place: list[str], sequence: str, tracker: str, code: int, text: str) -> None:
-    found, _, err = call("render", "lasot", sequence, "--tracker", tracker, *place)
-    assert found == code
+    actual, _, err = call("render", "lasot", sequence, "--tracker", tracker, *place)
+    assert actual == code
     assert text in err

@@ -103,10 +103,10 @@ def test_throughput_counts_after_the_warm_up_only(clock):
             return super().track(states, inputs)
 
     jobs = [Job(f"s{n}", Numbers(n, 30), np.ones(4), 30) for n in range(4)]
-    found = measure_throughput(Settled(clock), jobs, Memory(), LoopSettings(capacity=1, waves=1), seconds=0.6)
-    assert found.warm_up >= 0.2
-    assert found.frames == pytest.approx(found.rate * found.seconds)
-    assert found.rate == pytest.approx(1 / 0.006, rel=0.05)  # 110 with the first steps
+    actual = measure_throughput(Settled(clock), jobs, Memory(), LoopSettings(capacity=1, waves=1), seconds=0.6)
+    assert actual.warm_up >= 0.2
+    assert actual.frames == pytest.approx(actual.rate * actual.seconds)
+    assert actual.rate == pytest.approx(1 / 0.006, rel=0.05)  # 110 with the first steps
 
 
 def test_a_tracker_that_fails_has_no_speed():
@@ -123,12 +123,12 @@ def test_the_five_definitions_by_hand():
     seconds = np.array([0.01, 0.02, 0.05])
     latency = Latency(0.1, np.full(3, 0.01), np.zeros(3), seconds, 0.004, 5)
     timing = LoopTiming(frames=100, total=10.0, wait_decode=4.0, wait_write=1.0)
-    found = definitions(latency, Throughput(10.0, 100, 10.0, 0.0, timing))
-    assert found["read-excluded"] == pytest.approx(4 / 0.18)
-    assert found["read-included"] == pytest.approx(3 / 0.21)
-    assert found["mean-of-rates"] == pytest.approx((1 / 0.02 + 1 / 0.03 + 1 / 0.06) / 3)
-    assert found["batch-share"] == pytest.approx(20.0)
-    assert found["forward-only"] == pytest.approx(250.0)
+    actual = definitions(latency, Throughput(10.0, 100, 10.0, 0.0, timing))
+    assert actual["read-excluded"] == pytest.approx(4 / 0.18)
+    assert actual["read-included"] == pytest.approx(3 / 0.21)
+    assert actual["mean-of-rates"] == pytest.approx((1 / 0.02 + 1 / 0.03 + 1 / 0.06) / 3)
+    assert actual["batch-share"] == pytest.approx(20.0)
+    assert actual["forward-only"] == pytest.approx(250.0)
 
 
 @pytest.fixture
@@ -258,14 +258,14 @@ def test_energy_is_asked_of_the_card_that_is_meant(monkeypatch):
 
 def test_energy_of_a_frame_is_that_of_the_whole_measurement(clock):
     used = iter([100.0, 160.0])
-    found = measure_throughput(
+    actual = measure_throughput(
         Costs(clock), [slow_job(clock)], Memory(), LoopSettings(decoders=1), seconds=2.0, energy=lambda: next(used)
     )
-    assert found.joules == pytest.approx(60 / found.timing.frames)
+    assert actual.joules == pytest.approx(60 / actual.timing.frames)
 
 
 def test_time_inside_the_tracker_is_that_of_the_measurement_alone(clock):
     tracker = Costs(clock)
     tracker.batches += [1] * 1000  # of the latency's measurement
-    found = measure_throughput(tracker, [slow_job(clock)], Memory(), LoopSettings(decoders=1), seconds=2.0)
-    assert found.timing.inside["forward"] == pytest.approx(0.001 * (len(tracker.batches) - 1000))
+    actual = measure_throughput(tracker, [slow_job(clock)], Memory(), LoopSettings(decoders=1), seconds=2.0)
+    assert actual.timing.inside["forward"] == pytest.approx(0.001 * (len(tracker.batches) - 1000))

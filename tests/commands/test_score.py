@@ -104,16 +104,16 @@ def test_an_unknown_toolkit_is_wrong_usage():
 
 def test_several_scores_are_a_list():
     _, out, _ = call("score", "lasot", *FILES, "--json")
-    assert [one["tracker"] for one in json.loads(out)] == ["lost", "near"]
+    assert [document["tracker"] for document in json.loads(out)] == ["lost", "near"]
     _, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", "all", "--json")
-    found = {one["protocol"] for one in json.loads(out)}
-    assert found == {"pytracking", "ostrack", "lasot-kit", "pysot", "got10k-toolkit", "swintrack"}
+    actual = {document["protocol"] for document in json.loads(out)}
+    assert actual == {"pytracking", "ostrack", "lasot-kit", "pysot", "got10k-toolkit", "swintrack"}
 
 
 def test_roles_and_ids_choose_the_protocol():
-    for asked, found in (("official", "lasot-kit"), ("papers", "pytracking"), ("swintrack", "swintrack")):
+    for asked, actual in (("official", "lasot-kit"), ("papers", "pytracking"), ("swintrack", "swintrack")):
         _, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", asked, "--json")
-        assert json.loads(out)["protocol"] == found
+        assert json.loads(out)["protocol"] == actual
     code, _, err = call("score", "lasot", *FILES, "--protocol", "swintrak")
     assert (code, "did you mean 'swintrack'" in err) == (2, True)
 
@@ -149,8 +149,8 @@ def test_a_zip_scores_as_its_folder(kit):
     zip_folder(kit / "results.zip", kit / "results")
     _, folder, _ = call("score", "lasot", *FILES, "--json")
     _, packed, _ = call("score", "lasot", "--predictions", "results.zip", "--annotations", "kit", "--json")
-    for one, other in zip(json.loads(folder), json.loads(packed), strict=True):
-        assert one["scores"] == other["scores"]
+    for first, second in zip(json.loads(folder), json.loads(packed), strict=True):
+        assert first["scores"] == second["scores"]
 
 
 def test_a_missing_result_is_an_error_that_names_it_and_the_way_out(kit):
@@ -237,10 +237,10 @@ def test_explain_finds_the_rule_behind_a_published_value():
     _, out, _ = call("score", "lasot", *FILES, "--tracker", "near", "--protocol", "swintrack", "--json")
     value = json.loads(out)["scores"]["success_auc"]
     code, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{value:.3f}", "--json")
-    found = json.loads(out)["published"]
+    actual = json.loads(out)["published"]
     assert code == 0
-    assert found["explained"] is True
-    assert found["nearest"]["protocol"] == "swintrack"
+    assert actual["explained"] is True
+    assert actual["nearest"]["protocol"] == "swintrack"
     _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
     assert json.loads(out)["published"]["explained"] is False
     _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", f"{100 * value:.1f}")
@@ -340,7 +340,7 @@ def test_all_protocols_name_those_that_refuse_the_results():
     code, out, _ = call(*asked, "--json")
     assert code == 0
     scores = json.loads(out)
-    assert [one["protocol"] for one in scores] == ["lasot-kit", "got10k-toolkit", "swintrack"]
+    assert [score["protocol"] for score in scores] == ["lasot-kit", "got10k-toolkit", "swintrack"]
     refused = [note for note in scores[0]["notes"] if note.startswith("not scored under")]
     assert [note.split()[3] for note in refused] == ["pytracking:", "ostrack:", "pysot:"]
     assert "book-3" in refused[0]

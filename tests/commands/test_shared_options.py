@@ -105,9 +105,9 @@ def taken(folder: Path) -> str:
 
 def options_of(command: str) -> dict[str, click.Parameter]:
     app = make_app()
-    found = app.get_command(click.Context(app), command)
-    assert found is not None
-    return {name: option for option in found.params for name in option.opts}
+    actual = app.get_command(click.Context(app), command)
+    assert actual is not None
+    return {name: option for option in actual.params for name in option.opts}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -158,8 +158,8 @@ def test_a_request_file_and_python_say_the_same_as_options(folder):
     from_options = call("score", "lasot", *options, *place, "--json")[1]
     assert call("score", "lasot", "--request", folder / "request.toml", *place, "--json")[1] == from_options
     request = Request.read(folder / "request.toml", benchmarks=("lasot",), data_root=folder / "here" / "data")
-    summaries = [dict(one.summary) for one in evalkit.load_scores(request)]
-    assert summaries == [one["scores"] for one in json.loads(from_options)]
+    summaries = [dict(score.summary) for score in evalkit.load_scores(request)]
+    assert summaries == [document["scores"] for document in json.loads(from_options)]
     (ncc,) = evalkit.load_scores(request, trackers="ncc")
     assert dict(ncc.summary) == summaries[1]
 

@@ -21,7 +21,7 @@ def inside(tmp_path, monkeypatch):
 
 @pytest.fixture
 def results(tmp_path):
-    tracks = {name: one for name, (one,) in trajectories("got10k").items()}
+    tracks = {name: track for name, (track,) in trajectories("got10k").items()}
     store_run(tmp_path / "results", "got10k", tracks, data=SAMPLE, note=("sample data",))
     return tmp_path / "results"
 
@@ -106,7 +106,7 @@ def test_checking_lists_everything_and_ends_with_1(tmp_path):
     document = json.loads(out)
     assert code == 1
     assert (document["ok"], document["sequences"], document["errors"]) == (False, 180, len(document["findings"]))
-    separator = next(one for one in document["findings"] if one["kind"] == "wrong separator")
+    separator = next(finding for finding in document["findings"] if finding["kind"] == "wrong separator")
     assert (separator["line"], separator["lines"], separator["severity"]) == (1, [[1, 6]], "error")
 
 

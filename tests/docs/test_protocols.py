@@ -41,8 +41,8 @@ def rules_of(protocol) -> dict[str, str]:
 
 def tables() -> list[str]:
     """One table per group of protocols: a row per rule, a column per protocol."""
-    ope = [one for one in PROTOCOLS.values() if isinstance(one, OpeProtocol)]
-    groups = [ope[:4], ope[4:8], ope[8:], [one for one in PROTOCOLS.values() if isinstance(one, LongTermProtocol)]]
+    ope = [item for item in PROTOCOLS.values() if isinstance(item, OpeProtocol)]
+    groups = [ope[:4], ope[4:8], ope[8:], [item for item in PROTOCOLS.values() if isinstance(item, LongTermProtocol)]]
     lines = []
     for group in groups:
         columns = [rules_of(protocol) for protocol in group]
@@ -50,7 +50,7 @@ def tables() -> list[str]:
         lines += [f"| rule | {' | '.join(protocol.id for protocol in group)} |", "|---" * (len(group) + 1) + "|"]
         for key in keys:
             lines.append(f"| `{key}` | {' | '.join(column.get(key, 'no curve') for column in columns)} |")
-        numbers = ["; ".join(f"{one.label} `{one.key}`" for one in protocol.reported) for protocol in group]
+        numbers = ["; ".join(f"{item.label} `{item.key}`" for item in protocol.reported) for protocol in group]
         lines += [f"| reports | {' | '.join(numbers)} |", ""]
     return lines
 

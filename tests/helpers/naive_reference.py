@@ -147,7 +147,7 @@ def kit_scores(curves):
     """Dataset numbers of a kit: sequences whose whole curve is zero leave the mean of that curve."""
     means = []
     for number in range(3):
-        used = [one[number] for one in curves if sum(one[number]) > 2.2e-16]
+        used = [curve[number] for curve in curves if sum(curve[number]) > 2.2e-16]
         means.append([sum(column) / len(used) for column in zip(*used, strict=True)] if used else [0.0] * 51)
     success, precision, normalized = means
     return {
@@ -198,10 +198,10 @@ def got10k(sequences):
         return [x, y, min(max(row[2], 0.0), wh[0] - x), min(max(row[3], 0.0), wh[1] - y)]
 
     values = []
-    for one in sequences:
-        for p, g, cover in list(zip(one["pred"], one["gt"], one["cover"], strict=True))[1:]:
+    for sequence in sequences:
+        for p, g, cover in list(zip(sequence["pred"], sequence["gt"], sequence["cover"], strict=True))[1:]:
             if cover > 0:
-                inside = (bounded(row, one["wh"]) for row in (p, g))
+                inside = (bounded(row, sequence["wh"]) for row in (p, g))
                 values.append(iou_exclusive(*inside, 2.220446049250313e-16))
     percent = [k * 0.01 for k in range(100)]
     curve = above(values, percent, len(values))
@@ -285,8 +285,8 @@ def pixel_overlap(p, g, wh, newer):
     # an empty region has the bounds 0, 0, 0, 0: those of the one pixel at the origin
     boxes = [[0, 0, 1, 1] if has_nan(row) else [round(value) for value in row] for row in (p, g)]
     low, high = [[x, y] for x, y, _, _ in boxes], [[x + w - 1, y + h - 1] for x, y, w, h in boxes]
-    union_low = [min(one[k] for one in low) for k in (0, 1)]
-    union_high = [max(one[k] for one in high) for k in (0, 1)]
+    union_low = [min(item[k] for item in low) for k in (0, 1)]
+    union_high = [max(item[k] for item in high) for k in (0, 1)]
     if newer and any(union_low[k] >= union_high[k] for k in (0, 1)):
         return 1.0
     if lost:
@@ -306,21 +306,21 @@ def pixel_overlap(p, g, wh, newer):
 
 def longterm(sequences, newer):
     overlaps = [
-        [pixel_overlap(p, g, one["wh"], newer) for p, g in zip(one["pred"], one["gt"], strict=False)]
-        for one in sequences
+        [pixel_overlap(p, g, sequence["wh"], newer) for p, g in zip(sequence["pred"], sequence["gt"], strict=False)]
+        for sequence in sequences
     ]
-    confidences = [[0.0 if value is None else value for value in one["confidence"]] for one in sequences]
-    ordered = sorted((value for one in confidences for value in one), reverse=True)
+    confidences = [[0.0 if value is None else value for value in sequence["confidence"]] for sequence in sequences]
+    ordered = sorted((value for item in confidences for value in item), reverse=True)
     if len(ordered) > 98:
         d, n = len(ordered) // 98, len(ordered)
         ordered = [ordered[round(d + (n - 2 * d) * k / 97)] for k in range(98)]
     best = (-1.0, 0.0, 0.0)
     for threshold in [math.inf, *ordered, -math.inf]:
         precision, recall = [], []
-        for one, values, confidence in zip(sequences, overlaps, confidences, strict=True):
+        for sequence, values, confidence in zip(sequences, overlaps, confidences, strict=True):
             kept = [value for value, c in zip(values, confidence, strict=True) if c >= threshold]
             precision.append(sum(kept) / len(kept) if kept else 1.0)
-            recall.append(sum(kept) / sum(not has_nan(g) for g in one["gt"]))
+            recall.append(sum(kept) / sum(not has_nan(g) for g in sequence["gt"]))
         p, r = statistics.fmean(precision), statistics.fmean(recall)
         f = 2 * p * r / (p + r) if p + r else 0.0
         if f > best[0] + 1e-15:

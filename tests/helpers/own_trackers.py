@@ -62,9 +62,3 @@ def own_tracker(
     path = folder / f"{name}.py"
     path.write_text(SOURCE.format(marker=str(folder / "marker"), sleep=sleep, trouble=trouble) + top)
     return f"{path}:Drift"
-
-
-def same_but_for_trouble(folder: Path, **settings: object) -> str:
-    """The same file content, so that identity and digest agree, with the trouble already spent."""
-    (folder / "marker").touch()
-    return own_tracker(folder, **settings)  # type: ignore[arg-type]

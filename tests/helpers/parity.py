@@ -33,14 +33,14 @@ def annotations_of(data: Path, benchmark: str) -> tuple[Annotation, ...]:
 @functools.lru_cache(maxsize=3)
 def results_of(data: Path, benchmark: str, tracker: str) -> dict[str, list[Trajectory]]:
     annotations = annotations_of(data, benchmark)
-    found = read_results(
+    actual = read_results(
         data / FILES[benchmark][2],
         names=[annotation.name for annotation in annotations],
         benchmark=benchmark,
         tracker=tracker,
     )
-    assert [one.tracker for one in found] == [tracker]
-    return dict(found[0].sequences)
+    assert [item.tracker for item in actual] == [tracker]
+    return dict(actual[0].sequences)
 
 
 def evaluated(data: Path, benchmark: str, tracker: str, protocol: str, names=None) -> Evaluation:
@@ -52,12 +52,12 @@ def evaluated(data: Path, benchmark: str, tracker: str, protocol: str, names=Non
     return evaluate_results(annotations, results, get_protocol(protocol, benchmark))
 
 
-def differences(found: dict, expected: dict, tolerance: float) -> dict:
+def differences(actual: dict, expected: dict, tolerance: float) -> dict:
     """Entries that differ by more than the tolerance; the stored numbers have six decimals."""
     return {
-        key: (found[key], expected[key])
+        key: (actual[key], expected[key])
         for key in expected
-        if not np.allclose(found[key], expected[key], rtol=0, atol=tolerance)
+        if not np.allclose(actual[key], expected[key], rtol=0, atol=tolerance)
     }
 
 

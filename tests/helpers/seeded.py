@@ -113,9 +113,9 @@ def run_clip(tracker: Any, clip: Clip, box: cabc.Sequence[float]) -> Trajectory:
     return run_clips(tracker, {"clip": (clip, box)})["clip"]
 
 
-def first_difference(found, expected, tolerance=PIXELS):
+def first_difference(actual, expected, tolerance=PIXELS):
     """Index of the first row that differs, None if all agree; later rows mean nothing once one differs."""
-    wrong = ~(np.abs(np.asarray(found) - np.asarray(expected)) <= tolerance).all(axis=1)
+    wrong = ~(np.abs(np.asarray(actual) - np.asarray(expected)) <= tolerance).all(axis=1)
     return int(np.flatnonzero(wrong)[0]) if wrong.any() else None
 
 

@@ -31,11 +31,11 @@ def trajectory(seed: int, frames: int = FRAMES, *, first: np.ndarray | None = No
 
 def trajectories(benchmark: str, repetitions: int = 1) -> dict[str, list[Trajectory]]:
     """The first boxes of repetitions agree."""
-    found = {}
+    actual = {}
     for number, name in enumerate(NAMES[benchmark]):
         first = trajectory(number).boxes[0]
-        found[name] = [trajectory(number + 100 * repeat, first=first) for repeat in range(repetitions)]
-    return found
+        actual[name] = [trajectory(number + 100 * repeat, first=first) for repeat in range(repetitions)]
+    return actual
 
 
 def expected(benchmark: str) -> Expected:
@@ -43,7 +43,7 @@ def expected(benchmark: str) -> Expected:
     return Expected(
         NAMES[benchmark],
         dict.fromkeys(tracks, FRAMES),
-        {name: one.boxes[0] for name, (one,) in tracks.items()},
+        {name: track.boxes[0] for name, (track,) in tracks.items()},
         "the test",
         {"GOT-10k_Val_000001": "val"},
     )
@@ -67,8 +67,8 @@ def lines_of(content: Mapping[str, bytes], name: str) -> list[bytes]:
 
 def found(report: SubmissionReport) -> list[tuple[str, str, str, tuple[int, ...]]]:
     """Severity, kind, file, lines of all findings."""
-    return [(one.severity.value, one.kind.value, one.file, one.lines) for one in report.findings]
+    return [(finding.severity.value, finding.kind.value, finding.file, finding.lines) for finding in report.findings]
 
 
 def errors(report: SubmissionReport) -> list[tuple[str, str]]:
-    return [(one.kind.value, one.file) for one in report.findings if one.severity is Severity.ERROR]
+    return [(finding.kind.value, finding.file) for finding in report.findings if finding.severity is Severity.ERROR]

@@ -93,8 +93,8 @@ def run(tracker, work, notes=None, **settings):
     return memory, timing
 
 
-def same_boxes(found, expected):
-    assert found.results.keys() == expected.results.keys()
+def same_boxes(actual, expected):
+    assert actual.results.keys() == expected.results.keys()
     for name, trajectory in expected.results.items():
-        np.testing.assert_array_equal(found.results[name].boxes, trajectory.boxes)
-        np.testing.assert_array_equal(found.results[name].confidence, trajectory.confidence)
+        np.testing.assert_array_equal(actual.results[name].boxes, trajectory.boxes)
+        np.testing.assert_array_equal(actual.results[name].confidence, trajectory.confidence)

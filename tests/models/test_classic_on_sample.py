@@ -34,18 +34,18 @@ def videos(tmp_path_factory):
     parts = [(get_benchmark(name), get_benchmark(name).default_split) for name in BENCHMARKS]
     got10k = get_benchmark("got10k")
     parts.append((got10k, got10k.splits["val"]))
-    found = {}
+    actual = {}
     for spec, split in parts:
         for name in spec.list_sequences(root / spec.title, split):
-            found[name] = read_video(spec.read_sequence(root / spec.title, split, name))
+            actual[name] = read_video(spec.read_sequence(root / spec.title, split, name))
     anno = root / ".truth" / "TrackingNet" / "TEST" / "anno"
     spec = get_benchmark("trackingnet")
     for path in sorted(anno.glob("*.txt")):
         sequence = spec.read_sequence(root / spec.title, spec.default_split, path.stem)
         boxes = np.loadtxt(path, delimiter=",")
         frames = [sequence.frames.read(index) for index in range(len(sequence))]
-        found[path.stem] = Video(frames, boxes), np.ones(len(boxes), bool)
-    return found
+        actual[path.stem] = Video(frames, boxes), np.ones(len(boxes), bool)
+    return actual
 
 
 def success(tracker, video, seen):

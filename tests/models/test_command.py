@@ -88,9 +88,9 @@ def test_multimodal_boxes_in_the_store_equal_the_reference(
     loops = np.load(shared_golden / "mm_track.npz")
     boxes, scores = (loops[f"{reference}/{item}"][:3] for item in ("boxes", "scores"))
     write_clip(tmp_path / "videos" / "clip", boxes[0].tolist(), 3, second)
-    found = track(tracker, weight_file(Seeded(tracker)), tmp_path).read("clip")
-    assert first_difference(found.boxes, boxes) is None
-    np.testing.assert_allclose(found.confidence[1:], scores[1:], atol=1e-4)
+    actual = track(tracker, weight_file(Seeded(tracker)), tmp_path).read("clip")
+    assert first_difference(actual.boxes, boxes) is None
+    np.testing.assert_allclose(actual.confidence[1:], scores[1:], atol=1e-4)
 
 
 def test_a_color_tracker_on_two_modalities_is_noted_and_the_reverse_refused(tmp_path):

@@ -72,10 +72,10 @@ def test_a_compiled_tracker_sees_few_batch_sizes_and_gives_the_same_boxes(monkey
     monkeypatch.setattr(torch, "compile", record)
     clips = {f"clip{n}": (Clip(2 + n % 3, start=n), BOX) for n in range(7)}
     compiled = small(compiled=True)
-    found, expected = run_clips(compiled, clips, capacity=7), run_clips(plain, clips, capacity=7)
+    actual, expected = run_clips(compiled, clips, capacity=7), run_clips(plain, clips, capacity=7)
     assert set(sizes) == {padded_size(count) for count in (7, 4, 2)}
     for name in clips:
-        np.testing.assert_allclose(found[name].boxes, expected[name].boxes, atol=1e-4)
+        np.testing.assert_allclose(actual[name].boxes, expected[name].boxes, atol=1e-4)
     assert compiled.info.config["compiled"] is True
     assert "compiled" not in plain.info.config
 

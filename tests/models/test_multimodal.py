@@ -174,12 +174,12 @@ def test_srtrack_384_forward_equals_the_reference(large, batch, shared_golden):
 
 def check_taps(seeded, structure, modules, shared_golden):
     """Stored activations of modules, in the order in which they are computed."""
-    stored, found, loop = np.load(shared_golden / f"mm_forward_{structure}.npz"), {}, definition(seeded.name).loop
+    stored, actual, loop = np.load(shared_golden / f"mm_forward_{structure}.npz"), {}, definition(seeded.name).loop
     network = seeded.network()
 
     def keep(name):
         def hook(_module, _inputs, output):
-            found.setdefault(name, output)
+            actual.setdefault(name, output)
 
         return hook
 
@@ -192,7 +192,7 @@ def check_taps(seeded, structure, modules, shared_golden):
     with torch.inference_mode():
         network(template, search)
     for name in modules:
-        probe = found[name][0, :: max(1, found[name].shape[1] // 8), ::96]
+        probe = actual[name][0, :: max(1, actual[name].shape[1] // 8), ::96]
         np.testing.assert_allclose(probe, stored[f"tap/{name}/0"], atol=1e-4, rtol=1e-4, err_msg=name)
 
 
@@ -215,9 +215,9 @@ def track_loop(seeded, stored, structure, modality, frames=None):
     name = seeded.name.replace("rgbe", {"event": "rgbe", "thermal": "rgbt", "depth": "rgbd"}[second])
     order = ChannelOrder.BGR if modality.endswith("_bgr") else ChannelOrder.RGB
     tracker = seeded.tracker(name, depth_channel_order=order)
-    found = run_clip(tracker, Clip(len(boxes), second), boxes[0])
-    assert first_difference(found.boxes, boxes) is None
-    np.testing.assert_allclose(found.confidence[1:], scores[1:], atol=1e-4, rtol=0)
+    actual = run_clip(tracker, Clip(len(boxes), second), boxes[0])
+    assert first_difference(actual.boxes, boxes) is None
+    np.testing.assert_allclose(actual.confidence[1:], scores[1:], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("modality", ["event", "thermal", "depth", "depth_bgr"])

@@ -81,13 +81,13 @@ def test_forward_384_equals_the_reference(seeded_384, stored, name, prefix, batc
 
 def test_every_stage_equals_the_reference(seeded_256, stored):
     model = seeded_256.network()
-    found = {}
+    actual = {}
 
     def entering(name):
-        return lambda _module, inputs: found.update({name: inputs[0]})
+        return lambda _module, inputs: actual.update({name: inputs[0]})
 
     def leaving(_module, inputs, output):
-        found[f"patch_embed_{inputs[0].shape[-1]}"] = output
+        actual[f"patch_embed_{inputs[0].shape[-1]}"] = output
 
     for index, block in enumerate(model.backbone.blocks):
         if index:
@@ -98,7 +98,7 @@ def test_every_stage_equals_the_reference(seeded_256, stored):
         model(images("ostrack256_b1/template", 1, 128), images("ostrack256_b1/search", 1, 256))
     order = ["patch_embed_256", "patch_embed_128", *(f"block{index}" for index in range(12))]
     for row, name in zip(stored["ostrack256_ce_b1_probe"][:-1], order, strict=True):
-        tokens = found[name].double()
+        tokens = actual[name].double()
         probe = [tokens.shape[1], tokens.mean(), tokens.std(correction=0), tokens.abs().max()]
         np.testing.assert_allclose(probe, row[:4], rtol=1e-4, atol=1e-5, err_msg=name)
         np.testing.assert_allclose(tokens[0, 0, :4], row[4:8], atol=5e-5, err_msg=name)
@@ -107,9 +107,9 @@ def test_every_stage_equals_the_reference(seeded_256, stored):
 def track_loop(tracker, name, frames=None):
     loop = LOOPS[name]
     expected = loop["boxes"][:frames]
-    found = run_clip(tracker, Clip(len(expected)), loop["init"])
-    assert first_difference(found.boxes, expected) is None
-    np.testing.assert_allclose(found.confidence[1:], loop["peak_response"][: len(expected) - 1], atol=1e-4)
+    actual = run_clip(tracker, Clip(len(expected)), loop["init"])
+    assert first_difference(actual.boxes, expected) is None
+    np.testing.assert_allclose(actual.confidence[1:], loop["peak_response"][: len(expected) - 1], atol=1e-4)
 
 
 def test_the_first_frames_of_the_loops_equal_the_reference(seeded_256, seeded_384):

@@ -62,9 +62,9 @@ def opencv_boxes(tracker: Any, clip: Path, box: list[float], frames: int) -> Box
     first, *others = (cv2.imread(str(path)) for path in sorted(clip.glob("*.jpg"))[:frames])
     left, top, right, bottom = np.round([*box[:2], box[0] + box[2], box[1] + box[3]]).astype(int).tolist()
     tracker.init(first, (left, top, right - left, bottom - top))
-    found = [tracker.update(image) for image in others]
-    assert all(done for done, _ in found)
-    return np.array([box for _, box in found], dtype=np.float64)
+    actual = [tracker.update(image) for image in others]
+    assert all(done for done, _ in actual)
+    return np.array([box for _, box in actual], dtype=np.float64)
 
 
 def test_published_weights_give_the_overlaps_that_are_known_of_them(tracked: Tracked, shared_data: Path):
@@ -87,5 +87,5 @@ def test_the_boxes_are_those_of_opencv_s_own_loop(tracked: Tracked, name: str, s
     parameters = cv2.TrackerNano_Params()
     parameters.backbone, parameters.neckhead = map(str, sorted(tracked.weights.glob("*.onnx")))
     folder = next(path for path in sorted((shared_data / "sequences" / name).iterdir()) if path.name in IMAGES)
-    found = opencv_boxes(cv2.TrackerNano_create(parameters), folder, CLIPS[name][2], PLAIN_FRAMES)
-    assert np.array_equal(tracked.boxes[name][1:PLAIN_FRAMES], found)
+    actual = opencv_boxes(cv2.TrackerNano_create(parameters), folder, CLIPS[name][2], PLAIN_FRAMES)
+    assert np.array_equal(tracked.boxes[name][1:PLAIN_FRAMES], actual)

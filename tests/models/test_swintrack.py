@@ -104,16 +104,16 @@ def test_base_forward_equals_the_reference(base, stored, batch):
 
 
 def test_every_stage_equals_the_reference(tiny, stored):
-    model, found = tiny.network(), []
+    model, actual = tiny.network(), []
     order = [layer for stage in model.backbone.stages for layer in (stage.pre_stage, *stage.blocks)]
     fusion = [*model.encoder.layers, *model.decoder.layers, model.out_norm]
     for layer in [*order, model.backbone.norm2, *fusion]:
-        layer.register_forward_hook(lambda _module, _inputs, output: found.append(output.flatten(1, -2).double()))
+        layer.register_forward_hook(lambda _module, _inputs, output: actual.append(output.flatten(1, -2).double()))
     with torch.inference_mode():
         template = model.embed(images("swintrack_tiny_b1/template", 1, 112))
         model(template, images("swintrack_tiny_b1/search", 1, 224))
     names = stored["swintrack_tiny_b1_probe_names"]
-    for tokens, row, name in zip(found, stored["swintrack_tiny_b1_probe"], names, strict=True):
+    for tokens, row, name in zip(actual, stored["swintrack_tiny_b1_probe"], names, strict=True):
         probe = [tokens.shape[1], tokens.mean(), tokens.std(correction=0), tokens.abs().max()]
         np.testing.assert_allclose(probe, row[:4], rtol=1e-4, atol=1e-5, err_msg=str(name))
         np.testing.assert_allclose(tokens[0, 0, :4], row[4:8], atol=5e-5, err_msg=str(name))
@@ -148,10 +148,10 @@ def track_loop(tracker, name, frames=None):
     loop = LOOPS[name]
     x1, y1, x2, y2 = loop["init_xyxy"]
     expected = np.array(loop["boxes"][:frames])
-    found = run_clip(tracker, Clip(len(expected)), [x1, y1, x2 - x1, y2 - y1])
-    corners = np.concatenate([found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]], axis=1)
+    actual = run_clip(tracker, Clip(len(expected)), [x1, y1, x2 - x1, y2 - y1])
+    corners = np.concatenate([actual.boxes[:, :2], actual.boxes[:, :2] + actual.boxes[:, 2:]], axis=1)
     assert first_difference(corners, expected) is None
-    np.testing.assert_allclose(found.confidence[1:], loop["peak_response"][: len(expected) - 1], atol=1e-4)
+    np.testing.assert_allclose(actual.confidence[1:], loop["peak_response"][: len(expected) - 1], atol=1e-4)
 
 
 def test_the_first_frames_of_the_loops_equal_the_reference(tiny, base_384):

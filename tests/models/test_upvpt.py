@@ -86,8 +86,8 @@ def test_without_prompts_the_base_tracker_is_reproduced_bit_for_bit(name, base, 
         made.adapter(assign(made.sized(none).skeleton(), plain), TrackerInfo(made.name), made.loop, Engine())
         for made in (own, other)
     ]
-    found, expected = (run_clip(tracker, Clip(2), [86.0, 102, 48, 36]).boxes for tracker in trackers)
-    np.testing.assert_array_equal(found, expected)
+    actual, expected = (run_clip(tracker, Clip(2), [86.0, 102, 48, 36]).boxes for tracker in trackers)
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_prompt_outputs_are_dropped_but_prompts_are_seen():
@@ -96,9 +96,9 @@ def test_prompt_outputs_are_dropped_but_prompts_are_seen():
     tokens, prompts = torch.randn(2, 5, 16), torch.randn(3, 16)
     with torch.inference_mode():
         expected = block.attend(torch.cat([prompts.expand(2, -1, -1), tokens], dim=1))[:, 3:]
-        found, rows = block.attend_with_rows(tokens, (1, 4), prompts)
-        np.testing.assert_allclose(found, expected, atol=1e-6)
-        assert not torch.allclose(found, block.attend(tokens), atol=1e-3)
+        actual, rows = block.attend_with_rows(tokens, (1, 4), prompts)
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
+        assert not torch.allclose(actual, block.attend(tokens), atol=1e-3)
     assert rows.shape == (2, 2, 2, 5)
     # the prompts keep their share of the softmax
     assert (rows.sum(dim=-1) < 0.999).all()

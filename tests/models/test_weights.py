@@ -52,11 +52,11 @@ def test_every_layout_of_an_ostrack_file_loads(layout, tmp_path):
     state = state_of(made, 5)
     content = {"container": {"net": state, "epoch": 7, "actor_type": "OSTrackActor"}, "reduced": {"net": state}}
     torch.save(content.get(layout, state), tmp_path / "file.pth.tar")
-    found = read("ostrack-256", tmp_path / "file.pth.tar")
-    assert list(found.network.state_dict()) == list(state)
-    assert all(torch.equal(found.network.state_dict()[name], state[name]) for name in state)
-    assert found.facts.get("epoch") == ("7" if layout == "container" else None)
-    assert found.sha256 == hashlib.sha256((tmp_path / "file.pth.tar").read_bytes()).hexdigest()
+    actual = read("ostrack-256", tmp_path / "file.pth.tar")
+    assert list(actual.network.state_dict()) == list(state)
+    assert all(torch.equal(actual.network.state_dict()[name], state[name]) for name in state)
+    assert actual.facts.get("epoch") == ("7" if layout == "container" else None)
+    assert actual.sha256 == hashlib.sha256((tmp_path / "file.pth.tar").read_bytes()).hexdigest()
 
 
 def test_half_precision_files_become_float32(tmp_path):
@@ -160,8 +160,8 @@ def test_a_network_saved_in_its_wrapper_for_several_devices_is_understood(prefix
     state = state_of(small("ostrack-256"), 5)
     wrapped = {prefix + name: tensor for name, tensor in state.items()}
     torch.save({"net_type": "DistributedDataParallel", "net": wrapped}, tmp_path / "file.pth")
-    found = read("ostrack-256", tmp_path / "file.pth")
-    assert all(torch.equal(found.network.state_dict()[name], state[name]) for name in state)
+    actual = read("ostrack-256", tmp_path / "file.pth")
+    assert all(torch.equal(actual.network.state_dict()[name], state[name]) for name in state)
 
 
 def test_entries_are_compared_whatever_the_network_is_called(tmp_path):
@@ -193,9 +193,9 @@ def test_averaged_weights_beside_the_last_ones_must_be_chosen(place, name, tmp_p
     for entry, state in (("net", last), (name, averaged)):
         if entry == "model_EMA":
             continue
-        found = read_weights(made, tmp_path / "file.pth", entry=entry)
-        assert all(torch.equal(found.network.state_dict()[one], state[one]) for one in state)
-        assert found.facts["entry"] == entry
+        actual = read_weights(made, tmp_path / "file.pth", entry=entry)
+        assert all(torch.equal(actual.network.state_dict()[item], state[item]) for item in state)
+        assert actual.facts["entry"] == entry
 
 
 def test_averaged_weights_alone_must_be_chosen_too(tmp_path):
@@ -216,8 +216,8 @@ def test_tensors_that_share_a_record_become_independent(tmp_path, monkeypatch):
     state = state_of(small("ostrack-256"))
     state["backbone.norm.bias"] = state["backbone.norm.weight"]
     torch.save({"net": state}, tmp_path / "tied.pth")
-    found = read("ostrack-256", tmp_path / "tied.pth").network.state_dict()
-    assert found["backbone.norm.bias"].data_ptr() != found["backbone.norm.weight"].data_ptr()
+    actual = read("ostrack-256", tmp_path / "tied.pth").network.state_dict()
+    assert actual["backbone.norm.bias"].data_ptr() != actual["backbone.norm.weight"].data_ptr()
     assert convert("ostrack-256", tmp_path / "tied.pth", tmp_path / "tied.safetensors")
 
 

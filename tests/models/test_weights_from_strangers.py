@@ -302,15 +302,15 @@ def test_harmless_objects_in_unused_parts_do_not_refuse_the_file(kind, tmp_path)
     for protocol, archived in ((2, True), (4, True), (2, False)):
         path = tmp_path / f"{protocol}{archived}.pth"
         torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=archived)
-        found = read_checkpoint(path)
-        assert torch.equal(found["net"]["weight"], GOOD["net"]["weight"])
-        assert found["epoch"] == 3
+        actual = read_checkpoint(path)
+        assert torch.equal(actual["net"]["weight"], GOOD["net"]["weight"])
+        assert actual["epoch"] == 3
 
 
 def test_what_stands_for_an_object_says_nothing_of_it(tmp_path):
-    found = read_checkpoint(save(tmp_path / "extra.pth", {**GOOD, "extra": HARMLESS["settings"], "dtype": torch.half}))
-    assert isinstance(found["extra"], Placeholder)
-    assert isinstance(found["dtype"], Placeholder)
+    actual = read_checkpoint(save(tmp_path / "extra.pth", {**GOOD, "extra": HARMLESS["settings"], "dtype": torch.half}))
+    assert isinstance(actual["extra"], Placeholder)
+    assert isinstance(actual["dtype"], Placeholder)
 
 
 MORE_ATTACKS = ["os.popen", "posix.system", "nt.system", "commands.getoutput", "subprocess.Popen", "builtins.compile",
@@ -347,9 +347,9 @@ def test_a_file_of_an_old_torch_is_read(tmp_path):
         "d": torch.ones(2).half(),
         "e": torch.zeros(0),
     }
-    found = read_checkpoint(old(tmp_path / "old.pth", {"net": net, "epoch": 3}))
-    assert all(torch.equal(found["net"][name], tensor) for name, tensor in net.items())
-    assert found["net"]["d"].dtype == torch.float16
+    actual = read_checkpoint(old(tmp_path / "old.pth", {"net": net, "epoch": 3}))
+    assert all(torch.equal(actual["net"][name], tensor) for name, tensor in net.items())
+    assert actual["net"]["d"].dtype == torch.float16
 
 
 @pytest.mark.parametrize("kind", DANGEROUS)

@@ -76,8 +76,8 @@ def test_stage_times_come_out_of_a_measured_document():
             }
         },
     }
-    found = simulate.from_speed(document, simulate.Stages())
-    assert found["decode_ms"] == pytest.approx(4.0)  # 2 ms for half a megapixel
-    assert found["crop_ms"] == pytest.approx(0.1)
-    assert found["fixed_ms"] + found["each_ms"] == pytest.approx(5.0)
-    assert found["fixed_ms"] + 11 * found["each_ms"] == pytest.approx(11 * 1.5)
+    actual = simulate.from_speed(document, simulate.Stages())
+    assert actual["decode_ms"] == pytest.approx(4.0)  # 2 ms for half a megapixel
+    assert actual["crop_ms"] == pytest.approx(0.1)
+    assert actual["fixed_ms"] + actual["each_ms"] == pytest.approx(5.0)
+    assert actual["fixed_ms"] + 11 * actual["each_ms"] == pytest.approx(11 * 1.5)

@@ -58,11 +58,11 @@ def test_intervals_are_columns_beside_their_metric(options: dict) -> None:
 
 def test_runs_scores_and_names_give_the_same(options: dict) -> None:
     expected = evalkit.score("lasot", trackers=["kcf"], **options)
-    one = evalkit.load_run("lasot", "kcf", results=options["results"])
-    assert isinstance(one, Run)
+    opened = evalkit.load_run("lasot", "kcf", results=options["results"])
+    assert isinstance(opened, Run)
     for what, given in (
-        (one, {"data_root": options["data_root"]}),
-        ([one], {"data_root": options["data_root"]}),
+        (opened, {"data_root": options["data_root"]}),
+        ([opened], {"data_root": options["data_root"]}),
         (evalkit.load_scores("lasot", trackers=["kcf"], **options), {}),
     ):
         pd.testing.assert_frame_equal(evalkit.score(what, **given), expected)

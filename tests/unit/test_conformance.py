@@ -52,9 +52,9 @@ def test_a_state_that_is_shared_between_streams_is_found():
             Shared.boxes = Shared.boxes + frame.rgb.mean() / 100
             return Step(memory, memory + Shared.boxes, 0.5)
 
-    found = failures(Shared())
-    assert {"same answer twice", "streams do not share state", "capacity does not matter"} <= set(found)
-    assert "stream 0, frame 1: alone" in found["streams do not share state"]
+    actual = failures(Shared())
+    assert {"same answer twice", "streams do not share state", "capacity does not matter"} <= set(actual)
+    assert "stream 0, frame 1: alone" in actual["streams do not share state"]
 
 
 def test_answers_that_depend_on_the_capacity_are_found_unless_within_the_tolerance():
@@ -97,10 +97,10 @@ def test_a_tracker_that_says_it_is_random_is_not_compared():
         def step(self, memory, frame):
             return Step(memory, memory + self.generator.random(4), 0.5)
 
-    found = statuses(Random())
-    assert found["same answer twice"] == found["capacity does not matter"] == Status.SKIPPED
-    assert found["second image"] == Status.SKIPPED
-    assert Status.FAILED not in found.values()
+    actual = statuses(Random())
+    assert actual["same answer twice"] == actual["capacity does not matter"] == Status.SKIPPED
+    assert actual["second image"] == Status.SKIPPED
+    assert Status.FAILED not in actual.values()
 
 
 def test_a_tracker_that_writes_into_images_is_found():

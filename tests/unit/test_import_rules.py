@@ -103,7 +103,7 @@ def modules() -> dict[str, Path]:
 
 def imports(path: Path, *, typing: bool = True) -> set[str]:
     """Names that a module imports anywhere; with or without those for type checkers alone."""
-    found = set()
+    actual = set()
     tree = ast.parse(path.read_text(encoding="utf-8"))
     if not typing:
         for node in tree.body:
@@ -111,7 +111,7 @@ def imports(path: Path, *, typing: bool = True) -> set[str]:
                 node.body = [ast.Pass()]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            actual |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
             module = ".".join([*package, *([node.module] if node.module else [])])
@@ -119,8 +119,8 @@ def imports(path: Path, *, typing: bool = True) -> set[str]:
                 f"{path}: trackers import each other relatively, since the wheel has them as evalkit.trackers; all else "
                 f"is imported by its full name, not {module}"
             )
-            found |= {f"{module}.{alias.name}" for alias in node.names}
-    return found
+            actual |= {f"{module}.{alias.name}" for alias in node.names}
+    return actual
 
 
 def below(name: str, prefix: str) -> bool:
@@ -175,8 +175,8 @@ def test_no_modules_import_one_another_in_a_circle():
 @pytest.mark.parametrize("module", sorted(name for name in modules() if not below(name, "trackers")))
 def test_torch_stays_in_the_trackers(module):
     lazily = {"evalkit.tracking.local_workers"}  # asks whether there is a CUDA device
-    found = {name.partition(".")[0] for name in imports(modules()[module])}
-    assert "torch" not in found or module in lazily
+    actual = {name.partition(".")[0] for name in imports(modules()[module])}
+    assert "torch" not in actual or module in lazily
 
 
 @pytest.mark.parametrize(

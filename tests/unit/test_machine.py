@@ -95,5 +95,5 @@ print(settings.decoders, settings.workers, per_stream(object, TrackerInfo("t"), 
 def test_nobody_else_counts_cores():
     files = [path for top in ("evalkit", "trackers", "perf") for path in (ROOT / top).rglob("*.py")]
     counting = re.compile(r"cpu_count|sched_getaffinity")
-    found = [path.name for path in files if counting.search(path.read_text(encoding="utf-8"))]
-    assert found == ["machine.py"]
+    actual = [path.name for path in files if counting.search(path.read_text(encoding="utf-8"))]
+    assert actual == ["machine.py"]

@@ -230,11 +230,11 @@ def test_parsing_together_equals_parsing_alone(blobs, odd):
     together = parse_tables([*blobs, odd], ["f"] * (len(blobs) + 1))
     alone = [parse_tables([blob], ["f"]) for blob in [*blobs, odd]]
     assert together.problems == [problem for tables in alone for problem in tables.problems]
-    for one, other in zip(together.arrays, (tables.arrays[0] for tables in alone), strict=True):
-        assert (one is None) == (other is None)
-        if one is not None and other is not None:
-            assert one.shape == other.shape
-            assert bits(one) == bits(other)
+    for first, second in zip(together.arrays, (tables.arrays[0] for tables in alone), strict=True):
+        assert (first is None) == (second is None)
+        if first is not None and second is not None:
+            assert first.shape == second.shape
+            assert bits(first) == bits(second)
 
 
 @pytest.mark.data

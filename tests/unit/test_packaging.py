@@ -57,13 +57,13 @@ def linked(site: Path, requirements: Iterable[str], extras: frozenset[str] = fro
         requirement = Requirement(text)
         if requirement.marker and not any(requirement.marker.evaluate({"extra": extra}) for extra in extras | {""}):
             continue
-        found = importlib.metadata.distribution(requirement.name)
-        tops = {path.parts[0] for path in found.files or ()} - {"..", "__pycache__"}
+        actual = importlib.metadata.distribution(requirement.name)
+        tops = {path.parts[0] for path in actual.files or ()} - {"..", "__pycache__"}
         fresh = [top for top in tops if not (site / top).exists()]
         for top in fresh:
-            (site / top).symlink_to(Path(str(found.locate_file(top))))
+            (site / top).symlink_to(Path(str(actual.locate_file(top))))
         if fresh:
-            linked(site, found.requires or (), frozenset(requirement.extras))
+            linked(site, actual.requires or (), frozenset(requirement.extras))
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Installed:
 
     @property
     def site(self) -> Path:
-        (found,) = self.folder.glob("lib/python*/site-packages")
-        return found
+        (actual,) = self.folder.glob("lib/python*/site-packages")
+        return actual
 
     def pip(self, *arguments: object) -> None:
         subprocess.run([*PIP, "--python", self.folder / "bin" / "python", *map(str, arguments)], check=True)
@@ -103,8 +103,8 @@ def make_installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Cal
         installed = Installed(home / "venv", home)
         venv.create(installed.folder, symlinks=True)
         installed.install(*files)
-        (found,) = importlib.metadata.distributions(path=[str(installed.site)], name="evalkit")
-        linked(installed.site, found.requires or ())
+        (actual,) = importlib.metadata.distributions(path=[str(installed.site)], name="evalkit")
+        linked(installed.site, actual.requires or ())
         return installed
 
     return make
@@ -146,10 +146,10 @@ def test_the_wheel_holds_the_repository_s_modules_and_data_below_one_name(wheel)
 
 
 def test_the_wheel_requires_neither_torch_nor_got10k_unless_asked(wheel):
-    (found,) = importlib.metadata.distributions(path=[str(wheel)])
-    always = {Requirement(text).name for text in found.requires or () if "extra ==" not in text}
+    (actual,) = importlib.metadata.distributions(path=[str(wheel)])
+    always = {Requirement(text).name for text in actual.requires or () if "extra ==" not in text}
     assert not always & {"torch", "safetensors", "got10k", "six", "ray"}
-    networks = {Requirement(text).name for text in found.requires or () if 'extra == "networks"' in text}
+    networks = {Requirement(text).name for text in actual.requires or () if 'extra == "networks"' in text}
     assert networks == {"torch", "safetensors"}
 
 

@@ -25,12 +25,12 @@ def test_identities_keep_the_ids_of_version_0_1() -> None:
 @pytest.mark.parametrize("text", ["official", "sample:seed=1", "custom:official", "custom:sample:x", "something else"])
 def test_a_stored_origin_is_typed_again_and_writes_the_same_text(text: str) -> None:
     stored: dict[str, Json] = json.loads(json.dumps({**_fields(text)}))
-    found = identity_from_json(stored, "run.json").data
-    assert (str(found), json.dumps(found)) == (text, json.dumps(text))
-    assert found.is_official == (text == "official")
-    assert found.is_sample == text.startswith("sample:")
-    for again in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
-        assert again.is_sample == found.is_sample
+    actual = identity_from_json(stored, "run.json").data
+    assert (str(actual), json.dumps(actual)) == (text, json.dumps(text))
+    assert actual.is_official == (text == "official")
+    assert actual.is_sample == text.startswith("sample:")
+    for again in (copy.deepcopy(actual), pickle.loads(pickle.dumps(actual))):
+        assert again.is_sample == actual.is_sample
 
 
 def _fields(text: str) -> dict[str, object]:

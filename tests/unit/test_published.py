@@ -109,13 +109,13 @@ def test_sources_that_contradict_each_other_are_remarked():
     ],
 )
 def test_look_up(asked: dict[str, str], value: float, doubt: Doubt | None):
-    (found,) = find_published(VALUES, **asked)
-    assert (found.value, found.doubt) == (value, doubt)
+    (actual,) = find_published(VALUES, **asked)
+    assert (actual.value, actual.doubt) == (value, doubt)
 
 
 def test_transt_on_got10k_has_two_trainings():
-    found = find_published(VALUES, tracker="TransT", benchmark="got10k", metric="average_overlap")
-    assert {(v.value, v.training) for v in found} >= {(0.671, "GOT-10k alone"), (0.723, "all data")}
+    actual = find_published(VALUES, tracker="TransT", benchmark="got10k", metric="average_overlap")
+    assert {(v.value, v.training) for v in actual} >= {(0.671, "GOT-10k alone"), (0.723, "all data")}
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,10 @@ def smooth_image(rng):
 def test_batched_crops_are_those_of_the_tracker(box):
     image = smooth_image(np.random.default_rng(1))
     views = crops.square_views(torch.tensor([box]), 4.0)
-    found = crops.cut(image, views, 64)[0].permute(1, 2, 0).numpy()
+    actual = crops.cut(image, views, 64)[0].permute(1, 2, 0).numpy()
     pixels = image[0].permute(1, 2, 0).numpy().astype(np.uint8)
     expected = crop_square(pixels, square_around(np.array(box), 4.0), 64).pixels
-    difference = np.abs(found - expected)
+    difference = np.abs(actual - expected)
     inside = np.ones((64, 64), dtype=bool)
     padded = (expected == 0).all(axis=2)  # the tracker's crop loses the last column to the padding
     for shift in range(-4, 5):
@@ -53,5 +53,5 @@ def test_a_box_is_placed_in_its_view_as_the_tracker_reads_it():
 
 def test_what_lies_outside_is_filled():
     views = crops.Views(torch.tensor([[-40.0, 60]]), torch.tensor([40.0]))
-    found = crops.cut(torch.full((1, 3, 120, 160), 9.0), views, 8, fill=torch.tensor([[1.0, 2, 3]]))
-    torch.testing.assert_close(found[0, :, 0, 0], torch.tensor([1.0, 2, 3]))
+    actual = crops.cut(torch.full((1, 3, 120, 160), 9.0), views, 8, fill=torch.tensor([[1.0, 2, 3]]))
+    torch.testing.assert_close(actual[0, :, 0, 0], torch.tensor([1.0, 2, 3]))

@@ -37,7 +37,7 @@ def test_the_prior_of_a_network_is_the_order_of_its_brute_force_matrix(monkeypat
     inputs, targets = torch.randn(9, 3), torch.randn(9, 2)
 
     def losses():
-        return (((model(one) - target) ** 2).sum() for one, target in zip(inputs, targets, strict=True))
+        return (((model(row) - target) ** 2).sum() for row, target in zip(inputs, targets, strict=True))
 
     named = dict(model.named_parameters())
     prior = prior_ranks(named, losses, samples=9, kept=9)

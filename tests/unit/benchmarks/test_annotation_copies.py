@@ -64,17 +64,17 @@ OFFICIAL = {
 SPLITS = {"got10k": "val"}
 
 
-def assert_same(one, other):
-    assert one.name == other.name
-    np.testing.assert_array_equal(one.ground_truth, other.ground_truth)
-    np.testing.assert_array_equal(one.absent, other.absent)
+def assert_same(first, second):
+    assert first.name == second.name
+    np.testing.assert_array_equal(first.ground_truth, second.ground_truth)
+    np.testing.assert_array_equal(first.absent, second.absent)
     for field in ("visible_eighths", "ground_truth_aux"):
-        left, right = getattr(one, field), getattr(other, field)
+        left, right = getattr(first, field), getattr(second, field)
         assert (left is None) == (right is None)
         if left is not None:
             np.testing.assert_array_equal(left, right)
     for field in ("frame_count", "frame_wh", "attributes", "object_class", "description", "dropped_leading"):
-        assert getattr(one, field) == getattr(other, field), field
+        assert getattr(first, field) == getattr(second, field), field
 
 
 @pytest.mark.parametrize("packed", [None, zipped, tarred], ids=["folder", "zip", "tar"])
@@ -89,12 +89,12 @@ def test_official_tree_gives_what_the_reader_gives(tmp_path, benchmark, packed):
     if packed:
         path = tmp_path / "copy"
         path.write_bytes(packed(prefixed))
-    found_split, found = read_annotations(spec, split.name, path)
+    found_split, actual = read_annotations(spec, split.name, path)
     assert found_split == split.name
-    assert [annotation.name for annotation in found] == [annotation.name for annotation in expected]
-    for one, other in zip(found, expected, strict=True):
-        assert_same(one, other)
-        assert not one.ground_truth.flags.writeable
+    assert [annotation.name for annotation in actual] == [annotation.name for annotation in expected]
+    for first, second in zip(actual, expected, strict=True):
+        assert_same(first, second)
+        assert not first.ground_truth.flags.writeable
 
 
 def test_every_benchmark_has_a_layout():
@@ -135,10 +135,10 @@ def test_kit_folders_have_one_for_absent_and_their_attributes(tmp_path, benchmar
 
 
 def test_lasher_kit_folder(tmp_path):
-    _, found = read_annotations(
+    _, actual = read_annotations(
         get_benchmark("lasher"), None, write(tmp_path, {"gt/a`b.txt": BOXES, "gt/c.txt": BOXES})
     )
-    assert [annotation.name for annotation in found] == ["a`b", "c"]
+    assert [annotation.name for annotation in actual] == ["a`b", "c"]
 
 
 def test_attributes_for_all_sequences_in_one_file(tmp_path):
@@ -166,10 +166,10 @@ def test_a_table_of_attributes_without_its_columns_is_named(tmp_path):
 def test_names_tell_the_split(tmp_path):
     spec = get_benchmark("got10k")
     val = {f"GOT-10k_Val_{number:06d}/{name}": data for number in range(1, 181) for name, data in GOT.items()}
-    split, found = read_annotations(spec, None, write_zip(tmp_path / "a.zip", val))
-    assert (split, len(found)) == ("val", 180)
-    assert (found[0].frame_wh, found[0].object_class) == ((640, 480), "cat")
-    assert found[0].visible_eighths.tolist() == [8, 0]
+    split, actual = read_annotations(spec, None, write_zip(tmp_path / "a.zip", val))
+    assert (split, len(actual)) == ("val", 180)
+    assert (actual[0].frame_wh, actual[0].object_class) == ((640, 480), "cat")
+    assert actual[0].visible_eighths.tolist() == [8, 0]
     with pytest.raises(DatasetLayoutError, match="none of split test"):
         read_annotations(spec, "test", tmp_path / "a.zip")
 
@@ -184,8 +184,8 @@ def test_training_sequences_beside_are_left_out(tmp_path):
     files = {f"{part}/{name}/visible.txt": BOXES for part, name in [("trainingset", "x"), ("testingset", "y")]}
     root = write(tmp_path, files)
     for split, name in (("test", "y"), ("train", "x")):
-        _, found = read_annotations(get_benchmark("lasher"), split, root)
-        assert [annotation.name for annotation in found] == [name]
+        _, actual = read_annotations(get_benchmark("lasher"), split, root)
+        assert [annotation.name for annotation in actual] == [name]
 
 
 @pytest.mark.parametrize("flags", [b"0,1\n0\n", b"0 1\t0", b"0;1;0;", b"0.0\n1.0\n0.0\n", b"0\n1\n\n0"])
@@ -202,8 +202,8 @@ FOUR = {f"gt/{name}.txt": BOXES for name in "abcd"}
 
 class TestSubLists:
     def test_only_the_named_sequences_in_the_order_of_the_benchmark(self, tmp_path):
-        _, found = read_annotations(get_benchmark("lasher"), None, write(tmp_path, FOUR), names=["c", "a"])
-        assert [annotation.name for annotation in found] == ["a", "c"]
+        _, actual = read_annotations(get_benchmark("lasher"), None, write(tmp_path, FOUR), names=["c", "a"])
+        assert [annotation.name for annotation in actual] == ["a", "c"]
 
     def test_unknown_names_are_listed_together(self, tmp_path):
         with pytest.raises(DatasetLayoutError, match=r"no annotation of 2 of 3 sequences .*: x, y"):
@@ -294,10 +294,10 @@ def test_the_rendered_sample_is_read_alike_with_and_without_its_images(tmp_path)
         root = tmp_path / "sample" / spec.title
         split = spec.splits[SPLITS.get(spec.name, "test")]
         expected = [spec.read_annotation(root, split, name) for name in spec.list_sequences(root, split)]
-        _, found = read_annotations(spec, split.name, root)
-        for one, other in zip(found, expected, strict=True):
-            rows = len(one.ground_truth)  # only the images tell how long a sequence with one row is
-            assert_same(one, dataclasses.replace(other, frame_count=rows) if rows == 1 else other)
+        _, actual = read_annotations(spec, split.name, root)
+        for first, second in zip(actual, expected, strict=True):
+            rows = len(first.ground_truth)  # only the images tell how long a sequence with one row is
+            assert_same(first, dataclasses.replace(second, frame_count=rows) if rows == 1 else second)
     for name in ("got10k", "trackingnet"):
         spec = get_benchmark(name)
         _, truth = read_annotations(spec, "test", tmp_path / "sample" / ".truth" / spec.title)
@@ -323,18 +323,18 @@ REAL = {
 @pytest.mark.parametrize("archive", REAL)
 def test_real_archives_are_read_as_they_are(shared_data, archive):
     benchmark, split, sequences, frames, absent, attributes = REAL[archive]
-    found_split, found = read_annotations(get_benchmark(benchmark), None, shared_data / archive)
-    assert (found_split, len(found)) == (split, sequences)
-    assert sum(len(annotation.ground_truth) for annotation in found) == frames
-    assert sum(int(annotation.absent.sum()) for annotation in found) == absent
+    found_split, actual = read_annotations(get_benchmark(benchmark), None, shared_data / archive)
+    assert (found_split, len(actual)) == (split, sequences)
+    assert sum(len(annotation.ground_truth) for annotation in actual) == frames
+    assert sum(int(annotation.absent.sum()) for annotation in actual) == absent
     if benchmark != "lasher":
-        assert sum(len(annotation.attributes) for annotation in found) == attributes
-    counts = {code: sum(code in annotation.attributes for annotation in found) for code in ("NO", "ARC", "TC")}
+        assert sum(len(annotation.attributes) for annotation in actual) == attributes
+    counts = {code: sum(code in annotation.attributes for annotation in actual) for code in ("NO", "ARC", "TC")}
     if benchmark == "lasher":
         assert counts == {"NO": 33, "ARC": 109, "TC": 148}
     if benchmark == "depthtrack":
-        assert sum(int(np.isnan(annotation.ground_truth).any(axis=1).sum()) for annotation in found) == 2541
-        assert {annotation.frame_wh for annotation in found} == {(640, 360)}
+        assert sum(int(np.isnan(annotation.ground_truth).any(axis=1).sum()) for annotation in actual) == 2541
+        assert {annotation.frame_wh for annotation in actual} == {(640, 360)}
 
 
 @pytest.mark.data
@@ -342,8 +342,8 @@ def test_real_archives_are_read_as_they_are(shared_data, archive):
 def test_sub_lists_of_visevent(shared_data, list_name, count):
     archive = shared_data / "visevent_test_gt.zip"
     names = read_sequence_list(archive / "lists" / f"{list_name}.txt")
-    _, found = read_annotations(get_benchmark("visevent"), None, archive, names=names)
-    assert [annotation.name for annotation in found] == sorted(names)
+    _, actual = read_annotations(get_benchmark("visevent"), None, archive, names=names)
+    assert [annotation.name for annotation in actual] == sorted(names)
     split, packaged = read_annotations(get_benchmark("visevent"), f"test-{count}", archive)
     assert split == f"test-{count}"
     assert {annotation.name for annotation in packaged} == set(names)

@@ -31,9 +31,9 @@ def gray_level(sequence: Sequence, index: int) -> int:
 def test_every_frame_of_every_sequence_is_read_in_order(benchmark: str, tmp_path: Path) -> None:
     root = BUILDERS[benchmark](tmp_path / "copy")
     spec = get_benchmark(benchmark)
-    found = spec.list_sequences(root, spec.default_split)
-    assert len(found) == 2
-    for name in found:
+    actual = spec.list_sequences(root, spec.default_split)
+    assert len(actual) == 2
+    for name in actual:
         sequence = spec.read_sequence(root, spec.default_split, name)
         assert sequence.name == name
         assert sequence.annotation.frame_wh == WH

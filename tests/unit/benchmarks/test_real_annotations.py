@@ -27,18 +27,18 @@ def unpack(archive: Path, target: Path, places: dict[str, str]) -> None:
 def annotations(benchmark: str, root: Path) -> list[Annotation]:
     spec = BENCHMARKS[benchmark]
     split = spec.default_split
-    found = [spec.read_annotation(root, split, name) for name in spec.list_sequences(root, split)]
-    assert len(found) == split.sequence_count
-    assert sum(annotation.frame_count + annotation.dropped_leading for annotation in found) == split.frame_count
-    return found
+    actual = [spec.read_annotation(root, split, name) for name in spec.list_sequences(root, split)]
+    assert len(actual) == split.sequence_count
+    assert sum(annotation.frame_count + annotation.dropped_leading for annotation in actual) == split.frame_count
+    return actual
 
 
 def test_uav123_has_its_nan_frames(shared_data: Path, tmp_path: Path) -> None:
     unpack(shared_data / "uav123_gt.zip", tmp_path, {"uav123/anno/UAV123/": "anno/UAV123/{}.txt"})
-    found = annotations("uav123", tmp_path)
-    missing = [int(np.isnan(annotation.ground_truth).all(axis=1).sum()) for annotation in found]
+    actual = annotations("uav123", tmp_path)
+    missing = [int(np.isnan(annotation.ground_truth).all(axis=1).sum()) for annotation in actual]
     assert (sum(missing), sum(count > 0 for count in missing)) == (2_683, 33)
-    assert {annotation.object_class for annotation in found} == {
+    assert {annotation.object_class for annotation in actual} == {
         *("aircraft", "bird", "car", "other", "person", "truck", "vehicle", "vessel")
     }
 
@@ -50,22 +50,22 @@ def test_tnl2k_derived_flags_equal_those_of_the_kit(shared_data: Path, tmp_path:
     (tmp_path / "absent").rename(tmp_path / "boxes/absent")
     stated = annotations("tnl2k", tmp_path / "boxes")
     assert sum(int(annotation.absent.sum()) for annotation in stated) == 65_253
-    for one, other in zip(derived, stated, strict=True):
-        assert np.array_equal(one.absent, other.absent), one.name
+    for first, second in zip(derived, stated, strict=True):
+        assert np.array_equal(first.absent, second.absent), first.name
 
 
 def test_visevent_has_its_absent_frames_and_drops_none(shared_data: Path, tmp_path: Path) -> None:
     places = {"gt_rect/": "test/{}/groundtruth.txt", "absent/": "absent/{}.txt"}
     unpack(shared_data / "visevent_test_gt.zip", tmp_path, places)
-    found = annotations("visevent", tmp_path)
-    assert sum(int(annotation.absent.sum()) for annotation in found) == 21_026
-    assert all(annotation.dropped_leading == 0 for annotation in found)
+    actual = annotations("visevent", tmp_path)
+    assert sum(int(annotation.absent.sum()) for annotation in actual) == 21_026
+    assert all(annotation.dropped_leading == 0 for annotation in actual)
 
 
 def test_lasher_boxes_are_accepted(shared_data: Path, tmp_path: Path) -> None:
     unpack(shared_data / "lasher_test_gt.zip", tmp_path, {"gt/": "testingset/{}/visible.txt"})
-    found = annotations("lasher", tmp_path)
-    sizes = np.concatenate([annotation.ground_truth[:, 2:] for annotation in found])
+    actual = annotations("lasher", tmp_path)
+    sizes = np.concatenate([annotation.ground_truth[:, 2:] for annotation in actual])
     assert int((sizes <= 0).any(axis=1).sum()) == 533
 
 
@@ -73,19 +73,19 @@ def test_depthtrack_proxy_is_accepted(shared_data: Path, tmp_path: Path) -> None
     with zipfile.ZipFile(shared_data / "depthtrack_proxy_gt.zip") as content:
         members = [m for m in content.namelist() if m.startswith("sequences/") and not m.endswith("/")]
         content.extractall(tmp_path, members)
-    found = annotations("depthtrack", tmp_path / "sequences")
-    assert sum(int(np.isnan(annotation.ground_truth[:, 0]).sum()) for annotation in found) == 2_541
-    assert all(annotation.frame_wh == (640, 360) for annotation in found)
+    actual = annotations("depthtrack", tmp_path / "sequences")
+    assert sum(int(np.isnan(annotation.ground_truth[:, 0]).sum()) for annotation in actual) == 2_541
+    assert all(annotation.frame_wh == (640, 360) for annotation in actual)
 
 
 def test_lasot_has_its_absent_frames(shared_data: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(shared_data / "lasot_test_gt.zip") as content:
         content.extractall(tmp_path)
-    found = annotations("lasot", tmp_path / "lasot")
-    assert sum(int(annotation.absent.sum()) for annotation in found) == 18_346
-    empty = [(annotation.ground_truth[:, 2:] <= 0).any(axis=1) for annotation in found]
+    actual = annotations("lasot", tmp_path / "lasot")
+    assert sum(int(annotation.absent.sum()) for annotation in actual) == 18_346
+    empty = [(annotation.ground_truth[:, 2:] <= 0).any(axis=1) for annotation in actual]
     assert sum(int(flags.sum()) for flags in empty) == 10_289
-    visible = sum(int((flags & ~a.absent).sum()) for flags, a in zip(empty, found, strict=True))
+    visible = sum(int((flags & ~a.absent).sum()) for flags, a in zip(empty, actual, strict=True))
     assert visible == 3
 
 

@@ -34,13 +34,13 @@ def store_run(folder, trajectories, names=NAMES, benchmark="uav123", **changed):
 
 
 def answers(shift, frames=None):
-    found = {}
+    actual = {}
     for name in NAMES:
         rows_ = boxes(FRAMES[name])[:frames]
         moved = rows_ + np.array([shift, 0, 0, 0])
         moved[0] = rows_[0]
-        found[name] = stored.trajectory(moved, 0.01)
-    return found
+        actual[name] = stored.trajectory(moved, 0.01)
+    return actual
 
 
 def truth_of(root, benchmark="uav123", **options):
@@ -75,11 +75,11 @@ def test_repetitions_of_a_run_are_averaged(root, tmp_path):
     alone = []
     for shift in (0, 30):
         single = dataclasses.replace(
-            candidate, trajectories={name: [one] for name, one in answers(shift).items()}, run="x"
+            candidate, trajectories={name: [track] for name, track in answers(shift).items()}, run="x"
         )
         alone += scores_of(truth, [single])
     for key, value in score.summary.items():
-        assert value == pytest.approx(np.mean([one.summary[key] for one in alone]))
+        assert value == pytest.approx(np.mean([item.summary[key] for item in alone]))
 
 
 def test_of_several_runs_the_newest_complete_one_is_taken_and_a_note_says_so(root, tmp_path):
@@ -107,8 +107,8 @@ def test_all_runs_are_candidates_of_their_own_and_equal_boxes_count_once(root, t
     other = store_run(results, answers(5), finished="2026-01-03T00:00:00+00:00", config={"size": [3, 4]})
     store_run(results, {"one": answers(0)["one"]}, config={"size": [5, 6]})
     said = []
-    found = from_store(truth_of(root), results, said.append, trackers=("t",), all_runs=True)
-    assert [one.run for one in found] == [again.run_id, other.run_id]
+    actual = from_store(truth_of(root), results, said.append, trackers=("t",), all_runs=True)
+    assert [item.run for item in actual] == [again.run_id, other.run_id]
     assert said == ["uav123: t is left out, 1 of 2 sequences are missing"]
 
 
@@ -125,9 +125,9 @@ def test_who_was_not_named_and_has_not_finished_is_left_out(root, tmp_path):
     store_run(results, answers(0))
     store_run(results, {"two": answers(0)["two"]}, tracker="u")
     truth = truth_of(root)
-    assert [one.tracker for one in from_store(truth, results, said.append)] == ["t"]
+    assert [item.tracker for item in from_store(truth, results, said.append)] == ["t"]
     assert said == ["uav123: u is left out, 1 of 2 sequences are missing"]
-    assert [one.tracker for one in from_store(truth, results, allow_missing=True)] == ["t", "u"]
+    assert [item.tracker for item in from_store(truth, results, allow_missing=True)] == ["t", "u"]
     (named,) = from_store(truth, results, trackers=("u",))
     with pytest.raises(ScoringError, match="no result, 1: one"):
         scores_of(truth, [named])
@@ -166,9 +166,9 @@ def test_imported_results_score_as_the_files_they_came_from(root, tmp_path):
     for name, answer in answers(3).items():
         text(folder / f"{name}.txt", rows(answer.boxes))
     truth = truth_of(root)
-    (found,) = read_results(tmp_path / "files", names=NAMES, benchmark="uav123")
+    (actual,) = read_results(tmp_path / "files", names=NAMES, benchmark="uav123")
     store_results(
-        found, ResultStore(tmp_path / "results"), benchmark="uav123", split="test", data="official", names=NAMES
+        actual, ResultStore(tmp_path / "results"), benchmark="uav123", split="test", data="official", names=NAMES
     )
     (stored,) = scores_of(truth, from_store(truth, tmp_path / "results"))
     (raw,) = scores_of(truth, read_candidates(Request(predictions=tmp_path / "files"), truth, print))
@@ -187,7 +187,7 @@ def test_frame_zero_of_an_own_long_term_run_counts_as_the_vot_toolkit_writes_it(
     run = Trajectory(moved, np.full(6, np.nan), np.full(6, np.nan))
     own = Candidate("t", "r", {"bag_indoor": [run]}, own=True)
     foreign = dataclasses.replace(own, own=False)
-    (first,), (second,) = (scores_of(truth, [one]) for one in (own, foreign))
+    (first,), (second,) = (scores_of(truth, [item]) for item in (own, foreign))
     assert first.summary["longterm_recall"] == pytest.approx(5 / 6)
     assert second.summary["longterm_recall"] == 1.0
 
@@ -236,8 +236,8 @@ def test_a_run_id_chooses_among_the_runs_of_its_own_tracker_only(root, tmp_path)
     other = store_run(tmp_path / "results", answers(9), tracker="u")
     truth = truth_of(root)
     for run_ids in ((first.run_id,), (first.run_id, other.run_id[:8])):
-        found = from_store(truth, tmp_path / "results", trackers=("t", "u"), run_ids=run_ids)
-        assert [one.run for one in found] == [first.run_id, other.run_id]
+        actual = from_store(truth, tmp_path / "results", trackers=("t", "u"), run_ids=run_ids)
+        assert [item.run for item in actual] == [first.run_id, other.run_id]
     with pytest.raises(StoreError, match=r"--run zz: no such run of t, u on uav123 test"):
         from_store(truth, tmp_path / "results", trackers=("t", "u"), run_ids=(first.run_id, "zz"))
 
@@ -246,7 +246,7 @@ def test_a_run_id_of_another_benchmark_of_the_same_command_is_passed_over(root, 
     here = store_run(tmp_path / "results", answers(0))
     there = store_run(tmp_path / "results", answers(0), benchmark="lasot")
     truth = truth_of(root)
-    (found,) = from_store(truth, tmp_path / "results", trackers=("t",), run_ids=(here.run_id, there.run_id))
-    assert found.run == here.run_id
+    (actual,) = from_store(truth, tmp_path / "results", trackers=("t",), run_ids=(here.run_id, there.run_id))
+    assert actual.run == here.run_id
     with pytest.raises(StoreError, match=rf"--run {there.run_id}: no such run"):
         from_store(truth, tmp_path / "results", trackers=("t",), run_ids=(there.run_id,))

@@ -68,10 +68,10 @@ def test_radar_starts_at_the_top_runs_clockwise_and_closes() -> None:
 
 
 def test_radar_has_only_attributes_that_all_trackers_have() -> None:
-    one, two = with_attributes("a", 0.5, ("ARC", "FM", "OV", "IV")), with_attributes("b", 0.6, ("FM", "OV", "ARC"))
-    assert common_attributes([one, two], KEY) == ["ARC", "FM", "OV"]
+    first, second = with_attributes("a", 0.5, ("ARC", "FM", "OV", "IV")), with_attributes("b", 0.6, ("FM", "OV", "ARC"))
+    assert common_attributes([first, second], KEY) == ["ARC", "FM", "OV"]
     with pytest.raises(ScoringError, match="needs 3 attributes, the scores share 2"):
-        attribute_figure([one, with_attributes("c", 0.6, ("FM", "OV"))], "LaSOT", KEY)
+        attribute_figure([first, with_attributes("c", 0.6, ("FM", "OV"))], "LaSOT", KEY)
 
 
 def test_radar_legend_is_ranked() -> None:
@@ -100,12 +100,12 @@ def test_labels_of_near_neighbors_do_not_meet() -> None:
 
 
 def test_differences_are_first_minus_second_and_fall() -> None:
-    one = per_sequence("a", x=0.9, y=0.1, z=0.5, only=1.0, lost=np.nan)
-    two = per_sequence("b", z=0.5, y=0.7, x=0.2, lost=0.3)
-    names, values = sequence_differences(one, two, KEY)
+    first = per_sequence("a", x=0.9, y=0.1, z=0.5, only=1.0, lost=np.nan)
+    second = per_sequence("b", z=0.5, y=0.7, x=0.2, lost=0.3)
+    names, values = sequence_differences(first, second, KEY)
     assert names == ["x", "z", "y"]
     np.testing.assert_allclose(values, [0.7, 0.0, -0.6])
-    figure = difference_figure([one, two], "LaSOT", KEY)
+    figure = difference_figure([first, second], "LaSOT", KEY)
     legend = figure.axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["a is better: 1", "b is better: 1"]
     assert legend.get_title().get_text() == "equal: 1"

@@ -55,11 +55,11 @@ def test_figures_and_the_report_print_the_decimals_of_the_metric(more_decimals):
     ticks = attribute_figure(made.scores, "LaSOT", KEY).axes[0].get_xticklabels()
     assert ticks[0].get_text().endswith("0.450000")
     described = part_json(made, part_styles([made]))["metrics"]
-    assert [(one["key"], one["decimals"]) for one in described][:2] == [(KEY, 4), ("normalized_precision_20", 1)]
+    assert [(item["key"], item["decimals"]) for item in described][:2] == [(KEY, 4), ("normalized_precision_20", 1)]
     assert "12.3457" in build_html([made])
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_score_prints_all_metrics_of_a_protocol_with_as_many_decimals(protocol):
     reported = get_protocol(protocol).reported
-    assert {digits(metrics.get_metric(one.key).detailed(0.123456)) for one in reported} == {2}
+    assert {digits(metrics.get_metric(item.key).detailed(0.123456)) for item in reported} == {2}

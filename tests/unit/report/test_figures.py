@@ -139,8 +139,11 @@ def test_many_trackers_have_their_legend_beside_the_plot() -> None:
 
 
 def test_two_runs_of_a_tracker_have_different_names() -> None:
-    one, two = scores("kcf", run="1234567890abcd")[0], scores("kcf", run="ffff")[0]
-    assert legend_of(curve_figure(SUCCESS, [one, two], "LaSOT")) == ["[0.100] kcf (1234567890ab)", "[0.100] kcf (ffff)"]
+    first, second = scores("kcf", run="1234567890abcd")[0], scores("kcf", run="ffff")[0]
+    assert legend_of(curve_figure(SUCCESS, [first, second], "LaSOT")) == [
+        "[0.100] kcf (1234567890ab)",
+        "[0.100] kcf (ffff)",
+    ]
 
 
 @pytest.mark.parametrize("form", FORMATS)

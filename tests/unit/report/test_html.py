@@ -99,7 +99,7 @@ def test_provenance_names_run_hashes_rules_and_sources(page: Reader) -> None:
 def test_trackers_are_ranked_and_keep_their_color_across_benchmarks(page: Reader) -> None:
     first, second = page.data["parts"]
     assert [tracker["name"] for tracker in first["trackers"]] == ["eco", "kcf"]
-    colors = [{tracker["name"]: tracker["color"] for tracker in one["trackers"]} for one in (first, second)]
+    colors = [{tracker["name"]: tracker["color"] for tracker in item["trackers"]} for item in (first, second)]
     assert colors[0]["eco"] == colors[1]["eco"]
     assert len({tracker["color"] for tracker in second["trackers"]}) == 2
 
@@ -170,12 +170,14 @@ def large(trackers: int, sequences: int, pictures: int) -> Part:
     made = part({f"tracker-{number}": 0.4 + number / 100 for number in range(trackers)}, names)
     entries = tuple(
         replace(
-            one,
-            scores=replace(one.scores, per_sequence={key: random.random(sequences) for key in one.scores.per_sequence}),
+            item,
+            scores=replace(
+                item.scores, per_sequence={key: random.random(sequences) for key in item.scores.per_sequence}
+            ),
         )
-        for one in made.entries
+        for item in made.entries
     )
-    strips = {one.scores.tracker: "".join(map(str, random.integers(0, 10, 120))) for one in entries}
+    strips = {item.scores.tracker: "".join(map(str, random.integers(0, 10, 120))) for item in entries}
     hard = [
         Hard(
             name,
@@ -244,16 +246,16 @@ def test_entries_are_ranked_and_undefined_ones_come_last() -> None:
     names = ("a", "b")
     listed = [entry("nan", float("nan"), names), entry("low", 0.1, names), entry("high", 0.9, names)]
     spec = part({"x": 0.1}).spec
-    assert [one.scores.tracker for one in ranked(listed, spec)] == ["high", "low", "nan"]
+    assert [item.scores.tracker for item in ranked(listed, spec)] == ["high", "low", "nan"]
 
 
 def test_published_numbers_are_judged_by_name_benchmark_and_protocol() -> None:
     made = part({"siamrpnpp": 0.496, "nobody": 0.5})
-    found = {one.scores.tracker: judge_scores(one.scores, made.spec, load_published()) for one in made.entries}
-    assert found["nobody"] == {}
-    first = found["siamrpnpp"]["success_auc"][0]
+    actual = {item.scores.tracker: judge_scores(item.scores, made.spec, load_published()) for item in made.entries}
+    assert actual["nobody"] == {}
+    first = actual["siamrpnpp"]["success_auc"][0]
     assert (first.judgment.verdict, first.published.printed, first.difference) == (Verdict.AGREES, "49.6", "0.0")
-    assert found["siamrpnpp"]["precision_20"][0].judgment.verdict is Verdict.DIFFERS
+    assert actual["siamrpnpp"]["precision_20"][0].judgment.verdict is Verdict.DIFFERS
     scores = made.entries[1].scores
     other = judge_scores(replace(scores, protocol="lasot-kit"), made.spec, load_published())
     assert other["success_auc"][0].judgment.verdict is Verdict.NOT_COMPARABLE
@@ -263,10 +265,10 @@ def test_published_numbers_are_judged_by_name_benchmark_and_protocol() -> None:
 
 def test_doubtful_numbers_come_after_the_others() -> None:
     made = part({"ATOM": 0.515})
-    found = judge_scores(made.entries[0].scores, made.spec, load_published())["success_auc"]
-    doubts = [one.published.doubt is not None for one in found]
+    actual = judge_scores(made.entries[0].scores, made.spec, load_published())["success_auc"]
+    doubts = [item.published.doubt is not None for item in actual]
     assert doubts == sorted(doubts)
-    assert len(found) > 1
+    assert len(actual) > 1
 
 
 def test_page_without_scripts_has_all_tables(page: Reader) -> None:

@@ -35,10 +35,10 @@ def pixels_near(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
 
 def test_box_is_drawn_on_its_border() -> None:
     picture = draw_frame(gray_frame(), [Shown("kcf", np.array([100.0, 50, 200, 80]))], truth=None, heading="x")
-    found = pixels_near(body_of(picture), COLOR)
-    (top, left), (bottom, right) = found.min(axis=0), found.max(axis=0)
+    actual = pixels_near(body_of(picture), COLOR)
+    (top, left), (bottom, right) = actual.min(axis=0), actual.max(axis=0)
     np.testing.assert_allclose([left, top, right, bottom], [100, 50, 300, 130], atol=2)
-    inside = (found[:, 0] > 55) & (found[:, 0] < 125) & (found[:, 1] > 105) & (found[:, 1] < 295)
+    inside = (actual[:, 0] > 55) & (actual[:, 0] < 125) & (actual[:, 1] > 105) & (actual[:, 1] < 295)
     assert not inside.any()
 
 
@@ -46,8 +46,8 @@ def test_small_frames_are_enlarged_with_their_boxes() -> None:
     frame = gray_frame(240, 320)
     picture = draw_frame(frame, [Shown("kcf", np.array([100.0, 50, 60, 40]))], truth=None, heading="x")
     assert picture.shape[1] == 640
-    found = pixels_near(body_of(picture, 480), COLOR)
-    np.testing.assert_allclose([*found.min(axis=0), *found.max(axis=0)], [100, 200, 180, 320], atol=2.5)
+    actual = pixels_near(body_of(picture, 480), COLOR)
+    np.testing.assert_allclose([*actual.min(axis=0), *actual.max(axis=0)], [100, 200, 180, 320], atol=2.5)
 
 
 def test_frame_is_not_changed() -> None:
@@ -126,9 +126,9 @@ def test_heading_names_and_overlaps_are_written_above() -> None:
             ("f 1", "kcf", 0.6),
         ]
     ]
-    for one, other in itertools.combinations(pictures, 2):
-        assert not np.array_equal(one[:-500], other[:-500])
-        np.testing.assert_array_equal(body_of(one), body_of(other))
+    for first, second in itertools.combinations(pictures, 2):
+        assert not np.array_equal(first[:-500], second[:-500])
+        np.testing.assert_array_equal(body_of(first), body_of(second))
 
 
 def test_long_legends_break_into_lines() -> None:
@@ -143,8 +143,8 @@ def test_names_outside_ascii_are_drawn() -> None:
 
 def test_colors_differ_from_each_other_and_from_the_truth() -> None:
     colors = [TRUTH_COLOR, *(style.rgb for style in styles_of(map(str, range(30))).values())]
-    for one, other in itertools.combinations(colors, 2):
-        assert np.abs(np.subtract(one, other)).sum() > (40 if {one, other} <= set(colors[:11]) else 15)
+    for first, second in itertools.combinations(colors, 2):
+        assert np.abs(np.subtract(first, second)).sum() > (40 if {first, second} <= set(colors[:11]) else 15)
 
 
 class GrayFrames:

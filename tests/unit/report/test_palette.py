@@ -36,7 +36,7 @@ def test_a_tracker_has_the_same_color_in_chart_figure_and_drawn_frame(place: int
     made = part({name: 0.1 + 0.03 * ((7 * number) % 24) for number, name in enumerate(NAMES)})  # ranked otherwise
     name = NAMES[place]
     row = made.names.index(name)
-    (chart,) = (one for one in part_json(made, part_styles([made]))["trackers"] if one["name"] == name)
+    (chart,) = (tracker for tracker in part_json(made, part_styles([made]))["trackers"] if tracker["name"] == name)
     line = curve_figure(SUCCESS, made.scores, "LaSOT").axes[0].lines[row]
     assert chart["color"] == to_hex(line.get_color())
     assert (chart["dash"] == "solid") == (line.get_linestyle() == "-")

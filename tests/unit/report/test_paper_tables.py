@@ -27,7 +27,7 @@ AUC = METRICS["success_auc"]
 
 
 def get_table(paper: str, table: str) -> PaperTable:
-    return next(one for one in get_tables(paper, table) if one.table == table)
+    return next(item for item in get_tables(paper, table) if item.table == table)
 
 
 TABLE_2 = get_table("upvpt", "2")
@@ -65,8 +65,8 @@ def test_upvpt_highlights_are_the_best_by_plain_comparison(upvpt: dict[str, Any]
         places = {ranked[0]: Place.FIRST} | ({ranked[1]: Place.SECOND} if "two" in paper["highlight"]["rule"] else {})
         expected.append([places.get(value, Place.NONE) for value in line])
     table = published_table(get_table("upvpt", str(number)))
-    found = table.places()
-    assert (found if table.ranking is Ranking.ROWS else [list(line) for line in zip(*found, strict=True)]) == expected
+    actual = table.places()
+    assert (actual if table.ranking is Ranking.ROWS else [list(line) for line in zip(*actual, strict=True)]) == expected
 
 
 def test_every_suspicious_entry_of_upvpt_is_told(upvpt: dict[str, Any]):
@@ -178,10 +178,10 @@ def test_rules_are_asked_only_where_a_comparable_number_disagrees():
     for value, reason in ((0.4956, ""), (0.51, "random weights")):
         judge("success_auc", printed, value, "pytracking", reason=reason, explain=explain)
     assert asked == []
-    found = judge("success_auc", printed, 0.501, "pytracking", explain=explain, attribute="FM")
+    actual = judge("success_auc", printed, 0.501, "pytracking", explain=explain, attribute="FM")
     assert asked == [("success_auc", 0.496, "FM")]
-    assert found.verdict is Verdict.EXPLAINED
-    assert found.text == "explained by predicted coordinates are: truncated to integers (49.64)"
+    assert actual.verdict is Verdict.EXPLAINED
+    assert actual.text == "explained by predicted coordinates are: truncated to integers (49.64)"
 
 
 def test_differences_have_the_papers_digits():
@@ -226,7 +226,7 @@ def test_a_measured_row_stands_under_the_published_one_with_differences():
     assert shown["lasot.normalized_precision_20"] == "56.9 (0.0)"
     assert shown["lasot.precision_20"] == "49.1 (0.0)"
     assert shown["got10k.average_overlap"] == ""
-    assert [one.judgment.verdict for one in compared.comparisons] == [Verdict.AGREES] * 3
+    assert [comparison.judgment.verdict for comparison in compared.comparisons] == [Verdict.AGREES] * 3
     assert "agrees to the printed digit" in compared.table.footnotes()
 
 
@@ -236,7 +236,9 @@ def test_a_mismatch_is_told_with_its_size_or_with_the_rule_behind_it():
 
     compared = compare(TABLE_2, [siamrpn(auc=0.51, explain=explain), siamrpn(auc=0.6, tracker="ATOM", explain=explain)])
     verdicts = {
-        (one.row, one.column): one.judgment.text for one in compared.comparisons if one.cell.metric == "success_auc"
+        (comparison.row, comparison.column): comparison.judgment.text
+        for comparison in compared.comparisons
+        if comparison.cell.metric == "success_auc"
     }
     assert verdicts == {
         ("siamRPN++", "AUC"): "explained by swintrack (49.60)",
@@ -248,8 +250,8 @@ def test_a_mismatch_is_told_with_its_size_or_with_the_rule_behind_it():
 
 def test_another_protocol_is_not_comparable():
     compared = compare(TABLE_2, [siamrpn(protocol="swintrack")])
-    assert {one.judgment.verdict for one in compared.comparisons} == {Verdict.NOT_COMPARABLE}
-    assert {one.judgment.detail for one in compared.comparisons} == {
+    assert {comparison.judgment.verdict for comparison in compared.comparisons} == {Verdict.NOT_COMPARABLE}
+    assert {comparison.judgment.detail for comparison in compared.comparisons} == {
         "other protocol: measured by swintrack, published by pytracking or ostrack"
     }
 
@@ -259,7 +261,9 @@ def test_the_kit_of_tnl2k_made_some_numbers_of_table_4():
     scores = make_scores("ATOM", {"success_auc": 0.401, "precision_20": 0.392}, "tnl2k", protocol="tnl2k-kit")
     measured = [Measured(scores), Measured(dataclasses.replace(scores, tracker="TransT"))]
     compared = compare(table, measured)
-    verdicts = {(one.column, one.cell.metric): one.judgment.verdict for one in compared.comparisons}
+    verdicts = {
+        (comparison.column, comparison.cell.metric): comparison.judgment.verdict for comparison in compared.comparisons
+    }
     assert verdicts["ATOM", "precision_20"] is Verdict.AGREES
     assert verdicts["ATOM", "success_auc"] is Verdict.DIFFERS  # the paper's slip, 49.1 for 40.1
     assert verdicts["TransT", "success_auc"] is Verdict.NOT_COMPARABLE
@@ -282,9 +286,9 @@ def test_models_of_other_training_data_are_not_comparable(tracker: str, benchmar
     summary = lasot(0.691, 0.787, 0.752) | {"average_overlap": 0.71, "success_rate_50": 0.804}
     protocol = {"got10k": "got10k-toolkit", "lasot": "pytracking"}[benchmark]
     compared = compare(TABLE_2, [Measured(make_scores(tracker, summary, benchmark, protocol=protocol))])
-    assert {one.row for one in compared.comparisons} == {"OSTrack"}
-    assert {one.judgment.detail for one in compared.comparisons} == {reason}
-    assert {one.judgment.verdict for one in compared.comparisons} == {
+    assert {comparison.row for comparison in compared.comparisons} == {"OSTrack"}
+    assert {comparison.judgment.detail for comparison in compared.comparisons} == {reason}
+    assert {comparison.judgment.verdict for comparison in compared.comparisons} == {
         Verdict.NOT_COMPARABLE if reason else Verdict.AGREES
     }
 
@@ -320,7 +324,7 @@ def test_attributes_are_compared_one_by_one():
         attributes={"LI": {"precision_20": 0.4981, "success_auc": 0.5}},
     )
     compared = compare(get_table("vipt", "attributes"), [Measured(scores)])
-    verdicts = {(one.row, one.column): one.judgment.verdict for one in compared.comparisons}
+    verdicts = {(comparison.row, comparison.column): comparison.judgment.verdict for comparison in compared.comparisons}
     assert verdicts == {
         ("LI", "PR"): Verdict.AGREES,
         ("LI", "SR"): Verdict.DIFFERS,

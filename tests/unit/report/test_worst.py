@@ -43,15 +43,15 @@ def scores(tracker: str, **values: float):
 
 
 def test_sequences_with_the_lowest_mean_over_trackers_come_first() -> None:
-    found = hardest([scores("a", x=0.9, y=0.2, z=np.nan), scores("b", x=0.1, y=0.4, only=0.05)], "success_auc", 3)
-    assert [name for name, _ in found] == ["only", "y", "x"]
-    assert [mean for _, mean in found] == pytest.approx([0.05, 0.3, 0.5])
+    actual = hardest([scores("a", x=0.9, y=0.2, z=np.nan), scores("b", x=0.1, y=0.4, only=0.05)], "success_auc", 3)
+    assert [name for name, _ in actual] == ["only", "y", "x"]
+    assert [mean for _, mean in actual] == pytest.approx([0.05, 0.3, 0.5])
     assert hardest([scores("a", x=0.9)], "average_overlap", 3) == []
 
 
 def test_overlap_is_zero_without_a_box_and_undefined_without_a_target() -> None:
-    found = overlaps_of(annotation(4, absent=(2,)), trajectory(20, np.nan, 20))
-    np.testing.assert_array_equal(found, [1, 0, np.nan, 0])
+    actual = overlaps_of(annotation(4, absent=(2,)), trajectory(20, np.nan, 20))
+    np.testing.assert_array_equal(actual, [1, 0, np.nan, 0])
 
 
 def test_strip_has_one_character_per_bin() -> None:
@@ -77,17 +77,17 @@ def test_frames_without_the_target_are_not_shown() -> None:
 
 def test_thumbnails_are_small_pictures_of_the_frames_asked_for() -> None:
     frames = Gray(10)
-    found = draw_thumbnails(annotation(), frames, {"a": trajectory(*[30.0] * 10)}, [0, 7], styles_of(["a"]))
-    assert ([one.frame for one in found], frames.asked) == ([0, 7], [0, 7])
-    assert (found[0].width, found[0].height) == (SIDE, SIDE // 2)
-    picture = np.asarray(Image.open(io.BytesIO(found[0].jpeg)))
+    actual = draw_thumbnails(annotation(), frames, {"a": trajectory(*[30.0] * 10)}, [0, 7], styles_of(["a"]))
+    assert ([item.frame for item in actual], frames.asked) == ([0, 7], [0, 7])
+    assert (actual[0].width, actual[0].height) == (SIDE, SIDE // 2)
+    picture = np.asarray(Image.open(io.BytesIO(actual[0].jpeg)))
     assert picture.shape == (SIDE // 2, SIDE, 3)
     assert (np.abs(picture.astype(int) - 90).max(axis=2) > 60).sum() > 100  # boxes
 
 
 def test_thumbnails_have_the_second_modality_beside_the_first() -> None:
-    found = draw_thumbnails(annotation(), Gray(10, np.zeros((120, 240), np.uint16)), {}, [0], {})
-    assert Image.open(io.BytesIO(found[0].jpeg)).size == (2 * SIDE, SIDE // 2)
+    actual = draw_thumbnails(annotation(), Gray(10, np.zeros((120, 240), np.uint16)), {}, [0], {})
+    assert Image.open(io.BytesIO(actual[0].jpeg)).size == (2 * SIDE, SIDE // 2)
 
 
 def test_thumbnails_carry_their_mark() -> None:

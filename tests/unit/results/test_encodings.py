@@ -126,8 +126,8 @@ def put(top, files, packing):
 def scored(*words):
     code, out, err = call("score", "lasot", *words, "--json")
     assert code == 0, err
-    found = json.loads(out)
-    return {key: found[key] for key in ("tracker", "scores", "sequences", "frames")}
+    actual = json.loads(out)
+    return {key: actual[key] for key in ("tracker", "scores", "sequences", "frames")}
 
 
 @pytest.fixture(scope="module")
@@ -166,16 +166,16 @@ def test_the_benchmarks_own_prefix_decides_in_a_mixed_archive(tmp_path):
     files = {
         f"{start}bike1.txt": text(np.array([[30.0, 40, 5, n]])) for n, start in enumerate(("uav_", "nfs_", "otb_"))
     }
-    (found,) = read(tmp_path, files | {"Bike1.txt": b"9,9,9,9", "Car1.txt": b"9,9,9,9"}, "uav123", ["bike1", "car1"])
-    assert found.sequences["bike1"][0].boxes.tolist() == [[30, 40, 5, 0]]
-    assert found.missing == ("car1",)
-    assert len(found.foreign) == 4
+    (actual,) = read(tmp_path, files | {"Bike1.txt": b"9,9,9,9", "Car1.txt": b"9,9,9,9"}, "uav123", ["bike1", "car1"])
+    assert actual.sequences["bike1"][0].boxes.tolist() == [[30, 40, 5, 0]]
+    assert actual.missing == ("car1",)
+    assert len(actual.foreign) == 4
 
 
 def test_a_name_is_taken_in_the_benchmarks_own_spelling(tmp_path):
-    (found,) = read(tmp_path, {"car.txt": b"30,40,5,6", "CAR.txt": b"9,9,9,9"}, names=["car"])
-    assert found.sequences["car"][0].boxes.tolist() == [[30, 40, 5, 6]]
-    assert found.foreign == ("CAR.txt",)
+    (actual,) = read(tmp_path, {"car.txt": b"30,40,5,6", "CAR.txt": b"9,9,9,9"}, names=["car"])
+    assert actual.sequences["car"][0].boxes.tolist() == [[30, 40, 5, 6]]
+    assert actual.foreign == ("CAR.txt",)
 
 
 @pytest.mark.parametrize(
@@ -234,8 +234,8 @@ def header(shape, kind="<f8"):
     ],
 )
 def test_files_that_hold_no_table_of_boxes_are_named_with_the_reason(tmp_path, file, data, told):
-    (found,) = read(tmp_path, {file: data}, names=["car"])
-    (text_,) = found.unreadable
+    (actual,) = read(tmp_path, {file: data}, names=["car"])
+    (text_,) = actual.unreadable
     assert told in text_
     assert file in text_
 
@@ -247,8 +247,8 @@ def test_sizes_are_checked_before_anything_is_built(tmp_path, monkeypatch):
     assert len(bomb) < 1000
     files = {"car.json": b"[" + b"[1,2,3,4]," * 20 + b"[1,2,3,4]]", "cup.mat": bomb}
     for name, told in (("car", "too large for a JSON file"), ("cup", "unpacks to more than")):
-        (found,) = read(tmp_path / name, {file: data for file, data in files.items() if name in file}, names=[name])
-        assert told in found.unreadable[0]
+        (actual,) = read(tmp_path / name, {file: data for file, data in files.items() if name in file}, names=[name])
+        assert told in actual.unreadable[0]
 
 
 # --- tars ------------------------------------------------------------------------------------------------------------

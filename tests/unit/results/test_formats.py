@@ -120,8 +120,8 @@ def test_unknown_format_suggests_the_nearest(tmp_path):
 def test_several_trackers_are_told_apart_and_one_can_be_asked_for(tmp_path):
     path = write_zip(tmp_path / "all.zip", each("top/ATOM/{}.txt") | each("top/SiamRPN++/{}.txt"))
     assert [results.tracker for results in read(path)] == ["ATOM", "SiamRPN++"]
-    (one,) = read(path, tracker="siamrpn++")
-    assert one.tracker == "siamrpn++"
+    (results,) = read(path, tracker="siamrpn++")
+    assert results.tracker == "siamrpn++"
     assert [results.tracker for results in read(path / "top" / "ATOM")] == ["ATOM"]
     with pytest.raises(ResultFormatError, match=r"holds results of 2 trackers.*ATOM, SiamRPN\+\+"):
         read(path, tracker="KCF")
@@ -135,8 +135,8 @@ def test_a_lone_tracker_takes_the_name_given(tmp_path):
 def test_class_folders_are_lasots_alone(tmp_path):
     name = "T-6SBApMCsw_0"
     files = {f"{tracker}/{name}.txt": text(BOXES["car-1"]) for tracker in ("T", "U")}
-    found = read_results(write(tmp_path / "x", files), names=[name], benchmark="trackingnet")
-    assert [results.tracker for results in found] == ["T", "U"]
+    actual = read_results(write(tmp_path / "x", files), names=[name], benchmark="trackingnet")
+    assert [results.tracker for results in actual] == ["T", "U"]
     (lasot,) = read(write(tmp_path / "y", {"KCF/car/car-1.txt": text(BOXES["car-1"])}))
     assert lasot.tracker == "KCF"
 
@@ -258,7 +258,7 @@ class TestRegions:
 
     def test_confidences_beside_the_boxes_are_read(self, tmp_path):
         (results,) = read(write(tmp_path, each("T/{}_001.txt", regions) | CONFIDENCES))
-        assert [one.confidence.tolist() for one in results.sequences["car-1"]] == [[0.0, 0.5, 0.5]]
+        assert [item.confidence.tolist() for item in results.sequences["car-1"]] == [[0.0, 0.5, 0.5]]
         assert not results.notes
 
     def test_the_format_can_be_named_where_no_code_tells(self, tmp_path):

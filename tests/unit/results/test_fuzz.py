@@ -68,14 +68,14 @@ def test_a_fuzzed_tree_is_an_error_or_what_its_files_say(files, layout, tracker)
     files = {name: data for name, data in files.items() if name.rpartition("/")[2] not in {"", "."}}
     with tempfile.TemporaryDirectory() as folder:
         path = write_zip(Path(folder, "a.zip"), files)
-        found, problem = attempt(
+        actual, problem = attempt(
             read_results, path, names=NAMES, benchmark="lasot", tracker=tracker, layout=layout, with_times=True
         )
     if problem is not None:
         assert str(path) in problem
         return
     plain = [read_with_float(data) for data in files.values() if data[:2] in {b"11", b"1,"} and b" " not in data]
-    for results in found:
+    for results in actual:
         assert set(results.sequences) | set(results.missing) <= set(NAMES)
         for name, trajectories in results.sequences.items():
             assert name not in results.missing

@@ -49,15 +49,15 @@ def test_what_is_written_reads_back(tmp_path, layout):
     (results,) = read_results(tmp_path / "out", names=list(TRACKS), benchmark="lasot", with_times=True)
     assert not results.problems()
     for name, (original,) in TRACKS.items():
-        (found,) = results.sequences[name]
+        (actual,) = results.sequences[name]
         start = 1 if kind.initialization_code else 0
-        assert np.isnan(found.boxes[:start]).all()
-        differences = np.abs(found.boxes - original.boxes)[start:]
+        assert np.isnan(actual.boxes[:start]).all()
+        differences = np.abs(actual.boxes - original.boxes)[start:]
         assert differences.max() <= ROUNDING[kind.numbers]
         if kind.seconds is not None:
-            np.testing.assert_allclose(found.seconds, original.seconds, atol=0.0005, rtol=0)
+            np.testing.assert_allclose(actual.seconds, original.seconds, atol=0.0005, rtol=0)
         if kind.confidence is not None:
-            np.testing.assert_allclose(found.confidence, np.nan_to_num(original.confidence), atol=1e-6)
+            np.testing.assert_allclose(actual.confidence, np.nan_to_num(original.confidence), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_what_is_written_reads_back(tmp_path, layout):
 )
 def test_files_look_as_the_other_program_writes_them(tmp_path, layout, benchmark, path, first_line):
     box = np.array([[1.25, -2.5, 30, 40.125]])
-    one = Trajectory(np.repeat(box, 2, axis=0), np.array([np.nan, 0.5]), np.array([0.5, 0.125]))
-    export(tmp_path, layout, {"car-1": [one]}, benchmark=benchmark)
+    track = Trajectory(np.repeat(box, 2, axis=0), np.array([np.nan, 0.5]), np.array([0.5, 0.125]))
+    export(tmp_path, layout, {"car-1": [track]}, benchmark=benchmark)
     lines = (tmp_path / path).read_text().split("\n")
     assert lines[0] == first_line
     assert lines[2:] == [""]
 
 
 def test_times_and_confidences_look_as_the_other_program_writes_them(tmp_path):
-    one = trajectory(1, rows=2)
-    one = Trajectory(one.boxes, np.array([np.nan, 0.5]), np.array([0.5, 0.125]))
+    track = trajectory(1, rows=2)
+    track = Trajectory(track.boxes, np.array([np.nan, 0.5]), np.array([0.5, 0.125]))
     for layout in ("pytracking", "got10k", "vot"):
-        export(tmp_path, layout, {"a": [one]})
+        export(tmp_path, layout, {"a": [track]})
     assert (tmp_path / "KCF/default/a_time.txt").read_text() == "0.500000\n0.125000\n"
     assert (tmp_path / "GOT-10k/KCF/a/a_time.txt").read_text() == "0.50000000\n0.12500000\n"
     assert (tmp_path / "KCF/rgbd-unsupervised/a/a_001_confidence.value").read_text() == "\n0.500000\n"

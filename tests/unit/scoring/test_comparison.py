@@ -50,7 +50,7 @@ def test_the_interval_of_few_sequences_is_students_on_the_logistic_scale():
 
 @pytest.mark.parametrize("count", [7, 10, 20])
 def test_intervals_cover_as_often_as_they_say(count):
-    ours, percentile = np.mean([intervals.coverage(one, count, 400) for one in intervals.shapes().values()], axis=0)
+    ours, percentile = np.mean([intervals.coverage(shape, count, 400) for shape in intervals.shapes().values()], axis=0)
     assert 0.93 <= ours <= 0.97
     assert percentile < ours
 
@@ -58,8 +58,8 @@ def test_intervals_cover_as_often_as_they_say(count):
 def test_too_few_sequences_have_no_interval():
     values = np.linspace(0.2, 0.8, 7)
     undefined = np.append(values[:6], np.nan)
-    found = bootstrap_intervals({"m": metric(values), "n": metric(undefined, [1] * 6 + [0])}, 7, level=0.95, seed=0)
-    assert list(found) == ["m"]
+    actual = bootstrap_intervals({"m": metric(values), "n": metric(undefined, [1] * 6 + [0])}, 7, level=0.95, seed=0)
+    assert list(actual) == ["m"]
     assert compare_metric("m", metric(values[:6]), metric(values[1:]), list("abcdef")).interval is None
 
 
@@ -95,9 +95,9 @@ def test_resamples_are_selections_with_repetition():
         *(LongTermMetric(tables, f"longterm_{key}", values) for key in ("precision", "recall", "f")),
     ]
     rows = [*rng.integers(0, 9, (200, 9)), np.zeros(9, dtype=int), np.full(9, 2), np.array([0, 1, 2] * 3)]
-    draws = np.array([np.bincount(one, minlength=9) for one in rows], dtype=float)
+    draws = np.array([np.bincount(row, minlength=9) for row in rows], dtype=float)
     for metric in metrics:
-        assert metric.resampled(draws) == pytest.approx([metric.over(one) for one in rows], nan_ok=True)
+        assert metric.resampled(draws) == pytest.approx([metric.over(row) for row in rows], nan_ok=True)
 
 
 def test_intervals_of_many_sequences_take_little_memory():
@@ -109,18 +109,18 @@ def test_intervals_of_many_sequences_take_little_memory():
 
 def test_comparison_by_hand():
     names = ["a", "b", "c", "d"]
-    found = compare_metric("m", metric([0.5, 0.9, 0.4, 0.2]), metric([0.4, 0.3, 0.4, 0.5]), names, listed=2)
-    assert found.difference == pytest.approx(0.5 - 0.4)
-    assert (found.wins, found.ties, found.losses) == (2, 1, 1)
-    assert [row.name for row in found.most_different] == ["b", "d"]
-    assert found.interval is None  # too few
-    assert found.p_value == pytest.approx(0.75)  # signed ranks 1, 3 against 2 of three: 6 of 8 orders are as far
+    actual = compare_metric("m", metric([0.5, 0.9, 0.4, 0.2]), metric([0.4, 0.3, 0.4, 0.5]), names, listed=2)
+    assert actual.difference == pytest.approx(0.5 - 0.4)
+    assert (actual.wins, actual.ties, actual.losses) == (2, 1, 1)
+    assert [row.name for row in actual.most_different] == ["b", "d"]
+    assert actual.interval is None  # too few
+    assert actual.p_value == pytest.approx(0.75)  # signed ranks 1, 3 against 2 of three: 6 of 8 orders are as far
 
 
 def test_a_tracker_equals_itself():
-    found = compare_metric("m", metric([0.5, 0.9]), metric([0.5, 0.9]), ["a", "b"])
-    assert (found.difference, found.p_value, found.ties) == (0.0, 1.0, 2)
-    assert found.most_different == ()
+    actual = compare_metric("m", metric([0.5, 0.9]), metric([0.5, 0.9]), ["a", "b"])
+    assert (actual.difference, actual.p_value, actual.ties) == (0.0, 1.0, 2)
+    assert actual.most_different == ()
 
 
 def test_swapping_the_trackers_mirrors_the_comparison():
@@ -142,9 +142,9 @@ REFERENCES = ["uav123", "got10k", "lasot", "tnl2k", "visevent", "lasher", "depth
 def test_every_variation_changes_the_protocol_where_it_says(benchmark):
     protocols = protocols_for(benchmark)
     reference = protocols[0]
-    found = variations(reference, protocols)
-    assert found
-    for rule, value, changed in found:
+    actual = variations(reference, protocols)
+    assert actual
+    for rule, value, changed in actual:
         assert changed != reference
         assert rule.get(changed) == value
         different = [key for key, rules in flat_rules(changed).items() if rules != flat_rules(reference)[key]]
@@ -158,7 +158,7 @@ def test_rules_cover_every_field_that_moves_a_number():
     touched = set()
     for benchmark in ("uav123", "got10k", "lasot", "trackingnet", "rgbt234", "lasher", "custom"):
         for protocol in protocols_for(benchmark):
-            for other in (one for name in REFERENCES for one in protocols_for(name)):
+            for other in (item for name in REFERENCES for item in protocols_for(name)):
                 for rule, _, changed in variations(protocol, [other]) if isinstance(protocol, OpeProtocol) else []:
                     assert rule in rules_of(protocol)
                     touched |= {field for field in fields if getattr(changed, field) != getattr(protocol, field)}
@@ -174,8 +174,8 @@ def still(shift):
 def test_truncation_is_reported_in_points():
     annotations, results = still(0.0)
     reference = get_protocol("pytracking", "lasot")
-    found = explain(annotations, results, protocols_for("lasot"), reference, metric="success_auc")
-    (effect,) = [one for one in found.effects if one.after == Rounding.TRUNCATE.value]
+    actual = explain(annotations, results, protocols_for("lasot"), reference, metric="success_auc")
+    (effect,) = [item for item in actual.effects if item.after == Rounding.TRUNCATE.value]
     truncated = dataclasses.replace(reference, prediction_rounding=Rounding.TRUNCATE)
     expected = evaluate_results(annotations, results, truncated).summary()
     assert effect.scores == expected
@@ -186,8 +186,8 @@ def test_truncation_is_reported_in_points():
 def test_the_visible_only_divisor_leaves_out_what_cannot_be_scored():
     annotations, results = still(0.0)
     reference = get_protocol("pytracking", "lasot")
-    found = explain(annotations, results, protocols_for("lasot"), reference, metric="success_auc")
-    (effect,) = [one for one in found.effects if one.after == Divisor.FRAMES_SCORED.value]
+    actual = explain(annotations, results, protocols_for("lasot"), reference, metric="success_auc")
+    (effect,) = [item for item in actual.effects if item.after == Divisor.FRAMES_SCORED.value]
     assert effect.scores["precision_20"] == 1.0
     assert effect.change["precision_20"] == pytest.approx(0.25)
     assert "swintrack" in effect.used_by
@@ -196,8 +196,8 @@ def test_the_visible_only_divisor_leaves_out_what_cannot_be_scored():
 def test_precision_is_also_read_as_the_mean_of_its_curve():
     annotations, results = still(10.0)
     reference = get_protocol("visevent-kit", "visevent")
-    found = explain(annotations, results, protocols_for("visevent"), reference, metric="precision_20")
-    (effect,) = [one for one in found.effects if one.rule.startswith("precision is read off")]
+    actual = explain(annotations, results, protocols_for("visevent"), reference, metric="precision_20")
+    (effect,) = [item for item in actual.effects if item.rule.startswith("precision is read off")]
     assert effect.change["precision_20"] == pytest.approx(5 / 8 * (41 / 51 - 1))  # frame 0 is exact
 
 
@@ -205,15 +205,15 @@ def test_a_protocol_that_refuses_the_results_is_listed_with_its_reason():
     annotations, results = still(0.0)
     boxes = results["s"][0].boxes.copy()
     boxes[3] = np.nan
-    found = explain(
+    actual = explain(
         annotations,
         {"s": [Trajectory.of_boxes(boxes)]},
         protocols_for("lasot"),
         get_protocol("lasot-kit", "lasot"),
         metric="success_auc",
     )
-    assert "NaN or negative size" in found.refused["pytracking"]
-    assert "swintrack" in found.protocols
+    assert "NaN or negative size" in actual.refused["pytracking"]
+    assert "swintrack" in actual.protocols
 
 
 def test_explain_refuses_a_metric_that_is_not_reported():
@@ -236,8 +236,8 @@ def test_explain_refuses_a_metric_that_is_not_reported():
     ],
 )
 def test_published_values_carry_their_precision(text, value, half):
-    found = Printed.parse(text)
-    assert (found.value, found.tolerance) == pytest.approx((value, half))
+    actual = Printed.parse(text)
+    assert (actual.value, actual.tolerance) == pytest.approx((value, half))
 
 
 @pytest.mark.parametrize(
@@ -276,21 +276,21 @@ def printed_by(variants, rules, key, digits=4):
 def test_public_protocols_explain_before_single_rules():
     variants = moving()
     swintrack = get_protocol("swintrack", "lasot")
-    found = variants.explain("precision_20", printed_by(variants, swintrack, "precision_20"))
-    assert (found.protocol, found.rule, found.key) == ("swintrack", "", "precision_20")
+    actual = variants.explain("precision_20", printed_by(variants, swintrack, "precision_20"))
+    assert (actual.protocol, actual.rule, actual.key) == ("swintrack", "", "precision_20")
     kit = get_protocol("lasot-kit", "lasot")
-    found = variants.explain("precision_20", printed_by(variants, kit, "precision_auc"))
-    assert (found.protocol, found.key) == ("lasot-kit", "precision_auc")
-    assert found.text("precision_20", "pytracking") == "lasot-kit, read as precision_auc"
+    actual = variants.explain("precision_20", printed_by(variants, kit, "precision_auc"))
+    assert (actual.protocol, actual.key) == ("lasot-kit", "precision_auc")
+    assert actual.text("precision_20", "pytracking") == "lasot-kit, read as precision_auc"
 
 
 @pytest.mark.parametrize("rounding", [Rounding.TRUNCATE, Rounding.NEAREST])
 def test_boxes_stored_as_integers_explain_a_number(rounding):
     variants = moving()
     rules = dataclasses.replace(variants.reference, prediction_rounding=rounding)
-    found = variants.explain("success_auc", printed_by(variants, rules, "success_auc"))
-    assert found.text("success_auc", "pytracking") == f"predicted coordinates are {rounding.value}"
-    assert found.value == variants.summary(rules)["success_auc"] != variants.summary(variants.reference)["success_auc"]
+    actual = variants.explain("success_auc", printed_by(variants, rules, "success_auc"))
+    assert actual.text("success_auc", "pytracking") == f"predicted coordinates are {rounding.value}"
+    assert actual.value == variants.summary(rules)["success_auc"] != variants.summary(variants.reference)["success_auc"]
 
 
 def test_rules_of_last_bits_explain_nothing_and_are_never_nearest():
@@ -300,12 +300,12 @@ def test_rules_of_last_bits_explain_nothing_and_are_never_nearest():
     annotations = [Annotation("s", truth, np.zeros(12, bool), 12)]
     reference = get_protocol("pytracking", "lasot")
     variants = Variants(annotations, results, reference, protocols_for("lasot"))
-    (tie,) = [one.rules for one in variants.changes if one.rule.name == "normalized error"]
+    (tie,) = [change.rules for change in variants.changes if change.rule.name == "normalized error"]
     decided = variants.summary(tie)["normalized_precision_20"]
     assert abs(decided - variants.summary(reference)["normalized_precision_20"]) > 0.5
     published = Printed.parse(f"{decided:.4f}")
-    found = variants.explain("normalized_precision_20", published)
-    assert found is None or found.rule == "" or "normalized error" not in found.rule
+    actual = variants.explain("normalized_precision_20", published)
+    assert actual is None or actual.rule == "" or "normalized error" not in actual.rule
     assert "normalized error" not in variants.nearest("normalized_precision_20", published).rule
     explanation = explain(annotations, results, protocols_for("lasot"), reference, metric="normalized_precision_20")
     ties = [effect.last_bits for effect in explanation.effects]
@@ -319,8 +319,8 @@ def test_a_shift_of_the_origin_moves_last_bits_only():
     shifted = dataclasses.replace(reference, coordinate_shift=-1.0)
     results = {"s": [Trajectory.of_boxes(truth + np.array([3.0, 0, 0, 0]))]}
     plain, moved = (
-        evaluate_results([Annotation("s", truth, np.zeros(8, bool), 8)], results, one).summary()
-        for one in (reference, shifted)
+        evaluate_results([Annotation("s", truth, np.zeros(8, bool), 8)], results, item).summary()
+        for item in (reference, shifted)
     )
     assert moved == pytest.approx(plain, abs=1e-12)
 

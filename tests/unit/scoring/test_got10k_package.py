@@ -38,9 +38,9 @@ def report(experiment):
     mpl.use("Agg")
     with warnings.catch_warnings(), mpl.rc_context():
         warnings.simplefilter("ignore")
-        found = experiment.report(["ours"])
+        actual = experiment.report(["ours"])
     _pylab_helpers.Gcf.destroy_all()  # the figures that it leaves open
-    return found["ours"]
+    return actual["ours"]
 
 
 @pytest.fixture

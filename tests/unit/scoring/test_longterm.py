@@ -39,8 +39,8 @@ LOST = [np.nan] * 4
 )
 def test_overlap_of_pixel_sets(prediction, truth, expected):
     for protocol in (OLD, NEW):
-        found = raster_overlap(np.array([prediction], float), np.array([truth], float), WH, protocol)
-        assert found[0] == pytest.approx(expected)
+        actual = raster_overlap(np.array([prediction], float), np.array([truth], float), WH, protocol)
+        assert actual[0] == pytest.approx(expected)
 
 
 def test_versions_differ_where_both_are_lost_and_where_both_are_a_line():

@@ -90,20 +90,20 @@ def drawn(rng, *, truth, lost=(), zero=True, short=False, surplus=True, tag=""):
 
 def evaluated(sequences, protocol):
     annotations, results = [], {}
-    for number, one in enumerate(sequences):
+    for number, sequence in enumerate(sequences):
         annotations.append(
             Annotation(
                 f"s{number}",
-                np.array(one["gt"]),
-                np.array(one["absent"]),
-                len(one["gt"]),
-                frame_wh=one["wh"],
-                visible_eighths=np.array(one["cover"]),
-                ground_truth_aux=np.array(one["aux"]),
+                np.array(sequence["gt"]),
+                np.array(sequence["absent"]),
+                len(sequence["gt"]),
+                frame_wh=sequence["wh"],
+                visible_eighths=np.array(sequence["cover"]),
+                ground_truth_aux=np.array(sequence["aux"]),
             )
         )
-        boxes = np.array(one["pred"])
-        confidence = np.array([NAN if value is None else value for value in one["confidence"]])
+        boxes = np.array(sequence["pred"])
+        confidence = np.array([NAN if value is None else value for value in sequence["confidence"]])
         results[f"s{number}"] = [Trajectory(boxes, confidence[: len(boxes)], np.full(len(boxes), NAN))]
     return evaluate_results(annotations, results, protocol, allow_missing=True)
 
@@ -113,8 +113,8 @@ def agree(done, expected, rows=None):
     for key, value in done.summary().items():
         assert value == pytest.approx(expected[key], abs=1e-12, nan_ok=True), key
     for name, row in (rows or {}).items():
-        found = {key: metric.values[done.names.index(name)] for key, metric in done.numbers.metrics.items()}
-        assert found == pytest.approx({key: row[key] for key in found}, abs=1e-12, nan_ok=True), name
+        actual = {key: metric.values[done.names.index(name)] for key, metric in done.numbers.metrics.items()}
+        assert actual == pytest.approx({key: row[key] for key in actual}, abs=1e-12, nan_ok=True), name
 
 
 def plain_mean(rows):
@@ -131,7 +131,7 @@ SEEDS = range(12)
 def test_pytracking_and_ostrack(name, tag, seed):
     truth = (*BORDER, "nan") if tag == "uav123" else BORDER
     sequences = drawn(np.random.default_rng(seed), truth=truth, short=tag != "lasot")
-    rows = [naive.pytracking(one, tag, sizes_only=name == "ostrack") for one in sequences]
+    rows = [naive.pytracking(sequence, tag, sizes_only=name == "ostrack") for sequence in sequences]
     agree(evaluated(sequences, get_protocol(name, tag)), plain_mean(rows), {f"s{k}": row for k, row in enumerate(rows)})
 
 
@@ -148,10 +148,10 @@ def test_pytracking_and_ostrack(name, tag, seed):
 )
 def test_matlab_kits(name, grid, flags, seed):
     sequences = drawn(np.random.default_rng(seed), truth=(*BORDER, "nan"), lost=tuple(LOST))
-    curves = [naive.matlab_kit(one, grid, flags, vector_test=name == "otb") for one in sequences]
+    curves = [naive.matlab_kit(sequence, grid, flags, vector_test=name == "otb") for sequence in sequences]
     done = evaluated(sequences, get_protocol(name))
     agree(done, naive.kit_scores(curves))
-    empty = sum(sum(one[0]) == 0 for one in curves)
+    empty = sum(sum(curve[0]) == 0 for curve in curves)
     assert len(done.numbers.left_out["success"]) == empty
     assert empty >= 1
 
@@ -160,14 +160,14 @@ def test_matlab_kits(name, grid, flags, seed):
 @pytest.mark.parametrize("tag", ["", "lasot"])
 def test_pysot(tag, seed):
     sequences = drawn(np.random.default_rng(seed), truth=(*BORDER, "nan"), lost=tuple(LOST), surplus=False)
-    rows = [naive.pysot(one, tag) for one in sequences]
+    rows = [naive.pysot(sequence, tag) for sequence in sequences]
     agree(evaluated(sequences, get_protocol("pysot", tag)), plain_mean(rows), {f"s{k}": r for k, r in enumerate(rows)})
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_got10k_toolkit_on_other_benchmarks(seed):
     sequences = drawn(np.random.default_rng(seed), truth=(*BORDER, "nan"), lost=tuple(LOST), short=True)
-    rows = [naive.got10k_otb(one) for one in sequences]
+    rows = [naive.got10k_otb(sequence) for sequence in sequences]
     agree(evaluated(sequences, get_protocol("got10k-toolkit")), plain_mean(rows))
 
 
@@ -180,8 +180,8 @@ def test_got10k_toolkit_on_got10k(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_trackingnet_devkit(seed):
     sequences = drawn(np.random.default_rng(seed), truth=BORDER, lost=tuple(LOST), short=True)
-    rows = [naive.trackingnet(one) for one in sequences]
-    covered = sum(count for _, count in rows) / sum(len(one["gt"]) for one in sequences)
+    rows = [naive.trackingnet(sequence) for sequence in sequences]
+    covered = sum(count for _, count in rows) / sum(len(sequence["gt"]) for sequence in sequences)
     expected = plain_mean([row for row, _ in rows]) | {"coverage": covered}
     agree(evaluated(sequences, get_protocol("trackingnet-devkit", "trackingnet")), expected)
 
@@ -190,7 +190,7 @@ def test_trackingnet_devkit(seed):
 @pytest.mark.parametrize(("tag", "shift"), [("", 0.0), ("lasot", -1.0)])
 def test_swintrack(tag, shift, seed):
     sequences = drawn(np.random.default_rng(seed), truth=(*BORDER, "nan"), lost=tuple(LOST))
-    rows = [naive.swintrack(one, shift) for one in sequences]
+    rows = [naive.swintrack(sequence, shift) for sequence in sequences]
     assert rows[2] is None
     agree(evaluated(sequences, get_protocol("swintrack", tag)), plain_mean(rows))
 
@@ -198,7 +198,9 @@ def test_swintrack(tag, shift, seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_rgbt_toolkit(seed):
     sequences = drawn(np.random.default_rng(seed), truth=BORDER, lost=tuple(LOST))
-    agree(evaluated(sequences, get_protocol("rgbt-toolkit")), plain_mean([naive.rgbt(one) for one in sequences]))
+    agree(
+        evaluated(sequences, get_protocol("rgbt-toolkit")), plain_mean([naive.rgbt(sequence) for sequence in sequences])
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -206,14 +208,14 @@ def test_rgbt_toolkit(seed):
 def test_longterm(name, newer, seed):
     rng = np.random.default_rng(seed)
     sequences = drawn(rng, truth=("left", "above", "nan", "outside"), lost=("nan",), zero=True, surplus=False)
-    for one in sequences:  # boxes of a few pixels keep the counting short
+    for sequence in sequences:  # boxes of a few pixels keep the counting short
         small = np.array([1, 1, 0.2, 0.2])
-        one["gt"] = [(np.array(g) * small / 4).tolist() for g in one["gt"]]
-        one["pred"] = [(np.minimum(p, 999) * small / 4).tolist() for p in one["pred"]]
-        one["wh"] = (70, 40)
+        sequence["gt"] = [(np.array(g) * small / 4).tolist() for g in sequence["gt"]]
+        sequence["pred"] = [(np.minimum(p, 999) * small / 4).tolist() for p in sequence["pred"]]
+        sequence["wh"] = (70, 40)
         if seed % 2:  # many frames: thresholds at every third confidence
-            one["gt"], one["pred"], one["absent"], one["cover"], one["aux"] = (
-                one[key] * 4 for key in ("gt", "pred", "absent", "cover", "aux")
+            sequence["gt"], sequence["pred"], sequence["absent"], sequence["cover"], sequence["aux"] = (
+                sequence[key] * 4 for key in ("gt", "pred", "absent", "cover", "aux")
             )
-            one["confidence"] = [float(value) for value in rng.random(len(one["pred"]))]
+            sequence["confidence"] = [float(value) for value in rng.random(len(sequence["pred"]))]
     agree(evaluated(sequences, get_protocol(name)), naive.longterm(sequences, newer))

@@ -43,10 +43,10 @@ def numbers_of(done):
 
 
 def compare(done, expected, reported):
-    found = numbers_of(done)
-    stored = {key: value for key, value in expected.items() if key in found}
+    actual = numbers_of(done)
+    stored = {key: value for key, value in expected.items() if key in actual}
     assert len(stored) >= reported
-    assert differences(found, stored, 1e-6) == {}
+    assert differences(actual, stored, 1e-6) == {}
     attributes = attribute_scores(done)
     for code, row in expected.get("attributes", {}).items():
         ours = {
@@ -81,13 +81,13 @@ def test_the_two_ended_grid_decides_a_published_digit_of_lasher(shared_data, gol
 def test_lasher_is_close_to_the_single_precision_package(shared_data, golden, tracker):
     expected = golden["lasher_test"]["trackers"][tracker]["rgbt_package_1_0_1"]
     summary = evaluated(shared_data, "lasher", tracker, "lasher-kit").summary()
-    found = {
+    actual = {
         "PR": summary["precision_20"],
         "NPR": summary["normalized_precision_20"],
         "SR": summary["success_auc"],
     }
     # the package rounds predictions to integers and computes in single precision
-    assert differences({key: found[key] for key in expected if key in found}, expected, 1e-4) == {}
+    assert differences({key: actual[key] for key in expected if key in actual}, expected, 1e-4) == {}
 
 
 @pytest.mark.parametrize("tracker", VISEVENT)
@@ -125,7 +125,7 @@ def test_longterm_scores_equal_both_toolkit_versions(shared_data, golden, tracke
     expected = stored if protocol.endswith("0.9") else stored["legacy_0_5_3"]
     done = evaluated(shared_data, "depthtrack", tracker, protocol)
     summary, curves = done.summary(), done.numbers.curves
-    found = {
+    actual = {
         "Pr": summary["longterm_precision"],
         "Re": summary["longterm_recall"],
         "F": summary["longterm_f"],
@@ -133,9 +133,9 @@ def test_longterm_scores_equal_both_toolkit_versions(shared_data, golden, tracke
         "precision_curve": curves["longterm_precision"],
         "recall_curve": curves["longterm_recall"],
     }
-    chosen = {key: value for key, value in expected.items() if key in found}
+    chosen = {key: value for key, value in expected.items() if key in actual}
     assert len(chosen) >= 4
-    assert differences(found, chosen, 1e-6) == {}
+    assert differences(actual, chosen, 1e-6) == {}
     if "thresholds" in expected:
         thresholds = done.numbers.thresholds["longterm_f"]
         assert (thresholds[0], thresholds[-1]) == (np.inf, -np.inf)
@@ -149,9 +149,9 @@ def test_longterm_scores_equal_both_toolkit_versions(shared_data, golden, tracke
 def test_rgbt234_takes_the_better_annotation(shared_data, golden, tracker):
     expected = golden["rgbt234"]["trackers"][tracker]
     done = evaluated(shared_data, "rgbt234", tracker, "rgbt-toolkit")
-    found = {"MPR": done.summary()["maximum_precision_20"], "MSR": done.summary()["maximum_success_auc"]}
-    assert differences(found, expected["double_precision"], 1e-6) == {}
-    assert differences(found, expected["rgbt_package_1_0_1"], 5e-4) == {}  # single precision
+    actual = {"MPR": done.summary()["maximum_precision_20"], "MSR": done.summary()["maximum_success_auc"]}
+    assert differences(actual, expected["double_precision"], 1e-6) == {}
+    assert differences(actual, expected["rgbt_package_1_0_1"], 5e-4) == {}  # single precision
     attributes = attribute_scores(done)
     for code, row in expected.get("attributes_rgbt_package", {}).items():
         ours = {
@@ -174,7 +174,7 @@ def test_a_wrong_rule_on_visevent_shows(shared_data, golden, wrong):
     protocol = get_protocol("visevent-kit", "visevent")
     annotations = annotations_of(shared_data, "visevent")
     if wrong == "polarity":
-        annotations = [dataclasses.replace(one, absent=~one.absent) for one in annotations]
+        annotations = [dataclasses.replace(annotation, absent=~annotation.absent) for annotation in annotations]
     elif wrong == "divisor":
         protocol = dataclasses.replace(protocol, divisor=Divisor.FRAMES_SCORED)
     else:

@@ -94,8 +94,8 @@ def test_every_toolkit_prints_our_number(shared_data, golden, benchmark, tracker
         if toolkit == "published":
             continue
         done = evaluated(shared_data, benchmark, tracker, TOOLKITS[toolkit])
-        found = {name: number(done, NAMES[name]) for name in expected}
-        assert differences(found, expected, TOLERANCE.get(toolkit, 1e-6)) == {}, toolkit
+        actual = {name: number(done, NAMES[name]) for name in expected}
+        assert differences(actual, expected, TOLERANCE.get(toolkit, 1e-6)) == {}, toolkit
         compared += len(expected)
     assert compared >= 16
 
@@ -113,23 +113,23 @@ def test_every_sequence_has_the_toolkits_number(shared_data, shared_golden, key,
     stored = json.loads((shared_golden / "per_sequence_rgb.json").read_text())[key]
     for tracker, expected in stored.items():
         done = evaluated(shared_data, benchmark, tracker, protocol)
-        found = per_sequence(done, "success_auc", "precision_20", "normalized_precision_20")
+        actual = per_sequence(done, "success_auc", "precision_20", "normalized_precision_20")
         percent = {name.removeprefix("uav_"): np.array(row) / 100 for name, row in expected.items()}
-        assert len(percent) == len(found)
-        assert differences(found, percent, 2e-6) == {}, tracker
+        assert len(percent) == len(actual)
+        assert differences(actual, percent, 2e-6) == {}, tracker
 
 
 @pytest.mark.parametrize(("key", "benchmark", "tracker"), [("lasot", "lasot", "ATOM"), ("uav", "uav123", "SiamRPN")])
 def test_attribute_subsets_equal_the_toolkits(shared_data, golden, key, benchmark, tracker):
     expected = golden["per_attribute_pytracking"][key][tracker]
-    found = attribute_scores(evaluated(shared_data, benchmark, tracker, "pytracking"))
-    assert set(found) == set(expected)
+    actual = attribute_scores(evaluated(shared_data, benchmark, tracker, "pytracking"))
+    assert set(actual) == set(expected)
     for code, row in expected.items():
         ours = {
-            "sequences": found[code]["sequences"],
-            "AUC": found[code]["success_auc"],
-            "Precision20": found[code]["precision_20"],
-            "NormPrecision0.20": found[code]["normalized_precision_20"],
+            "sequences": actual[code]["sequences"],
+            "AUC": actual[code]["success_auc"],
+            "Precision20": actual[code]["precision_20"],
+            "NormPrecision0.20": actual[code]["normalized_precision_20"],
         }
         assert differences(ours, row, 6e-6) == {}, code  # stored with five decimals
 
@@ -139,7 +139,7 @@ def test_got10k_report_equals_the_toolkits_with_one_and_three_repetitions(shared
     expected = golden["got10k_val_like"][tracker]
     done = evaluated(shared_data, "got10k", tracker, "got10k-toolkit")
     curve = done.numbers.curves["success"]
-    found = {
+    actual = {
         "AO": done.summary()["average_overlap"],
         "SR0.50": done.summary()["success_rate_50"],
         "SR0.75_from_curve": done.summary()["success_rate_75"],
@@ -147,9 +147,9 @@ def test_got10k_report_equals_the_toolkits_with_one_and_three_repetitions(shared
         "succ_curve": curve,
         **done_overlap(done),
     }
-    stored = {key: expected[key] for key in found if key in expected} | expected["seq_wise_ao"]
+    stored = {key: expected[key] for key in actual if key in expected} | expected["seq_wise_ao"]
     assert len(stored) == 5 + 180
-    assert differences(found, stored, 1e-6) == {}
+    assert differences(actual, stored, 1e-6) == {}
 
 
 def done_overlap(done):
@@ -180,13 +180,13 @@ def test_trackingnet_metrics_equal_the_development_kits(shared_data, golden, tra
     results = {name: [Trajectory.of_boxes(boxes)] for name, boxes in nested(shared_data, submission).items()}
     protocol = get_protocol("trackingnet-devkit", "trackingnet")
     summary = evaluate_results(annotations, results, protocol, allow_missing=True).summary()
-    found = {
+    actual = {
         "Coverage": summary["coverage"],
         "Success": summary["success_auc"],
         "Precision": summary["precision_auc"],
         "Normalized Precision": summary["normalized_precision_auc"],
     }
-    assert differences(found, golden["trackingnet"][tracker], 1e-6) == {}
+    assert differences(actual, golden["trackingnet"][tracker], 1e-6) == {}
 
 
 def test_published_figures_of_real_trackers_are_met_to_the_printed_digit(shared_data):

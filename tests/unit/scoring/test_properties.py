@@ -49,7 +49,9 @@ def sequences(draw, count=COUNT, frames=FRAMES):
 
 
 def changed(annotations, results, function):
-    moved = [dataclasses.replace(one, ground_truth=function(one.ground_truth)) for one in annotations]
+    moved = [
+        dataclasses.replace(annotation, ground_truth=function(annotation.ground_truth)) for annotation in annotations
+    ]
     return moved, {name: [Trajectory.of_boxes(function(run.boxes)) for run in runs] for name, runs in results.items()}
 
 
@@ -94,8 +96,11 @@ def test_the_order_of_sequences_does_not_matter(drawn, name, random):
 @given(sequences(), st.sampled_from(ONE_PASS))
 def test_own_boxes_score_all_but_the_threshold_one(drawn, name):
     annotations, _ = drawn
-    present = [dataclasses.replace(one, absent=np.zeros(len(one.absent), dtype=bool)) for one in annotations]
-    results = {one.name: [Trajectory.of_boxes(one.ground_truth)] for one in present}
+    present = [
+        dataclasses.replace(annotation, absent=np.zeros(len(annotation.absent), dtype=bool))
+        for annotation in annotations
+    ]
+    results = {item.name: [Trajectory.of_boxes(item.ground_truth)] for item in present}
     protocol = get_protocol(name)
     scores = evaluate_results(present, results, protocol).summary()
     strict = protocol.success.passes is Passes.ABOVE
@@ -154,8 +159,10 @@ def test_leaving_out_sequences_without_success_raises_a_score_as_in_the_kits():
 def test_a_sequence_scores_the_same_alone_and_among_others(drawn, name):
     annotations, results = drawn
     together = evaluate_results(annotations, results, get_protocol(name)).numbers.metrics
-    for row, one in enumerate(annotations):
-        alone = evaluate_results([one], {one.name: results[one.name]}, get_protocol(name)).numbers.metrics
+    for row, annotation in enumerate(annotations):
+        alone = evaluate_results(
+            [annotation], {annotation.name: results[annotation.name]}, get_protocol(name)
+        ).numbers.metrics
         for key, metric in alone.items():
             assert metric.values[0] == pytest.approx(together[key].values[row], abs=0, nan_ok=True)
 
@@ -200,9 +207,12 @@ def test_repeating_the_same_run_changes_nothing(drawn, name):
 @given(sequences(), st.sampled_from(ONE_PASS))
 def test_nothing_is_changed_in_place(drawn, name):
     annotations, results = drawn
-    before = [one.ground_truth.copy() for one in annotations], {k: v[0].boxes.copy() for k, v in results.items()}
+    before = (
+        [annotation.ground_truth.copy() for annotation in annotations],
+        {k: v[0].boxes.copy() for k, v in results.items()},
+    )
     summary(annotations, results, name)
-    assert all((one.ground_truth == kept).all() for one, kept in zip(annotations, before[0], strict=True))
+    assert all((annotation.ground_truth == kept).all() for annotation, kept in zip(annotations, before[0], strict=True))
     assert all((results[key][0].boxes == kept).all() for key, kept in before[1].items())
 
 
@@ -212,12 +222,12 @@ def test_nothing_is_changed_in_place(drawn, name):
 def naive_ostrack(annotations, results):
     """Success, precision and normalized precision as the protocol's page describes them, frame by frame."""
     rates = {"success_auc": [], "precision_20": [], "normalized_precision_20": []}
-    for one in annotations:
-        boxes = [list(map(float, box)) for box in results[one.name][0].boxes]
-        boxes[0] = list(one.ground_truth[0])
+    for annotation in annotations:
+        boxes = [list(map(float, box)) for box in results[annotation.name][0].boxes]
+        boxes[0] = list(annotation.ground_truth[0])
         success = [0] * 21
         near = near_normalized = 0
-        for (x, y, w, h), (gx, gy, gw, gh) in zip(boxes, one.ground_truth, strict=True):
+        for (x, y, w, h), (gx, gy, gw, gh) in zip(boxes, annotation.ground_truth, strict=True):
             wide = max(0.0, min(x + w, gx + gw) - max(x, gx))
             high = max(0.0, min(y + h, gy + gh) - max(y, gy))
             share = wide * high / (w * h + gw * gh - wide * high)
@@ -243,9 +253,9 @@ def test_the_vectorized_arithmetic_equals_a_loop_over_frames():
         moved[:, 2:] = np.abs(moved[:, 2:]) + 0.5
         annotations.append(Annotation(f"s{number}", truth, np.zeros(length, bool), length))
         results[f"s{number}"] = [Trajectory.of_boxes(moved)]
-    found = summary(annotations, results, "ostrack")
+    actual = summary(annotations, results, "ostrack")
     for key, value in naive_ostrack(annotations, results).items():
-        assert found[key] == pytest.approx(value, abs=1e-12)
+        assert actual[key] == pytest.approx(value, abs=1e-12)
 
 
 # --- building blocks -------------------------------------------------------------------------------------------------
@@ -309,7 +319,7 @@ def test_dividing_by_scored_frames_needs_frames():
         Annotation("gone", np.array([[10.0, 10, 5, 5]] * 2), absent, 2),
         Annotation("here", np.array([[10.0, 10, 5, 5]] * 2), ~absent, 2),
     ]
-    results = {one.name: [Trajectory.of_boxes(one.ground_truth)] for one in annotations}
+    results = {annotation.name: [Trajectory.of_boxes(annotation.ground_truth)] for annotation in annotations}
     protocol = get_protocol("swintrack")
     assert protocol.divisor is Divisor.FRAMES_SCORED
     done = evaluate_results(annotations, results, protocol)

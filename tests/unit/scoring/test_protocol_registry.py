@@ -46,7 +46,7 @@ def test_every_protocol_is_sourced_and_its_numbers_have_names(protocol):
 
 
 @pytest.mark.parametrize(
-    "protocol", [one for one in EVERY if isinstance(one, OpeProtocol)], ids=lambda protocol: protocol.id
+    "protocol", [item for item in EVERY if isinstance(item, OpeProtocol)], ids=lambda protocol: protocol.id
 )
 def test_reported_numbers_point_at_the_threshold_that_their_name_says(protocol):
     curves = protocol.curves()

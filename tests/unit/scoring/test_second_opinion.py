@@ -29,7 +29,9 @@ def results(seed, repetitions=1, *, absent=0.0):
     rng = np.random.default_rng(seed)
     # names of an annotations-only copy are a stranger's
     annotations = [annotated(rng, f"../{number}", int(rng.integers(2, 60)), absent=absent) for number in range(5)]
-    return annotations, {one.name: [near(rng, one) for _ in range(repetitions)] for one in annotations}
+    return annotations, {
+        annotation.name: [near(rng, annotation) for _ in range(repetitions)] for annotation in annotations
+    }
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_a_toolkit_that_computes_otherwise_is_found_out(monkeypatch):
     assert not opinion.agrees
     assert opinion.differences["success_auc"] == pytest.approx(0, abs=1e-12)
     assert opinion.differences["precision_20"] < -0.01
-    assert set(opinion.sequences) == {one.name for one in annotations if one.frame_count > 20}
+    assert set(opinion.sequences) == {annotation.name for annotation in annotations if annotation.frame_count > 20}
     text = "\n".join(opinion.explanation())
     for part in ("got10k 0.1", "got10k-toolkit/2", "precision_20", next(iter(opinion.sequences)), "956e728"):
         assert part in text

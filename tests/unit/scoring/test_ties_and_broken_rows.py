@@ -53,9 +53,9 @@ def test_a_row_without_a_width_is_no_hit_anywhere():
 
 
 def test_only_two_programs_score_rows_that_are_nan_in_part():
-    ope = [one for one in PROTOCOLS.values() if isinstance(one, OpeProtocol)]
-    assert [one.id for one in ope if one.rows.partly_nan is PartlyNan.SCORED] == ["otb", "trackingnet-devkit"]
-    replaced = {one.id for one in ope if one.rows.nan_or_negative is BadBox.REPEAT} - {"otb"}
+    ope = [protocol for protocol in PROTOCOLS.values() if isinstance(protocol, OpeProtocol)]
+    assert [item.id for item in ope if item.rows.partly_nan is PartlyNan.SCORED] == ["otb", "trackingnet-devkit"]
+    replaced = {item.id for item in ope if item.rows.nan_or_negative is BadBox.REPEAT} - {"otb"}
     assert replaced == {"lasot-kit", "tnl2k-kit", "visevent-kit", "lasher-kit"}
     for name in replaced:
         scores, _ = scored(PROTOCOLS[name], [TRUTH, [NAN, 40, 20, 10]])
@@ -75,7 +75,7 @@ def test_rgbt234_has_matlabs_thresholds_where_the_package_has_numpys():
     package = dataclasses.replace(
         protocol, success=dataclasses.replace(protocol.success, thresholds=grids.OVERLAP_PLAIN)
     )
-    ours, theirs = (scored(one, [row], box, aux=box)[0]["maximum_success_auc"] for one in (protocol, package))
+    ours, theirs = (scored(item, [row], box, aux=box)[0]["maximum_success_auc"] for item in (protocol, package))
     assert ours - theirs == pytest.approx(1 / 42)
 
 
@@ -92,7 +92,7 @@ def test_swintrack_computes_centers_and_sizes_from_corners():
     on_sizes = dataclasses.replace(protocol, errors=dataclasses.replace(protocol.errors, center=Center.HALF_SIZE))
     # 18.342 px of 91.71 px, a tie at 0.2: 0.19999999999999973 from corners, 0.20000000000000062 from sizes
     truth, row = [244.17, 40.0, 91.71, 50.0], [262.512, 40.0, 91.71, 50.0]
-    hits = [scored(one, [row], truth)[0]["normalized_precision_20"] for one in (protocol, on_sizes)]
+    hits = [scored(item, [row], truth)[0]["normalized_precision_20"] for item in (protocol, on_sizes)]
     assert hits == [1.0, 0.5]
 
 

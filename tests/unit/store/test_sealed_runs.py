@@ -212,7 +212,7 @@ def test_the_same_cards_on_two_devices_are_a_mixture_too(whole):
     assert runs.mixture(run.environments(), [first, second]) == []
     (remark,) = runs.mixture(run.environments(), [first, dataclasses.replace(second, device="cuda:1")])
     assert "(device: cpu / cuda)" in remark
-    elsewhere = [dataclasses.replace(one, device=f"cuda:{number}") for number, one in enumerate([first, second])]
+    elsewhere = [dataclasses.replace(record, device=f"cuda:{number}") for number, record in enumerate([first, second])]
     assert runs.mixture(run.environments(), elsewhere) == []
 
 
@@ -358,6 +358,6 @@ def test_no_record_appears_before_its_boxes_are_on_the_disk(whole, tmp_path, mon
     monkeypatch.setattr(atomic, "_sync_folder", lambda *a: steps.append("sync folder") or real["_sync_folder"](*a))
     monkeypatch.setattr(Path, "replace", lambda path, to: steps.append(to.suffix) or replace(path, to))
     run.write_all(results)
-    one = ["sync", ".csv", "sync folder", "sync", ".json", "sync folder"]
+    single = ["sync", ".csv", "sync folder", "sync", ".json", "sync folder"]
     five = [*["write"] * 5, *[".csv"] * 5, *["write"] * 5, "sync all", *[".json"] * 5, "sync folder"]
-    assert steps == {1: one, 5: five}[count]
+    assert steps == {1: single, 5: five}[count]

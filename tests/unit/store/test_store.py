@@ -227,10 +227,10 @@ def test_any_name_is_a_file_name_inside_its_folder(name: str) -> None:
 
 
 def test_environments_tell_what_differs() -> None:
-    one = RunEnvironment("1", "aa", "3.11", "Linux", {"numpy": "2"}, "opencv 5")
-    two = dataclasses.replace(one, image_decoder="opencv 6")
-    assert two.differences(one) == ["image_decoder: opencv 5 before, opencv 6 now"]
-    assert one.sha256 != two.sha256
+    environment = RunEnvironment("1", "aa", "3.11", "Linux", {"numpy": "2"}, "opencv 5")
+    newer = dataclasses.replace(environment, image_decoder="opencv 6")
+    assert newer.differences(environment) == ["image_decoder: opencv 5 before, opencv 6 now"]
+    assert environment.sha256 != newer.sha256
 
 
 @settings(max_examples=200, deadline=None)

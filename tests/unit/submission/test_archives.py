@@ -93,7 +93,7 @@ def test_a_member_that_unpacks_to_very_much_is_not_read():
 def test_an_archive_that_claims_too_much_is_not_read(monkeypatch):
     monkeypatch.setattr(content_module, "TOTAL_LIMIT", 100)
     read = content_of_bytes(archive_of(), "mine.zip")
-    assert [one.kind.value for one in read.findings] == ["zip bomb"]
+    assert [finding.kind.value for finding in read.findings] == ["zip bomb"]
     assert set(read.files.values()) == {None}
 
 

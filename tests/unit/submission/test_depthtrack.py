@@ -53,7 +53,7 @@ def test_public_results_with_confidences_pass(shared_data):
     for tracker, extra in (("DeT_DiMP50_Max", set()), ("SynNoConf", {"confidence"})):
         chosen = [name for name in tree.names if name.startswith(f"{tracker}/")]
         content = Content("x.zip", True, dict(zip(chosen, tree.read_many(chosen), strict=True)), (), None)
-        kinds = {(one.severity.value, one.kind.value) for one in FORM.check(content, names)}
+        kinds = {(item.severity.value, item.kind.value) for item in FORM.check(content, names)}
         assert kinds == {("warning", kind) for kind in {"times", *extra}}
 
 
@@ -102,7 +102,9 @@ def test_confidences_and_times_are_checked():
     content[second.replace(".txt", "_time.value")] = b"0.1\n-0.1\n" * (FRAMES // 2)
     content[second.replace(".txt", "_confidence.value")] = b"\n\n"
     report = check("depthtrack", content)
-    assert sorted((one.kind.value, one.file.rpartition("/")[2], one.lines) for one in report.findings) == [
+    assert sorted(
+        (finding.kind.value, finding.file.rpartition("/")[2], finding.lines) for finding in report.findings
+    ) == [
         ("NaN or infinite", f"{FIRST}_001_confidence.value", (6,)),
         ("confidence", f"{FIRST}_001_confidence.value", (3,)),
         ("empty file", f"{SECOND}_001_confidence.value", ()),
@@ -151,7 +153,7 @@ def test_missing_sequences_and_regions_are_named_and_strays_are_warnings():
         ("missing file", REGIONS),
         ("missing sequence", REGIONS.replace(FIRST, SECOND)),
     ]
-    assert {one.file for one in report.warnings} == {f"{STEM}(1).txt", f"{STEM}.bin"}
+    assert {warning.file for warning in report.warnings} == {f"{STEM}(1).txt", f"{STEM}.bin"}
 
 
 def test_a_second_repetition_and_wrong_case_are_errors():
@@ -168,4 +170,4 @@ def test_carriage_returns_are_a_warning():
     content = {name: data.replace(b"\n", b"\r\n") for name, data in files("depthtrack").items()}
     report = check("depthtrack", content)
     assert errors(report) == []
-    assert {one.kind.value for one in report.warnings} == {"line ends"}
+    assert {warning.kind.value for warning in report.warnings} == {"line ends"}

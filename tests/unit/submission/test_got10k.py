@@ -238,7 +238,7 @@ def test_a_wrong_folder_level_is_named_and_the_content_checked_all_the_same(chan
     report = check("got10k", content)
     kinds = {kind for kind, _ in errors(report)}
     assert kinds == {"wrong folder level", "wrong separator"}
-    assert any(one.found.startswith(what) for one in report.findings)
+    assert any(finding.found.startswith(what) for finding in report.findings)
 
 
 def test_one_sequence_in_a_wrong_place_is_not_called_missing():

@@ -61,7 +61,7 @@ def official_run(request, tmp_path_factory):
     benchmark = request.param
     tracks = official_tracks(benchmark)
     if benchmark == "depthtrack":
-        tracks = {name: trajectory(1, len(one)) for name, one in tracks.items()}
+        tracks = {name: trajectory(1, len(track)) for name, track in tracks.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.fsync", lambda _: None)  # a thousand files; whether they survive a crash is no matter here
         return store_run(tmp_path_factory.mktemp("results"), benchmark, tracks)
@@ -95,9 +95,9 @@ def test_an_official_run_becomes_a_submission_that_passes_and_nothing_is_changed
 
 def test_the_same_runs_give_the_same_bytes_with_fixed_dates_and_sorted_names(tmp_path):
     sample_runs(tmp_path, "got10k", 2)
-    one, other = (packaged(tmp_path, "got10k", tracker="mine") for _ in range(2))
-    assert one.data == other.data
-    with zipfile.ZipFile(io.BytesIO(one.data)) as archive:
+    first, second = (packaged(tmp_path, "got10k", tracker="mine") for _ in range(2))
+    assert first.data == second.data
+    with zipfile.ZipFile(io.BytesIO(first.data)) as archive:
         entries = archive.infolist()
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
@@ -136,7 +136,7 @@ def test_a_sample_says_so(tmp_path):
     report = check_content(
         content_of_bytes(package.data, "x.zip"), FORMATS["trackingnet"], official(get_benchmark("trackingnet"))
     )
-    assert [one.kind for one in report.errors] == ["missing sequence"] * 508
+    assert [error.kind for error in report.errors] == ["missing sequence"] * 508
 
 
 BOX = st.tuples(st.floats(-1e5, 1e5), st.floats(-1e5, 1e5), st.floats(0, 1e5), st.floats(0, 1e5))
@@ -175,7 +175,7 @@ def test_an_incomplete_run_is_refused_with_the_missing_sequences(tmp_path):
 
 
 def test_a_selection_of_the_official_sequences_is_refused(tmp_path):
-    store_run(tmp_path, "got10k", {name: one for name, (one,) in trajectories("got10k").items()})
+    store_run(tmp_path, "got10k", {name: track for name, (track,) in trajectories("got10k").items()})
     with pytest.raises(
         SubmissionError, match=r"lacks 177 of 180 official sequences: GOT-10k_Test_000004, .* and 165 more"
     ):
@@ -191,7 +191,7 @@ def test_a_selection_of_the_official_sequences_is_refused(tmp_path):
     ],
 )
 def test_runs_of_other_things_are_refused(tmp_path, changes, message):
-    tracks = {name: one for name, (one,) in trajectories("got10k").items()}
+    tracks = {name: track for name, (track,) in trajectories("got10k").items()}
     store_run(tmp_path, **{"benchmark": "got10k", "tracks": tracks, "data": SAMPLE, **changes})
     with pytest.raises(SubmissionError, match=message):
         packaged(tmp_path, "got10k", tracker="mine")
@@ -238,7 +238,7 @@ def test_too_many_repetitions_are_refused(tmp_path):
 
 
 def test_frames_without_box_or_time_are_refused_and_nothing_is_invented(tmp_path):
-    tracks = {name: one for name, (one,) in trajectories("got10k").items()}
+    tracks = {name: track for name, (track,) in trajectories("got10k").items()}
     first = NAMES["got10k"][0]
     lost, untimed = tracks[first].boxes.copy(), tracks[first].seconds.copy()
     lost[3], untimed[0] = np.nan, np.nan
@@ -251,7 +251,7 @@ def test_frames_without_box_or_time_are_refused_and_nothing_is_invented(tmp_path
 
 
 def test_confidences_in_some_sequences_only_are_refused(tmp_path):
-    tracks = {name: one for name, (one,) in trajectories("depthtrack").items()}
+    tracks = {name: track for name, (track,) in trajectories("depthtrack").items()}
     first = NAMES["depthtrack"][0]
     tracks[first] = Trajectory.of_boxes(tracks[first].boxes)
     store_run(tmp_path, "depthtrack", tracks, data=SAMPLE)
@@ -260,7 +260,7 @@ def test_confidences_in_some_sequences_only_are_refused(tmp_path):
 
 
 def test_a_run_whose_boxes_break_the_format_is_refused_with_every_line(tmp_path):
-    tracks = {name: one for name, (one,) in trajectories("trackingnet").items()}
+    tracks = {name: track for name, (track,) in trajectories("trackingnet").items()}
     first = NAMES["trackingnet"][0]
     boxes = tracks[first].boxes.copy()
     boxes[2:4, 2] = -5
@@ -349,12 +349,12 @@ def test_the_got10k_toolkit_reads_our_files_and_finds_the_same_overlap(tmp_path,
         str(root), subset="val", result_dir=str(tmp_path / "results"), report_dir=str(tmp_path / "reports")
     )
     toolkit.report(["mine"])
-    found = json.loads((tmp_path / "reports/GOT-10k/mine/performance.json").read_text())["mine"]["overall"]
+    actual = json.loads((tmp_path / "reports/GOT-10k/mine/performance.json").read_text())["mine"]["overall"]
     capsys.readouterr()
     visible = [1, 3, 4, 5]  # frame 2 has cover 0
     ours = [overlap(tracks[name][0].boxes[k], truth[k], trees.WH) for name in names for k in visible]
-    assert found["ao"] == pytest.approx(np.mean(ours), abs=1e-4)
-    assert found["speed_fps"] == pytest.approx(50)
+    assert actual["ao"] == pytest.approx(np.mean(ours), abs=1e-4)
+    assert actual["speed_fps"] == pytest.approx(50)
 
 
 def test_the_zip_of_the_got10k_toolkit_has_our_names_and_passes_our_check(tmp_path, monkeypatch, capsys):
@@ -372,5 +372,7 @@ def test_the_zip_of_the_got10k_toolkit_has_our_names_and_passes_our_check(tmp_pa
     tree = open_tree(theirs)
     assert dict(zip(tree.names, tree.read_many(tree.names), strict=True)) == ours
     tracks = trajectories("got10k")
-    expected = Expected(names, dict.fromkeys(names, 6), {name: one.boxes[0] for name, (one,) in tracks.items()}, "", {})
+    expected = Expected(
+        names, dict.fromkeys(names, 6), {name: track.boxes[0] for name, (track,) in tracks.items()}, "", {}
+    )
     assert check_submission(theirs, FORMATS["got10k"], expected).findings == ()

@@ -45,7 +45,7 @@ def test_folders_are_a_warning_since_the_development_kit_looks_at_names_only(abo
     content = {above.replace("SEQUENCE", name[:-4]) + name: data for name, data in files("trackingnet").items()}
     report = check("trackingnet", content)
     assert errors(report) == []
-    assert [(kind, len(one.more_files)) for one in report.findings for kind in [one.kind.value]] == [
+    assert [(kind, len(finding.more_files)) for finding in report.findings for kind in [finding.kind.value]] == [
         ("wrong folder level", 2)
     ]
 
@@ -61,7 +61,7 @@ def test_a_missing_sequence_a_time_file_and_a_second_tracker_are_errors():
         ("missing sequence", f"{THIRD}.txt"),
         ("several trackers", f"other/{SECOND}.txt"),
     ]
-    (time,) = [one for one in report.findings if one.file == f"{FIRST}_time.txt"]
+    (time,) = [finding for finding in report.findings if finding.file == f"{FIRST}_time.txt"]
     assert "two names contain" in time.advice
 
 
@@ -150,6 +150,6 @@ def test_the_content_of_those_archives_is_right_but_for_what_is_known_of_them(sh
     )
     atom = check_submission(style / "subm_ATOM.zip", FORM, expected)
     assert errors(atom) == []
-    assert "integers only" in {one.kind.value for one in atom.warnings}
+    assert "integers only" in {warning.kind.value for warning in atom.warnings}
     siam = check_submission(style / "subm_SiamRPN++.zip", FORM, expected)
     assert [kind for kind, _ in errors(siam)] == ["missing sequence"]

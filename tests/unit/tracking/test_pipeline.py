@@ -24,8 +24,8 @@ from helpers.walks import LENGTHS, Numbers, OutOfMemoryError, Walk, jobs, run, s
 def test_boxes_do_not_depend_on_waves(waves, capacity, timeout):
     work = [40, 3, 25, 1, 31, 7, 2, 60]
     expected, _ = run(Walk(), jobs(work))
-    found, timing = run(Walk(), jobs(work), capacity=capacity, waves=waves, timeout=timeout)
-    same_boxes(found, expected)
+    actual, timing = run(Walk(), jobs(work), capacity=capacity, waves=waves, timeout=timeout)
+    same_boxes(actual, expected)
     assert timing.frames == sum(work)
 
 
@@ -52,9 +52,9 @@ def test_with_two_waves_one_half_is_prepared_while_the_other_is_tracked():
 
 def test_failures_in_one_wave_do_not_disturb_the_other():
     expected, _ = run(Walk(), jobs(LENGTHS))
-    found, _ = run(Walk(fail_at=(4, 3)), jobs(LENGTHS, bad=[(2, 6)]), capacity=4, waves=2)
-    assert sorted(found.errors) == ["s2", "s4"]
-    for name, trajectory in found.results.items():
+    actual, _ = run(Walk(fail_at=(4, 3)), jobs(LENGTHS, bad=[(2, 6)]), capacity=4, waves=2)
+    assert sorted(actual.errors) == ["s2", "s4"]
+    for name, trajectory in actual.results.items():
         np.testing.assert_array_equal(trajectory.boxes, expected.results[name].boxes)
 
 
@@ -85,8 +85,8 @@ def test_decoded_frames_stay_within_their_memory_however_many_streams(frames_tha
     small = [Job(f"s{n}", Numbers(n, 12), np.array([n, 1.0, 2, 3]), 12) for n in range(10)]
     expected, _ = run(Walk(), small)
     limit = int(frames_that_fit * size)
-    found, timing = run(Walk(), work, capacity=10, lookahead_bytes=limit, waves=waves, decoders=3, workers=2)
-    same_boxes(found, expected)
+    actual, timing = run(Walk(), work, capacity=10, lookahead_bytes=limit, waves=waves, decoders=3, workers=2)
+    same_boxes(actual, expected)
     assert timing.peak_frame_bytes <= limit + size * 2  # one that is needed now; the first one has no known size
     assert timing.peak_frame_bytes >= min(limit, 5 * size) * 0.5
 
@@ -100,9 +100,9 @@ def test_memory_is_given_back_when_streams_fail():
 
     work = [Job(f"s{n}", Bad(n, 12), np.ones(4), 12) for n in range(6)]
     work += [Job(f"good{n}", Big(n, 12), np.ones(4), 12) for n in range(6)]
-    found, _ = run(Walk(), work, capacity=3, lookahead_bytes=100 * 100 * 3 * 4)
-    assert len(found.errors) == 6
-    assert len(found.results) == 6
+    actual, _ = run(Walk(), work, capacity=3, lookahead_bytes=100 * 100 * 3 * 4)
+    assert len(actual.errors) == 6
+    assert len(actual.results) == 6
 
 
 @dataclass
@@ -138,8 +138,8 @@ def test_a_tracker_that_must_not_see_batches_gets_one_stream_per_call():
 
     expected, _ = run(Walk(), jobs(LENGTHS))
     tracker = Alone()
-    found, timing = run(tracker, jobs(LENGTHS), capacity=4, batch=1)
-    same_boxes(found, expected)
+    actual, timing = run(tracker, jobs(LENGTHS), capacity=4, batch=1)
+    same_boxes(actual, expected)
     assert set(tracker.batches) == {1}
     assert timing.capacity == 4
 
@@ -148,9 +148,9 @@ def test_a_tracker_that_must_not_see_batches_gets_one_stream_per_call():
 def test_out_of_memory_halves_the_capacity_and_the_run_goes_on(waves):
     expected, _ = run(Walk(), jobs(LENGTHS * 3))
     tracker, notes = Cramped(), []
-    found, timing = run(tracker, jobs(LENGTHS * 3), notes, capacity=16, waves=waves)
-    same_boxes(found, expected)
-    assert not found.errors
+    actual, timing = run(tracker, jobs(LENGTHS * 3), notes, capacity=16, waves=waves)
+    same_boxes(actual, expected)
+    assert not actual.errors
     assert max(tracker.batches) <= 3
     assert timing.out_of_memory >= 2
     assert tracker.released == timing.out_of_memory
@@ -159,9 +159,9 @@ def test_out_of_memory_halves_the_capacity_and_the_run_goes_on(waves):
 
 
 def test_a_stream_that_does_not_fit_alone_fails_by_itself():
-    found, _ = run(Cramped(room=0), jobs([4, 3]), capacity=2)
-    assert sorted(found.errors) == ["s0", "s1"]
-    assert "out of memory" in str(found.errors["s0"])
+    actual, _ = run(Cramped(room=0), jobs([4, 3]), capacity=2)
+    assert sorted(actual.errors) == ["s0", "s1"]
+    assert "out of memory" in str(actual.errors["s0"])
 
 
 def test_out_of_memory_at_the_start_of_a_sequence_puts_it_back():
@@ -182,8 +182,8 @@ def test_out_of_memory_at_the_start_of_a_sequence_puts_it_back():
             return answer
 
     expected, _ = run(Walk(), jobs([5] * 6))
-    found, timing = run(Templates(), jobs([5] * 6), capacity=6)
-    same_boxes(found, expected)
+    actual, timing = run(Templates(), jobs([5] * 6), capacity=6)
+    same_boxes(actual, expected)
     assert timing.out_of_memory >= 1
 
 
@@ -240,8 +240,8 @@ def test_auto_capacity_in_the_loop(clock):
             return super().track(states, inputs)
 
     expected, _ = run(Walk(), jobs([90] * 40))
-    found, timing = run(Batching(), jobs([90] * 40), capacity=4, grow=True)
-    same_boxes(found, expected)
+    actual, timing = run(Batching(), jobs([90] * 40), capacity=4, grow=True)
+    same_boxes(actual, expected)
     assert timing.capacity > 4
 
 

@@ -19,10 +19,10 @@ from helpers.walks import LENGTHS, Memory, Numbers, Walk, jobs, run
 @pytest.mark.parametrize("capacity", [1, 2, 3, 16])
 def test_boxes_do_not_depend_on_capacity(capacity):
     expected, _ = run(Walk(), jobs(LENGTHS))
-    found, timing = run(Walk(), jobs(LENGTHS), capacity=capacity, decoders=3)
-    assert found.results.keys() == expected.results.keys()
+    actual, timing = run(Walk(), jobs(LENGTHS), capacity=capacity, decoders=3)
+    assert actual.results.keys() == expected.results.keys()
     for name, trajectory in expected.results.items():
-        np.testing.assert_array_equal(found.results[name].boxes, trajectory.boxes)
+        np.testing.assert_array_equal(actual.results[name].boxes, trajectory.boxes)
     assert timing.frames == sum(LENGTHS)
 
 

@@ -78,8 +78,8 @@ class Late(Walk):
 def test_boxes_do_not_depend_on_whether_steps_overlap(capacity, timeout):
     expected, _ = run(Walk(), jobs(LENGTHS * 2))
     tracker = Late()
-    found, timing = run(tracker, jobs(LENGTHS * 2), capacity=capacity, timeout=timeout)
-    same_boxes(found, expected)
+    actual, timing = run(tracker, jobs(LENGTHS * 2), capacity=capacity, timeout=timeout)
+    same_boxes(actual, expected)
     assert isinstance(tracker, SubmittingTracker)
     assert tracker.waiting == 0
     assert tracker.shapes == [-(-capacity // 2)] == [timing.batch]
@@ -95,24 +95,24 @@ def test_a_tracker_that_gains_nothing_is_called_as_ever():
     expected, _ = run(Walk(), jobs(LENGTHS))
     tracker = Late(overlaps=False)
     tracker.track = lambda states, inputs: Walk.track(tracker, states, inputs)
-    found, timing = run(tracker, jobs(LENGTHS), capacity=4)
-    same_boxes(found, expected)
+    actual, timing = run(tracker, jobs(LENGTHS), capacity=4)
+    same_boxes(actual, expected)
     assert (tracker.events, timing.batch) == ([], 0)
 
 
 def test_a_step_that_fails_when_it_is_collected_is_repeated_stream_by_stream():
     expected, _ = run(Walk(), jobs(LENGTHS))
-    found, _ = run(Late(fail_at_collect=(4, 3)), jobs(LENGTHS), capacity=6)
-    assert list(found.errors) == ["s4"]
-    for name, trajectory in found.results.items():
+    actual, _ = run(Late(fail_at_collect=(4, 3)), jobs(LENGTHS), capacity=6)
+    assert list(actual.errors) == ["s4"]
+    for name, trajectory in actual.results.items():
         np.testing.assert_array_equal(trajectory.boxes, expected.results[name].boxes)
 
 
 def test_out_of_memory_halves_the_shape_of_all_further_calls():
     expected, _ = run(Walk(), jobs(LENGTHS * 3))
     tracker, notes = Late(room=3), []
-    found, timing = run(tracker, jobs(LENGTHS * 3), notes, capacity=16)
-    same_boxes(found, expected)
+    actual, timing = run(tracker, jobs(LENGTHS * 3), notes, capacity=16)
+    same_boxes(actual, expected)
     assert tracker.shapes == [8, 4, 2]
     assert timing.batch == 2
     assert "capacity reduced from 16 to" in notes[0]
@@ -215,10 +215,10 @@ def test_a_card_gives_the_processors_boxes_at_one_shape(name):
     }
     expected = run_clips(small(name), clips)
     tracker = on_fake_card(small(name))
-    found = run_clips(tracker, clips, settings=LoopSettings(capacity=4, workers=2))
+    actual = run_clips(tracker, clips, settings=LoopSettings(capacity=4, workers=2))
     card = tracker._runner.card
     for clip, trajectory in expected.items():
-        np.testing.assert_allclose(found[clip].boxes, trajectory.boxes, atol=1e-3, err_msg=clip)
+        np.testing.assert_allclose(actual[clip].boxes, trajectory.boxes, atol=1e-3, err_msg=clip)
     assert set(card.uploads) == {2}
     assert card.waits == len(card.uploads)
     assert tracker.stage_seconds()["forward"] == pytest.approx(0.005 * card.waits)

@@ -22,11 +22,11 @@ def videos(tmp_path_factory) -> Path:
 
 def test_two_workers_compute_what_one_process_does_and_share_the_work(videos, tmp_path):
     tracker = own_tracker(tmp_path, trouble="meet()", top=MEETING)
-    two = run_videos(videos, tmp_path / "two", tracker, "--workers", 2, "--capacity", 2)
-    one = run_videos(videos, tmp_path / "one", tracker)
-    assert two.code == 0, two.stderr
-    assert two.json["digest"] == one.json["digest"]
-    assert two.json["run"] == one.json["run"]
+    shared = run_videos(videos, tmp_path / "two", tracker, "--workers", 2, "--capacity", 2)
+    single = run_videos(videos, tmp_path / "one", tracker)
+    assert shared.code == 0, shared.stderr
+    assert shared.json["digest"] == single.json["digest"]
+    assert shared.json["run"] == single.json["run"]
     records = [json.loads(path.read_text()) for path in (tmp_path / "two").rglob("sequences/*.json")]
     assert {record["rank"] for record in records} == {0, 1}
     (timing,) = [json.loads(path.read_text()) for path in (tmp_path / "two").rglob("timings/*.json")]
