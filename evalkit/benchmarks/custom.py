@@ -80,7 +80,7 @@ class CustomReader:
             DatasetLayoutError: There is none, or the root is itself a sequence.
         """
         require_root(root, title=TITLE)
-        if any((root / name).is_file() for name in ANNOTATIONS):
+        if any((root / name).is_file() for name in (*ANNOTATIONS, "gt/gt.txt")):
             raise DatasetLayoutError(
                 f"{TITLE}: {root} is itself a sequence (it holds an annotation). Pass the folder above it, "
                 f"{root.parent}, and choose the sequence by its name, {root.name}."
@@ -140,7 +140,7 @@ class CustomReader:
         """A target of an annotation of several; None for a folder or video of its own."""
         if (root / name).is_dir() and not holds_targets(root / name):
             return None
-        return targets_in(root).get(name)
+        return targets_in(root, name).get(name)
 
     def modalities(self, root: Path | None) -> frozenset[Modality]:
         """Second modalities that the layout file names or, with a root, that its sequences have."""

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.benchmarks.frames import ImageFrames, open_folder
+from evalkit.benchmarks.names import subfolders
 from evalkit.benchmarks.reading import read_bytes
 from evalkit.benchmarks.videos import VIDEO_SUFFIXES, VideoFrames
 from evalkit.errors import AnnotationError, DatasetLayoutError, text_of
@@ -28,7 +29,7 @@ from evalkit.sequences import Annotation
 
 TITLE = "custom"
 MOST_BYTES = 1 << 28
-MOST_ROWS = 1 << 24
+MOST_ROWS = 1 << 22
 """Frames that a file may name; a number beyond it is a mistake or an attack."""
 _UNSAFE = re.compile(r"[^\w.+-]+")
 
@@ -78,15 +79,19 @@ class Target:
         return ImageFrames(images.folder, images.names[first : last + 1])
 
 
-def targets_in(root: Path) -> dict[str, Target]:
+def targets_in(root: Path, only: str | None = None) -> dict[str, Target]:
     """All targets of a data root, by the names of their sequences.
+
+    Args:
+        root: The data root.
+        only: Name of the target that is wanted; files that cannot hold it are not read.
 
     Raises:
         AnnotationError: A file is damaged, hostile or too large; names it.
         DatasetLayoutError: Two targets would have one name, or a file's images are nowhere.
     """
     targets: dict[str, Target] = {}
-    for path, read in _files(root):
+    for path, read in _files(root, only):
         for target in read(path, *_stamp(path)):
             if target.name in targets:
                 other = targets[target.name].source
@@ -112,12 +117,14 @@ def holds_targets(folder: Path) -> bool:
 _Reader = cabc.Callable[[Path, int, int], tuple[Target, ...]]
 
 
-def _files(root: Path) -> cabc.Iterator[tuple[Path, _Reader]]:
+def _files(root: Path, only: str | None) -> cabc.Iterator[tuple[Path, _Reader]]:
+    """Annotations beside the videos and in their folders; a target's name begins with its folder's, but for COCO's."""
     for path in sorted([*root.glob("*.json"), *root.glob("*.xml")]):
         if (kind := _kind(path, *_stamp(path))) is not None:
             yield path, kind
-    for folder in sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
-        yield from _files_of(folder)
+    for name in subfolders(root):
+        if only is None or only.startswith(f"{name}-"):
+            yield from _files_of(root / name)
 
 
 def _files_of(folder: Path) -> cabc.Iterator[tuple[Path, _Reader]]:

@@ -95,11 +95,6 @@ class VideoFrames:
         """Width and height as shown."""
         return self.index.wh
 
-    def without_leading(self, count: int, length: int | None = None) -> "VideoFrames":
-        """The same frames without the first ``count``, at most ``length`` of them."""
-        start = self.start + count
-        return VideoFrames(self.path, start, self.stop if length is None else min(self.stop, start + length))
-
     def _read(self, wanted: int) -> npt.NDArray[np.uint8]:
         if wanted in self._kept:
             return self._kept.pop(wanted)

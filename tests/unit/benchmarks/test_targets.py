@@ -201,3 +201,23 @@ def test_other_files_beside_the_videos_are_left_alone(tmp_path):
     (tmp_path / "notes.json").write_text('{"any": "thing"}')
     (tmp_path / "other.xml").write_text("<root/>")
     assert names(tmp_path) == ["a"]
+
+
+def test_only_the_files_of_a_folder_are_read_for_a_target_of_it(tmp_path, monkeypatch):
+    for name in ("walk", "run"):
+        images(tmp_path / name / "img1", 2)
+        (tmp_path / name / "gt").mkdir()
+        (tmp_path / name / "gt" / "gt.txt").write_text("1,1,1,1,5,5\n2,1,1,1,5,5\n")
+    assert names(tmp_path) == ["run-1", "walk-1"]
+    (tmp_path / "run" / "gt" / "gt.txt").write_text("hello")
+    assert len(read(tmp_path, "walk-1")) == 2
+    with pytest.raises(AnnotationError):
+        names(tmp_path)
+
+
+def test_a_mot_folder_itself_is_not_a_data_root(tmp_path):
+    images(tmp_path / "walk" / "img1", 2)
+    (tmp_path / "walk" / "gt").mkdir()
+    (tmp_path / "walk" / "gt" / "gt.txt").write_text("1,1,1,1,5,5\n")
+    with pytest.raises(DatasetLayoutError, match="is itself a sequence"):
+        names(tmp_path / "walk")
