@@ -32,6 +32,8 @@ from evalkit.tracking.interrupts import Interrupts, held_back
 AHEAD = 4
 WIDEST = 1920
 """Overlay pictures are reduced to this width: a page and a talk need no more of a 4K video."""
+LINE = 28
+"""Height of the line of text above a picture."""
 COLUMNS = "frame,left,top,width,height,confidence,seconds"
 
 
@@ -324,7 +326,13 @@ def _drawer(name: str, frame: Frame, box: Boxes, confidence: float, number: int)
     scale = min(1.0, WIDEST / width)
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
     words = f"{name}   frame {number}" + ("" if np.isnan(confidence) else f"   confidence {confidence:.2f}")
-    return lambda: stamp(draw_boxes(frame.rgb, [(color, box)], None, size), words)
+
+    def draw() -> Picture:
+        # above the picture, since the target may be anywhere in it
+        line = stamp(np.full((LINE, size[0], 3), 24, np.uint8), words)
+        return np.vstack([line, draw_boxes(frame.rgb, [(color, box)], None, size)])
+
+    return draw
 
 
 def _check_inside(box: Boxes, frame: Frame) -> None:

@@ -3,6 +3,7 @@
 import gc
 import os
 import pickle
+import struct
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -166,3 +167,17 @@ def test_what_is_wrong_with_a_video_s_annotation_is_said(tmp_path):
     write_video(root / "a.mkv")
     with pytest.raises(DatasetLayoutError, match="would be one sequence"):
         spec.list_sequences(root, split)
+
+
+@pytest.mark.parametrize("turn", [(0, 1, -1, 0), (0, -1, 1, 0), (-1, 0, 0, -1)])
+def test_a_video_that_a_telephone_has_turned_is_turned_as_players_do(tmp_path, turn):
+    path = write_video(tmp_path / "a.mp4", frames=5)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tkhd") + 44  # of the matrix in the track's header: a, b, u, c, d, ...
+    a, b, c, d = (value << 16 for value in turn)
+    data[place : place + 20] = struct.pack(">5i", a, b, 0, c, d)
+    path.write_bytes(data)
+    frames = VideoFrames(path)
+    expected = cv2.VideoCapture(str(path)).read()[1][:, :, ::-1]
+    assert frames.first_wh() == expected.shape[1::-1]
+    assert (frames.read(0).rgb == expected).all()
