@@ -52,7 +52,7 @@ def is_script(spec: OwnSpec) -> bool:
         return False
     if not spec.class_name or any(any(_calls(statement)) for statement in _executed(tree)):
         return True
-    if importlib.util.find_spec("vot") is None:  # for its regions
+    if "vot" not in sys.modules and importlib.util.find_spec("vot") is None:  # for its regions
         sys.modules["vot"] = vot_child.module()
     return False
 

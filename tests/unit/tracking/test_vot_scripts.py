@@ -182,6 +182,8 @@ def test_a_class_of_a_script_runs_by_itself_where_nothing_is_asked_at_import(tmp
     tracker = load(f"{path}:Mine")
     assert "Tracker(image, region)" in tracker.interface
     assert path_of(tracker)[0].confidence.tolist() == [0.5] * 3
+    path.write_text(path.read_text() + "# changed")
+    assert path_of(load(f"{path}:Mine"))[0].confidence.tolist() == [0.5] * 3
     assert "process" in load(path).interface
 
 
