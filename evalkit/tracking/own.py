@@ -3,6 +3,7 @@
 import collections.abc as cabc
 import inspect
 import json
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -45,6 +46,8 @@ def load_own(text: str, options: TrackerOptions, *, timeout: float | None = None
     kind, interface = _find_class(module, spec)
     if options.device == "cpu":
         foreign.stay_on_processor()
+    # PyTorch's lines about read-only arrays would stand in every log; who writes into one is told by the error
+    warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
     maker = _Maker(spec, kind, interface, options)
     if interface is Interface.BATCHED:
         return maker.batched()

@@ -395,3 +395,20 @@ def test_a_repository_is_importable_in_workers_too(write, tmp_path):
     assert done.code == 0, done.stderr
     assert done.json["status"] == "complete"
     assert done.json["frames"] == 10
+
+
+def test_a_tensor_may_be_made_of_a_read_only_image_without_a_lecture(write):
+    path = write(
+        "mine.py",
+        """
+        import torch
+        class Mine:
+            def initialize(self, image, box):
+                self.box = box
+            def track(self, image):
+                return self.box, torch.from_numpy(image).float().mean()
+        """,
+    )
+    done = evalkit("check-tracker", f"{path}:Mine")
+    assert done.code == 0
+    assert "not writable" not in done.stderr
