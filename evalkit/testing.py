@@ -69,7 +69,7 @@ class Video(NamedTuple):
     boxes: Boxes
 
 
-class Track(NamedTuple):
+class Answers(NamedTuple):
     """A tracker's answers after the first frame: boxes (F - 1, 4), confidence (F - 1,)."""
 
     boxes: Boxes
@@ -212,7 +212,7 @@ class _Suite:
         return draw_video(seed, **settings)
 
     @functools.cached_property
-    def alone(self) -> list[Track]:
+    def alone(self) -> list[Answers]:
         """Every video by itself."""
         return [track_together(self.tracker, [video])[0] for video in self.videos]
 
@@ -269,7 +269,7 @@ class _Suite:
         for frame in video.frames[1:]:
             self.tracker.prepare(state, other)
             answers.append(self.tracker.track([state], [self.tracker.prepare(state, frame)]))
-        path = Track(
+        path = Answers(
             np.concatenate([answer.boxes for answer in answers]),
             np.concatenate([answer.confidence for answer in answers]),
         )
@@ -342,7 +342,7 @@ class _Suite:
         if not self.tracker.info.deterministic:
             raise _NotApplicableError("the tracker says that it is not deterministic")
 
-    def _compare(self, expected: list[Track], tracks: list[Track], tolerance: float, how: str) -> str:
+    def _compare(self, expected: list[Answers], tracks: list[Answers], tolerance: float, how: str) -> str:
         largest = 0.0
         for stream, (first, second) in enumerate(zip(expected, tracks, strict=True)):
             wanted = np.column_stack([first.boxes, first.confidence])
@@ -359,8 +359,8 @@ class _Suite:
         return "identical" if largest == 0 else f"differs by at most {largest:.2g} (allowed {tolerance:g})"
 
 
-def track_together(tracker: Tracker[Any, Any], videos: cabc.Sequence[Video]) -> list[Track]:
-    """Track all videos in one batch, which shrinks when one ends.
+def track_together(tracker: Tracker[Any, Any], videos: cabc.Sequence[Video]) -> list[Answers]:
+    """Answers all videos in one batch, which shrinks when one ends.
 
     Raises:
         Exception: Whatever the tracker raises or reports for a stream; an error if it breaks the interface.
@@ -380,8 +380,8 @@ def track_together(tracker: Tracker[Any, Any], videos: cabc.Sequence[Video]) -> 
     return [_as_path(path) for path in paths]
 
 
-def track_in_turns(tracker: Tracker[Any, Any], videos: cabc.Sequence[Video]) -> list[Track]:
-    """Track videos of equal length, each in its own batch of one, frame by frame in turns."""
+def track_in_turns(tracker: Tracker[Any, Any], videos: cabc.Sequence[Video]) -> list[Answers]:
+    """Answers videos of equal length, each in its own batch of one, frame by frame in turns."""
     states = [tracker.initialize(video.frames[:1], video.boxes[:1])[0] for video in videos]
     paths: list[list[tuple[Boxes, float]]] = [[] for _ in videos]
     for index in range(1, len(videos[0].frames)):
@@ -392,9 +392,9 @@ def track_in_turns(tracker: Tracker[Any, Any], videos: cabc.Sequence[Video]) -> 
     return [_as_path(path) for path in paths]
 
 
-def _as_path(answers: cabc.Sequence[tuple[Boxes, float]]) -> Track:
+def _as_path(answers: cabc.Sequence[tuple[Boxes, float]]) -> Answers:
     boxes = np.array([box for box, _ in answers], dtype=np.float64).reshape(len(answers), 4)
-    return Track(boxes, np.array([confidence for _, confidence in answers], dtype=np.float64))
+    return Answers(boxes, np.array([confidence for _, confidence in answers], dtype=np.float64))
 
 
 def _check_predictions(predictions: Predictions, count: int, index: int) -> None:
@@ -432,8 +432,8 @@ def _cut(video: Video, length: int) -> Video:
     return Video(video.frames[:length], video.boxes[:length])
 
 
-def _shortened(path: Track, length: int) -> Track:
-    return Track(path.boxes[:length], path.confidence[:length])
+def _shortened(path: Answers, length: int) -> Answers:
+    return Answers(path.boxes[:length], path.confidence[:length])
 
 
 def _content(frame: Frame) -> tuple[bytes, bytes]:

@@ -100,7 +100,7 @@ class CorrelationFilterTracker(SteppingTracker[FilterMemory]):
         """Responses (scales, sensors, height, width); displacement 0 at index 0."""
 
     def begin(self, frame: Frame, box: Boxes) -> FilterMemory:
-        """Learn the first frame."""
+        """Learn the first frame with the box (4,)."""
         target = target_of(frame, box)
         geometry = self._geometry(target.size_wh)
         model = self.train(self._features(frame, target, geometry, (1.0,))[0], geometry.label)
@@ -158,7 +158,7 @@ def forward(maps: Maps) -> Spectra:
 
 
 def backward(spectra: Spectra, maps: Maps) -> Maps:
-    """Inverse of :func:`forward`, with the height and width of ``maps``."""
+    """Inverse of :func:`forward`: (..., height, width // 2 + 1) -> (..., height, width), those of ``maps``."""
     result: Maps = np.fft.irfft2(spectra, s=maps.shape[-2:]).astype(np.float32, copy=False)
     return result
 

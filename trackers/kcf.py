@@ -41,7 +41,7 @@ class KcfTracker(CorrelationFilterTracker):
     )
 
     def normalize(self, patches: Maps) -> Maps:
-        """Mean 0, variance 1."""
+        """Mean 0, variance 1 of each map (..., height, width)."""
         return unit_variance(patches)
 
     def train(self, features: Maps, label: Spectra) -> Model:
@@ -51,7 +51,7 @@ class KcfTracker(CorrelationFilterTracker):
         return label / (kernel + np.float32(REGULARIZATION)), spectra
 
     def respond(self, model: Model, features: Maps) -> Maps:
-        """Evaluate the regression at all shifts."""
+        """Evaluate the regression at all shifts of (scales, sensors, height, width); responses of the same shape."""
         coefficients, template = model
         kernel = gaussian_kernel(features, forward(features), template)
         return backward(coefficients * forward(kernel), features)

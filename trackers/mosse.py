@@ -33,7 +33,7 @@ class MosseTracker(CorrelationFilterTracker):
     )
 
     def normalize(self, patches: Maps) -> Maps:
-        """Logarithm, mean 0, variance 1: light cancels out."""
+        """Logarithm, mean 0, variance 1 of each map (..., height, width): light cancels out."""
         return unit_variance(np.log1p(patches))
 
     def train(self, features: Maps, label: Spectra) -> Model:
@@ -42,7 +42,7 @@ class MosseTracker(CorrelationFilterTracker):
         return label * spectra.conj(), spectra * spectra.conj()
 
     def respond(self, model: Model, features: Maps) -> Maps:
-        """Correlate."""
+        """Correlate features (scales, sensors, height, width); responses of the same shape."""
         numerator, denominator = model
         power = denominator.real
         filters = numerator / (power + REGULARIZATION * power.mean(axis=(-2, -1), keepdims=True) + np.float32(1e-6))

@@ -64,7 +64,7 @@ class NccTracker(SteppingTracker[NccMemory]):
     )
 
     def begin(self, frame: Frame, box: Boxes) -> NccMemory:
-        """Cut the template."""
+        """Cut the template (sensors, height, width) out of the box (4,)."""
         target = target_of(frame, box)
         shrink = min(1.0, np.sqrt(TEMPLATE_AREA / target.size_wh.prod()))
         # at least 4 pixels: a template of one pixel has no variance

@@ -122,12 +122,12 @@ class OSTrack(nn.Module):
         self.box_head = CenterHead(config.vit.width, config.head_channels)
 
     def embed(self, template: Tensor) -> Tensor:
-        """See the backbone's."""
+        """Tokens of template crops (B, 3, T, T); see the backbone's."""
         tokens: Tensor = self.backbone.embed(template)
         return tokens
 
     def forward(self, template: Tensor, search: Tensor, keep_ratio: float | None = None) -> CenterMaps:
-        """Maps over the search region; see :class:`OSTrackBackbone` for the arguments."""
+        """Maps over the search region, from crops (B, 3, T, T), or their tokens, and (B, 3, S, S)."""
         features, kept = self.backbone(template, search, keep_ratio)
         maps: CenterMaps = self.box_head(features, kept)
         return maps

@@ -47,7 +47,7 @@ class TargetState(NamedTuple):
 
 
 def target_of(frame: Frame, box: Boxes) -> TargetState:
-    """Describe the target of a first frame; a box is at least one pixel wide and high.
+    """Describe the target of a first frame; its box (4,) counts as at least one pixel wide and high.
 
     Raises:
         TrackerError: The two images of the frame differ in size.

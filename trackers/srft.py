@@ -100,7 +100,7 @@ class SRTrack(nn.Module):
         self.box_head = CenterHead(config.vit.width, config.head_channels)
 
     def embed(self, template: Tensor) -> Tensor:
-        """See the backbone's."""
+        """Tokens of template crops (B, 6, T, T); see the backbone's."""
         tokens: Tensor = self.backbone.embed(template)
         return tokens
 

@@ -53,7 +53,7 @@ class SteppingTracker(abc.ABC, Generic[Memory]):
         """Find the target in the next frame; ``memory`` is not changed."""
 
     def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[SteppingState[Memory]]:
-        """Start one stream per frame."""
+        """Start one stream per frame, N of them with boxes (N, 4)."""
         return [SteppingState(self.begin(frame, box)) for frame, box in zip(frames, boxes, strict=True)]
 
     def prepare(self, state: SteppingState[Memory], frame: Frame) -> Step[Memory]:

@@ -15,7 +15,7 @@ class StillTracker(SteppingTracker[Boxes]):
     info = TrackerInfo(name="still", modalities=frozenset(), notes=("reads no image",))
 
     def begin(self, frame: Frame, box: Boxes) -> Boxes:  # noqa: ARG002 - it looks at no image
-        """Remember the box."""
+        """Remember the box (4,)."""
         return np.array(box, dtype=np.float64)
 
     def step(self, memory: Boxes, frame: Frame) -> Step[Boxes]:  # noqa: ARG002 - it looks at no image

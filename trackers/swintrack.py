@@ -166,7 +166,7 @@ class SwinTrackTracker(TorchTracker[SwinTrackState, SwinTrackInputs]):
         self._window = torch.from_numpy(window).to(self._runner.device)
 
     def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[SwinTrackState]:
-        """Compute and keep the templates' tokens."""
+        """Compute and keep the templates' tokens, of N frames with boxes (N, 4)."""
         corners = to_corners(boxes)
         fills = [(frame.rgb.mean(axis=(0, 1)) / 255.0).astype(np.float32) for frame in frames]
         crops = []

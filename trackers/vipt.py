@@ -98,7 +98,7 @@ class ViPT(nn.Module):
         self.box_head = CenterHead(config.base.vit.width, config.base.head_channels)
 
     def embed(self, template: Tensor) -> Tensor:
-        """See the backbone's."""
+        """Tokens of template crops (B, 6, T, T); see the backbone's."""
         tokens: Tensor = self.backbone.embed(template)
         return tokens
 

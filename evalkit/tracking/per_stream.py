@@ -22,7 +22,7 @@ Call = cabc.Callable[[], Any]
 
 
 @dataclass(slots=True)
-class Stream:
+class ObjectState:
     """One stream: the user's object and the number of its last frame."""
 
     tracker: SimpleTracker
@@ -46,7 +46,7 @@ def per_stream(
     timeout: float | None = None,
     writable: bool = False,
     interface: str = "initialize(image, box), track(image)",
-) -> Tracker[Stream, Frame]:
+) -> Tracker[ObjectState, Frame]:
     """Turn simple trackers into a batched one.
 
     If ``info`` names a second modality, ``initialize`` and ``track`` get the
@@ -96,7 +96,7 @@ class _PerStream:
         self._timeout = self._timeout if seconds is None else seconds
         self._on_beat = on_beat
 
-    def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[Stream]:
+    def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[ObjectState]:
         """Make and start one object per stream.
 
         Raises:
@@ -107,13 +107,13 @@ class _PerStream:
         for answer in answers:
             if isinstance(answer, _Failure):
                 raise self._explain(answer.problem, 0) from answer.problem
-        return [Stream(answer) for answer in answers]
+        return [ObjectState(answer) for answer in answers]
 
-    def prepare(self, state: Stream, frame: Frame) -> Frame:  # noqa: ARG002 - the interface's signature
+    def prepare(self, state: ObjectState, frame: Frame) -> Frame:  # noqa: ARG002 - the interface's signature
         """Nothing to prepare: the object sees whole images."""
         return frame
 
-    def track(self, states: cabc.Sequence[Stream], inputs: cabc.Sequence[Frame]) -> Predictions:
+    def track(self, states: cabc.Sequence[ObjectState], inputs: cabc.Sequence[Frame]) -> Predictions:
         """Step all streams; errors are reported per stream."""
         boxes = np.zeros((len(states), 4))
         confidence = np.full(len(states), np.nan)
@@ -139,7 +139,7 @@ class _PerStream:
 
         return start
 
-    def _stepper(self, state: Stream, frame: Frame) -> Call:
+    def _stepper(self, state: ObjectState, frame: Frame) -> Call:
         return lambda: state.tracker.track(*self._images(frame))
 
     def _images(self, frame: Frame) -> tuple[Any, ...]:

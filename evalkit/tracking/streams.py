@@ -17,7 +17,17 @@ from evalkit.tracking.timing import Timed
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """A live sequence: its state, what was found so far, and its frames under way."""
+    """A live sequence: its state, its answers so far, and its frames under way.
+
+    Attributes:
+        job: The sequence.
+        reader: Its frames.
+        boxes: (F, 4) in pixels; NaN from ``next_index`` on, as are the two others.
+        confidence: (F,).
+        seconds: (F,) of the step, shared evenly by the streams of a call.
+        state: The tracker's.
+        next_index: Frame without an answer yet.
+    """
 
     job: Job
     reader: Reader
@@ -34,7 +44,7 @@ class Stream:
         return cls(job, reader, np.full((job.length, 4), np.nan), empty, empty.copy())
 
     def record(self, box: Boxes, confidence: float, seconds: float) -> None:
-        """Keep the answer for the next frame."""
+        """Keep the box (4,), confidence and seconds of the next frame."""
         self.boxes[self.next_index] = box
         self.confidence[self.next_index] = confidence
         self.seconds[self.next_index] = seconds
@@ -64,7 +74,11 @@ class Wave:
 
 
 def initialized(tracker: Tracker[Any, Any], frames: list[Frame], boxes: Boxes) -> list[Any]:
-    """The states of new streams, one for each."""
+    """The states of new streams, one for each of N frames and boxes (N, 4).
+
+    Raises:
+        TrackerError: The tracker answered another number of states.
+    """
     states = tracker.initialize(frames, boxes)
     if len(states) != len(frames):
         raise TrackerError(f"initialize returned {len(states)} states for {len(frames)} streams.")
@@ -72,7 +86,11 @@ def initialized(tracker: Tracker[Any, Any], frames: list[Frame], boxes: Boxes) -
 
 
 def checked(predictions: Predictions, count: int) -> tuple[Boxes, Boxes]:
-    """Boxes and confidence of a step, refused if their shapes are wrong."""
+    """Boxes (N, 4) and confidence (N,) of a step with N = ``count`` streams, both float64.
+
+    Raises:
+        TrackerError: They have other shapes.
+    """
     boxes = np.asarray(predictions.boxes, dtype=np.float64)
     confidence = np.asarray(predictions.confidence, dtype=np.float64)
     if boxes.shape != (count, 4) or confidence.shape != (count,):

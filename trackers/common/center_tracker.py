@@ -81,7 +81,7 @@ class CenterTracker(TorchTracker[CenterState, CenterInputs]):
         self._window = torch.from_numpy(inner_hann(side)).to(self._runner.device)
 
     def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[CenterState]:
-        """Cut the templates and keep what the network makes of them."""
+        """Cut the templates of N frames with boxes (N, 4) and keep what the network makes of them."""
         starts = [box.astype(np.float32) if self.loop.float32_start else box.copy() for box in boxes]
         crops = []
         for frame, box in zip(frames, starts, strict=True):
@@ -134,7 +134,7 @@ class CenterTracker(TorchTracker[CenterState, CenterInputs]):
 
 
 def failures(boxes: Boxes) -> dict[int, Exception]:
-    """Streams whose box is not finite, with the error to record."""
+    """Rows of boxes (N, 4) that are not finite, each with the error to record."""
     bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
     text = "the network's box is not finite; check the weights, or use a wider --precision than fp16"
     return {int(index): TrackerError(text) for index in bad}

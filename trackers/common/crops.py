@@ -122,7 +122,7 @@ class Window(NamedTuple):
         return (corners_xyxy - self._center()) * self.scale + self.size / 2
 
     def to_image(self, corners_xyxy: FloatArray) -> FloatArray:
-        """Inverse of :meth:`to_crop`."""
+        """Inverse of :meth:`to_crop`: points (..., 4) of the crop to pixels of the image."""
         return (corners_xyxy - self.size / 2) / self.scale + self._center()
 
     def _center(self) -> FloatArray:

@@ -182,7 +182,7 @@ class Card:
         return batch
 
     def download(self, answers: Tensor) -> Tensor:
-        """Begin to copy to page-locked memory."""
+        """Begin to copy answers (B, K) to page-locked memory of the same shape."""
         host = torch.empty(answers.shape, dtype=answers.dtype, pin_memory=True)
         return host.copy_(answers, non_blocking=True)
 

@@ -153,7 +153,7 @@ def fitting_trackers(shapes: Shapes) -> list[str]:
 
 
 def random_state(model: nn.Module, seed: int) -> dict[str, Tensor]:
-    """Numbers for a dry run: norms are neutral, linear layers keep the variance, boxes stay near a quarter."""
+    """Numbers (of the shapes of ``model``) for a dry run: neutral norms, kept variance, boxes near a quarter."""
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, entry in model.state_dict().items():

@@ -78,7 +78,7 @@ def split_windows(tokens: Tensor, window: int) -> Tensor:
 
 
 def merge_windows(windows: Tensor, window: int, height: int, width: int) -> Tensor:
-    """Inverse of :func:`split_windows`."""
+    """Inverse of :func:`split_windows`: (B * windows, M^2, C) to (B, H, W, C)."""
     channels = windows.shape[-1]
     grid = windows.view(-1, height // window, width // window, window, window, channels)
     return grid.transpose(2, 3).reshape(-1, height, width, channels)

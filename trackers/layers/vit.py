@@ -110,7 +110,7 @@ class Attention(nn.Module):
         return output
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attend over all tokens; ``mask`` is added to the logits."""
+        """Attend over all tokens (B, L, width); ``mask``, broadcast to (B, heads, L, L), is added to the logits."""
         query, key, value = self.split(tokens)
         return self.join(functional.scaled_dot_product_attention(query, key, value, attn_mask=mask))
 
@@ -175,10 +175,10 @@ class Block(nn.Module):
         return tokens + attended, weights
 
     def feed(self, tokens: Tensor) -> Tensor:
-        """Second half, token by token."""
+        """Second half, token by token: (B, L, width)."""
         output: Tensor = tokens + self.mlp(self.norm2(tokens))
         return output
 
     def forward(self, tokens: Tensor, prompts: Tensor | None = None) -> Tensor:
-        """Both halves."""
+        """Both halves: (B, L, width)."""
         return self.feed(self.attend(tokens, prompts))
