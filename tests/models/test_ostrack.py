@@ -12,6 +12,7 @@ from trackers.common.definition import definition
 from trackers.common.postprocess import inner_hann
 from trackers.layers.candidate_elimination import TemplateRows, kept_count, restore, template_rows
 from trackers.layers.heads import decode_center
+from trackers.learned import LEARNED
 from trackers.ostrack import OSTrack, OSTrackConfig
 
 LOOPS = golden("ostrack_tracking.json")["sequences"]
@@ -48,6 +49,15 @@ def stored(shared_golden):
 )
 def test_entries_are_those_of_the_authors_files(name, reference):
     assert entries(definition(name).skeleton()) == golden("rgb_state_dicts.json")[reference]
+
+
+def test_a_further_variant_is_one_row_of_the_catalog(monkeypatch):
+    row = LEARNED["ostrack-256"]
+    further = replace(row, name="ostrack-wide", settings={**row.settings, "search_factor": 6.0, "eliminating": False})
+    monkeypatch.setitem(LEARNED, "ostrack-wide", further)
+    made = definition("ostrack-wide")
+    assert (made.name, made.loop.search_factor, made.config.elimination_layers) == ("ostrack-wide", 6.0, ())
+    assert further.factory == LEARNED["vipt-rgbd"].factory  # by name, for every family
 
 
 def check_forward(model, stored, prefix, batch, size):
