@@ -29,15 +29,15 @@ def _pairs(kind: str) -> cabc.Callable[[click.Context, click.Parameter, tuple[st
     """Values ``KEY=VALUE`` of a repeatable option that also takes comma lists."""
 
     def parse(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-        found: dict[str, str] = {}
+        parsed: dict[str, str] = {}
         for item in (part.strip() for value in values for part in value.split(",") if part.strip()):
             key, equals, value = item.partition("=")
             if not equals and kind == "setting":
                 raise click.BadParameter(f"{item!r} is no {kind}; write KEY=VALUE.")
-            if key in found:
+            if key in parsed:
                 raise click.BadParameter(f"{key} is given twice.")
-            found[key] = value
-        return found
+            parsed[key] = value
+        return parsed
 
     return parse
 

@@ -93,32 +93,32 @@ def track(
         bar = None
         if box is not None:  # else the bar would wait with the user's mouse
             bar = stack.enter_context(frame_progress(app, sequences=1, frames=frames.count or 0))
-        found = follow(
+        followed = follow(
             built, frames, box, folder, video=not no_video, on_frames=(lambda _: None) if bar is None else bar.advance
         )
-    count, rate = len(found.boxes), len(found.boxes) / found.seconds if found.seconds else 0.0
+    count, rate = len(followed.boxes), len(followed.boxes) / followed.seconds if followed.seconds else 0.0
     names = ["boxes.csv", *([] if no_video else ["overlay.mp4"]), "page.html"]
     if as_json:
         files = {Path(name).stem: str(folder / name) for name in names}
         print_json(
             {
                 "source": source,
-                "tracker": found.tracker,
+                "tracker": followed.tracker,
                 "frames": count,
                 "frames_per_second": round(rate, 3),
-                "stopped": found.stopped,
-                "problem": found.problem,
-                "weights_sha256": found.weights_sha256,
-                "config": found.config,
+                "stopped": followed.stopped,
+                "problem": followed.problem,
+                "weights_sha256": followed.weights_sha256,
+                "config": followed.config,
                 "files": files,
             }
         )
     else:
-        echo(f"{found.tracker} on {found.source}: {count} frames, {rate:.1f} frames/s in the tracker")
+        echo(f"{followed.tracker} on {followed.source}: {count} frames, {rate:.1f} frames/s in the tracker")
         echo(f"{folder}: {', '.join(names)}")
-    if found.problem is not None:
-        echo(f"error: ended after {count} frames: {found.problem}", err=True)
-    elif found.stopped:
+    if followed.problem is not None:
+        echo(f"error: ended after {count} frames: {followed.problem}", err=True)
+    elif followed.stopped:
         app.say(f"stopped after {count} frames; what is there is kept")
     whole = frames.count is None or count == frames.count
-    return 0 if whole and found.problem is None else 1
+    return 0 if whole and followed.problem is None else 1

@@ -42,7 +42,7 @@ def add_stochastic_depth(model: nn.Module, backbone: float, fusion: float) -> No
     for name, part in model.named_modules():
         if not isinstance(part, nn.ModuleList) or not name.startswith("backbone.") or not backbone:
             continue
-        if name.endswith(("blocks", "blocks_rgb", "blocks_event")) and all(isinstance(one, Block) for one in part):
+        if name.endswith(("blocks", "blocks_rgb", "blocks_event")) and all(isinstance(block, Block) for block in part):
             for rate, block in zip(torch.linspace(0, backbone, len(part)).tolist(), part, strict=True):
                 _drop(block, rate)
     cross = getattr(getattr(model, "backbone", None), "blocks_cross", None)

@@ -57,13 +57,13 @@ def starting_network(recipe: Recipe, init: str | None, seed: int) -> tuple[nn.Mo
     entries, facts = starting_entries(recipe, init)
     if isinstance(made.config, SRTrackConfig):
         entries = initial_entries(entries, made.config)
-    found: Any = model.load_state_dict(_fitting(entries, model, init), strict=False)
+    loaded: Any = model.load_state_dict(_fitting(entries, model, init), strict=False)
     whole = facts["init"] != "backbone"
-    missing = [name for name in found.missing_keys if whole and not _LATER.search(name)]
-    if missing or found.unexpected_keys:
+    missing = [name for name in loaded.missing_keys if whole and not _LATER.search(name)]
+    if missing or loaded.unexpected_keys:
         raise WeightsError(
             f"{init}: {recipe.tracker} cannot start from it; missing {missing[:3]}, unexpected "
-            f"{found.unexpected_keys[:3]}. Pass the weights of {recipe.parent or recipe.tracker}."
+            f"{loaded.unexpected_keys[:3]}. Pass the weights of {recipe.parent or recipe.tracker}."
         )
     return model, facts
 

@@ -320,4 +320,4 @@ def weights_path(folder: Path, recipe: str) -> Path:
 
 
 def _means(losses: cabc.Sequence[cabc.Mapping[str, Tensor]]) -> dict[str, float]:
-    return {name: torch.stack([one[name] for one in losses]).mean().item() for name in losses[0]}
+    return {name: torch.stack([loss[name] for loss in losses]).mean().item() for name in losses[0]}

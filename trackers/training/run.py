@@ -195,7 +195,7 @@ class Finetuning:
             losses.append({name: value.detach() for name, value in values.items()})
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(list(self.trained.values()), self.plan.recipe.clip)
-        means = {name: torch.stack([one[name] for one in losses]).mean() for name in losses[0]}
+        means = {name: torch.stack([loss[name] for loss in losses]).mean() for name in losses[0]}
         self.bad |= ~means["loss"].isfinite()
         if not self.scaler.is_enabled():
             self.bad |= ~norm.isfinite()
@@ -276,9 +276,9 @@ class Folder:
         self._settings = describe(plan, request)
         manifest = path / MANIFEST
         if manifest.is_file():
-            found = json.loads(manifest.read_text(encoding="utf-8")).get("training")
-            if found != self._settings:
-                different = [key for key in self._settings if (found or {}).get(key) != self._settings[key]]
+            written = json.loads(manifest.read_text(encoding="utf-8")).get("training")
+            if written != self._settings:
+                different = [key for key in self._settings if (written or {}).get(key) != self._settings[key]]
                 raise TrackerError(
                     f"{path}: holds another training (different: {', '.join(different)}). Choose another folder, or "
                     "repeat the command that began it with --resume."
@@ -433,7 +433,7 @@ def _loop(
         if logs or run.step % plan.save_every == 0:
             _refuse_bad(run)
         if logs:
-            last = {name: torch.stack([one[name] for one in recent]).mean().item() for name in recent[0]}
+            last = {name: torch.stack([loss[name] for loss in recent]).mean().item() for name in recent[0]}
             recent.clear()
         if folder is not None:
             if ends:

@@ -100,12 +100,12 @@ def load_parent(model: nn.Module, definition: Definition, path: Path) -> None:
     }
     if isinstance(definition.config, SRTrackConfig):
         entries = initial_entries(entries, definition.config)
-    found: Any = model.load_state_dict(entries, strict=False)
-    missing = [name for name in found.missing_keys if not name.endswith("prompts")]
-    if missing or found.unexpected_keys:
+    loaded: Any = model.load_state_dict(entries, strict=False)
+    missing = [name for name in loaded.missing_keys if not name.endswith("prompts")]
+    if missing or loaded.unexpected_keys:
         raise WeightsError(
             f"{path}: {definition.name} cannot start from it; missing {missing[:3]}, unexpected "
-            f"{found.unexpected_keys[:3]}. Pass the weights of the recipe's parent."
+            f"{loaded.unexpected_keys[:3]}. Pass the weights of the recipe's parent."
         )
 
 
