@@ -33,8 +33,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from evalkit.api import Request, load_run, load_scores, per_sequence, plot, plot_success, score, table
+    from evalkit.api import load_run, load_scores, per_sequence, plot, plot_success, score, table
     from evalkit.errors import EvalkitError
+    from evalkit.evaluation.request import Request
     from evalkit.modality import Modality
     from evalkit.sequences import Frame
     from evalkit.testing import TrackerReport, check_tracker
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "evalkit.errors": {"EvalkitError"},
+        "evalkit.evaluation.request": {"Request"},
         "evalkit.modality": {"Modality"},
         "evalkit.sequences": {"Frame"},
         "evalkit.testing": {"TrackerReport", "check_tracker"},
