@@ -1,6 +1,5 @@
 """What a network wears in training only: stochastic depth, low-rank updates, frozen batch statistics."""
 
-import copy
 import math
 from typing import Any
 
@@ -100,14 +99,24 @@ def add_low_rank(model: nn.Module, settings: LowRank) -> None:
 
 
 def plain_state(model: nn.Module) -> dict[str, Tensor]:
-    """Entries as the tracker loads them: low-rank updates folded into their weights."""
-    if not any(isinstance(part, LowRankUpdate) for part in model.modules()):
-        return dict(model.state_dict())
-    folded = copy.deepcopy(model)
-    for part in folded.modules():
-        if parametrize.is_parametrized(part):
-            parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)
-    return dict(folded.state_dict())
+    """Entries as the tracker loads them: low-rank updates folded into their weights.
+
+    The model keeps its updates: torch's own removal would take them from every copy of it, too.
+    """
+    state: dict[str, Tensor] = {}
+    for name, value in model.state_dict().items():
+        layer, updated, part = name.partition(".parametrizations.weight.")
+        if not updated:
+            state[name] = value
+        elif part == "original":
+            state[f"{layer}.weight"] = _weight(model.get_submodule(layer))
+    return state
+
+
+def _weight(layer: nn.Module) -> Tensor:
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    return weight.detach()
 
 
 def freeze_statistics(model: nn.Module) -> None:
@@ -115,3 +124,14 @@ def freeze_statistics(model: nn.Module) -> None:
     for part in model.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.eval()
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Move the average towards the weights after ``step`` steps; faster at first, so that it forgets its beginning."""
+    share = 1 - min(decay, (step + 1) / (step + 10))
+    for own, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if own.is_floating_point():
+            own.lerp_(new, share)
+        else:
+            own.copy_(new)

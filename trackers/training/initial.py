@@ -18,7 +18,7 @@ from ..common.weights import load_weights, read_weights
 from ..learned import LEARNED
 from ..minis import DEFINITIONS as MINIS
 from ..srft import SRTrackConfig, initial_entries
-from .recipe import Recipe
+from .recipe import Recipe, Start
 from .start import new_network
 
 RANDOM = "random"
@@ -42,16 +42,16 @@ def starting_network(recipe: Recipe, init: str | None, seed: int) -> tuple[nn.Mo
         TrackerError: Nothing was passed and the recipe starts from a parent.
         WeightsError: The file is not one that this recipe can start from.
     """
-    made = defined(recipe.tracker)
-    model = new_network(made, seed)
-    for part in model.modules():
-        if isinstance(smooth := getattr(part, "smooth", None), nn.Parameter):
-            nn.init.constant_(smooth, 10.0)  # ViPT
     if init is None and recipe.parent is not None:
         raise TrackerError(
             f"recipe {recipe.name} starts from {recipe.parent}: pass its weights with --init FILE, or --init "
             "random to try the command out."
         )
+    made = defined(recipe.tracker)
+    model = new_network(made, seed, recipe.start if recipe.parent is None else Start.XAVIER)
+    for part in model.modules():
+        if isinstance(smooth := getattr(part, "smooth", None), nn.Parameter):
+            nn.init.constant_(smooth, 10.0)  # ViPT
     if init is None or init == RANDOM:
         return model, {"init": RANDOM}
     entries, facts = starting_entries(recipe, init)

@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from evalkit.errors import TrackerError
 
 from ..common.definition import Definition
+from .adaptation import follow
 from .damping import DampedUpdate
 from .recipe import Recipe
 from .rendered import Pool
@@ -176,18 +177,8 @@ class Training:
             self.damped.step(self.optimizer.step)
         self.step += 1
         if self.recipe.average:
-            self._follow()
+            follow(self.average, self.model, self.recipe.average, self.step)
         return {"loss": learned.loss.detach()} | {name: value.detach() for name, value in learned.parts.items()}
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the average towards the weights; faster at first, so that it forgets where it began."""
-        share = 1 - min(self.recipe.average, (self.step + 1) / (self.step + 10))
-        for own, new in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
-            if own.is_floating_point():
-                own.lerp_(new, share)
-            else:
-                own.copy_(new)
 
     @contextlib.contextmanager
     def _autocast(self) -> cabc.Iterator[None]:

@@ -69,6 +69,8 @@ class Plan:
         rising = 1.0
         if step < warmup:
             rising = recipe.warmup_start + (1 - recipe.warmup_start) * min(1.0, (step + 1) / warmup)
+        if recipe.cooldown is not None:
+            return rising * min(1.0, (1 - step / self.steps) / recipe.cooldown)
         if recipe.drop is not None:
             return rising * (0.1 if self.epoch(step) > recipe.drop else 1.0)
         return rising * (recipe.floor + (1 - recipe.floor) * (1 + math.cos(math.pi * step / self.steps)) / 2)

@@ -6,6 +6,7 @@ undisturbed one would have drawn.
 
 import collections.abc as cabc
 import contextlib
+import copy
 import itertools
 import json
 import os
@@ -24,7 +25,7 @@ from evalkit.tracking.training import FinetuneRequest, Finished, Step
 
 from ..common.definition import Definition
 from ..srft import SRTrackConfig, initial_entries
-from .adaptation import add_low_rank, add_stochastic_depth, freeze_statistics, plain_state
+from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_statistics, plain_state
 from .damping import DampedUpdate, Damping, kappa_of
 from .fisher import MATRICES, prior_ranks
 from .initial import RANDOM, defined, starting_entries, starting_network
@@ -118,18 +119,19 @@ class Finetuning:
         self.optimizer = torch.optim.AdamW(
             [{"params": list(group.values()), "lr": rate, "full_rate": rate} for rate, group in groups.items()],
             weight_decay=recipe.weight_decay,
+            betas=recipe.betas,
             fused=device.type == "cuda",
         )
-        self.learner = Learner(self.model, self.task)
-        self._together = self._shared()
+        self._together = self._shared(Learner(self.model, self.task))
+        self.average = copy.deepcopy(self.model) if recipe.average else self.model
         self.scaler = torch.amp.GradScaler(device.type, enabled=request.precision == "fp16")
         self.damped: DampedUpdate | None = None
         self.step, self.bad = 0, torch.zeros((), dtype=torch.bool, device=device)
 
-    def _shared(self) -> nn.Module:
+    def _shared(self, learner: Learner) -> nn.Module:
         if self.world.size == 1:
-            return self.learner
-        return nn.parallel.DistributedDataParallel(self.learner, broadcast_buffers=False, find_unused_parameters=True)
+            return learner
+        return nn.parallel.DistributedDataParallel(learner, broadcast_buffers=False, find_unused_parameters=True)
 
     def begin(self, pairs: PairSet | None) -> None:
         """What comes before the first step: SRFT's memory and prior."""
@@ -201,6 +203,8 @@ class Finetuning:
             self.bad |= ~norm.isfinite()
         self._update()
         self.step += 1
+        if self.average is not self.model:
+            follow(self.average, self.model, self.plan.recipe.average, self.step)
         return means | {"gradient_norm": norm}
 
     def _update(self) -> None:
@@ -227,13 +231,13 @@ class Finetuning:
     @torch.no_grad()
     def validate(self, pairs: PairSet) -> dict[str, float]:
         """Overlap on held-out pairs: mean, and share above one half."""
-        self.model.eval()
+        learner = Learner(self.average.eval(), self.task)
         count, size = self.plan.checks, min(self.share.size, self.plan.checks)
         numbers = [list(range(begin, min(begin + size, count))) for begin in range(0, count, size)]
         overlaps = []
         for item in batches(pairs, numbers, 0):
             batch = on_device(item, self.device)
-            learned = self._learned(self.learner, batch, self.least_keep_rate)
+            learned = self._learned(learner, batch, self.least_keep_rate)
             overlaps.append(pair_overlaps(learned, batch)[batch.present])
         values = torch.cat(overlaps)
         return {"validation_iou": values.mean().item(), "validation_half": (values > 0.5).float().mean().item()}
@@ -243,6 +247,7 @@ class Finetuning:
         return {
             "step": self.step,
             "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "damped": self.damped.state_dict() if self.damped else {},
@@ -252,6 +257,7 @@ class Finetuning:
         """Take over a saved state."""
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         if self.damped:
@@ -355,7 +361,7 @@ def describe(plan: Plan, request: FinetuneRequest) -> dict[str, Any]:
 
 def save_weights(run: Finetuning, path: Path, epoch: int) -> None:
     """Write weights as ``run-benchmark --weights`` takes them."""
-    entries = {name: value.detach().cpu().contiguous() for name, value in plain_state(run.model).items()}
+    entries = {name: value.detach().cpu().contiguous() for name, value in plain_state(run.average).items()}
     metadata = {
         "format": "pt",
         "evalkit.tracker": run.definition.name,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
-from evalkit.boxes import Boxes
+from evalkit.boxes import Boxes, Flags
 from evalkit.errors import DatasetLayoutError, EvalkitError
 from evalkit.images import read_rgb
 from evalkit.sample.drawn import Drawn, draw_scene, light_of
@@ -27,6 +27,17 @@ _FEWEST_FRAMES, _FEWEST_USABLE = 20, 4  # OSTrack: at least, more than
 _SCENE_FRAMES, _PAIRS_A_SCENE = 8, 8
 _TEMPLATE_SEEN, _SEARCH_SEEN, _SMALLEST = 0.7, 0.25, 6.0
 _VALIDATION = 1 << 40  # scenes that no training comes to
+
+
+def held_out(count: int) -> Flags:
+    """Which videos are for validation: every twentieth; of fewer than twenty, the last one.
+
+    Example:
+        >>> held_out(3).tolist(), int(held_out(40).sum())
+        ([False, False, True], 2)
+    """
+    held: Flags = np.arange(count) % HELD_OUT == min(HELD_OUT, count) - 1
+    return held
 
 
 class Source(Protocol):
@@ -65,10 +76,11 @@ class Videos:
         self._spec, self._root, self._sampling = spec, root, sampling
         self._split: Split = get_split(spec, "train")
         names = spec.list_sequences(root, self._split)
-        self.names = [name for number, name in enumerate(names) if (number % HELD_OUT == HELD_OUT - 1) == validation]
+        self.names = [names[number] for number in np.flatnonzero(held_out(len(names)) == validation)]
         if not self.names:
             raise DatasetLayoutError(
-                f"{spec.title}: no video in {root} for {'validation' if validation else 'training'}."
+                f"{spec.title}: no video in {root} for {'validation' if validation else 'training'}; one of twenty is "
+                "held out for validation, so that there must be two."
             )
         self._second = next(iter(spec.modalities - {Modality.RGB}), None)
 
@@ -130,8 +142,7 @@ class Coco:
         if not path.is_file() or not self._folder.is_dir():
             raise DatasetLayoutError(f"COCO: expected {path} and the images in {folders[0]}; unpack both archives.")
         self._names, self._images, self._boxes = _coco_objects(path)
-        kept = np.arange(len(self._boxes)) % HELD_OUT == HELD_OUT - 1
-        self._numbers = np.flatnonzero(kept == validation)
+        self._numbers = np.flatnonzero(held_out(len(self._boxes)) == validation)
         if not len(self._numbers):
             raise DatasetLayoutError(f"COCO: {path} has no object for {'validation' if validation else 'training'}.")
 
