@@ -1,7 +1,7 @@
 """``evalkit score``: results under a protocol, as text or JSON."""
 
 import collections.abc as cabc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,9 @@ from evalkit.report.metrics import get_metric
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.score import TOO_FEW, UNSCORABLE
 from evalkit.scoring.scores import Scores
-from evalkit.scoring.second_opinion import AGREEING_PROTOCOL, SecondOpinion
+
+if TYPE_CHECKING:
+    from evalkit.scoring.second_opinion import SecondOpinion
 
 
 @click.command()
@@ -42,10 +44,15 @@ def score(app: App, /, *, request: Request, per_sequence: bool, cross_check: str
       evalkit score uav123 --predictions SiamFC/ --annotations anno/ --protocol all --interval 0.95 --json
       evalkit score visevent --predictions all.zip --tracker SynA --annotations kit/ --sequences @list.txt
     """
-    from evalkit.evaluation.cross_check import cross_checked
     from evalkit.evaluation.scored import score_request
 
-    scores, opinions = cross_checked(request, app.say) if cross_check else (score_request(request, app.say), [])
+    opinions: list[SecondOpinion] = []
+    if cross_check is None:
+        scores = score_request(request, app.say)
+    else:
+        from evalkit.evaluation.cross_check import cross_checked
+
+        scores, opinions = cross_checked(request, app.say)
     if as_json:
         judged = {(opinion.benchmark, opinion.tracker, opinion.run): _cross_check(opinion) for opinion in opinions}
         documents = [
@@ -101,7 +108,7 @@ def _document(scores: Scores, *, per_sequence: bool) -> dict[str, Any]:
     }
 
 
-def _cross_check(opinion: SecondOpinion) -> dict[str, Any]:
+def _cross_check(opinion: "SecondOpinion") -> dict[str, Any]:
     """A second opinion as JSON: fractions; differences are the toolkit's number minus ours."""
     document = {
         "toolkit": opinion.toolkit,
@@ -115,7 +122,9 @@ def _cross_check(opinion: SecondOpinion) -> dict[str, Any]:
     return {"cross_check": document}
 
 
-def _opinion_lines(opinion: SecondOpinion) -> list[str]:
+def _opinion_lines(opinion: "SecondOpinion") -> list[str]:
+    from evalkit.scoring.second_opinion import AGREEING_PROTOCOL
+
     verdict = "and does" if opinion.agrees else "but does not"
     what = f"{opinion.toolkit} on the same boxes of {opinion.benchmark}: {opinion.protocol} must agree, {verdict};"
     labels = {kind.key: kind.label for kind in get_protocol(AGREEING_PROTOCOL, opinion.benchmark).reported}
