@@ -12,6 +12,7 @@ from evalkit.commands.common import (
     json_option,
     print_json,
 )
+from evalkit.commands.options import benchmark_argument
 from evalkit.commands.output import echo
 from evalkit.errors import unknown_name
 from evalkit.machine import usable_cores
@@ -71,7 +72,7 @@ def list_names(app: App, kind: str, parameters: bool, as_json: bool) -> None:
 
 
 @click.command("check-data")
-@click.argument("benchmark")
+@benchmark_argument
 @data_root_option
 @click.option("--split", help="Default: the split that papers report.")
 @click.option("--deep", is_flag=True, help="Decode every image (else three frames per sequence).")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from evalkit.commands.common import data_root_option
 from evalkit.evaluation.request import Request, names_in, sequences_in
 
 Command = cabc.Callable[..., Any]
@@ -45,11 +46,7 @@ SHARED = (
     click.option("--split", help="Default: the split that papers report."),
     sequences_option,
     click.option("--annotations", type=_PATH, help="Annotations-only copy instead of the data root: folder or zip."),
-    click.option(
-        "--data-root",
-        type=_PATH,
-        help="The benchmark's folder, or a folder that holds several. Else the config file, else EVALKIT_DATA_ROOT.",
-    ),
+    data_root_option,
     click.option("--layout", type=_PATH, help="Names of folders and files for `custom`."),
     click.option("--local-truth", is_flag=True, help="The sample's truth for splits that servers score."),
     click.option(
@@ -63,7 +60,7 @@ SHARED = (
 )
 
 
-def benchmarks_argument(command: Command) -> Command:
+def benchmarks_argument(command: Command, metavar: str = "BENCHMARK[,BENCHMARK...]") -> Command:
     """Add BENCHMARK, and ``--benchmark`` as another way to say it; passed as ``benchmarks``."""
 
     @functools.wraps(command)
@@ -71,7 +68,26 @@ def benchmarks_argument(command: Command) -> Command:
         return command(*args, benchmarks=names_in(",".join((*benchmarks, *benchmarks_too))), **options)
 
     called = click.option("--benchmark", "benchmarks_too", multiple=True, hidden=True)(called)
-    return click.argument("benchmarks", metavar="BENCHMARK[,BENCHMARK...]", nargs=-1)(called)
+    return click.argument("benchmarks", metavar=metavar, nargs=-1)(called)
+
+
+def benchmark_argument(command: Command) -> Command:
+    """Add a single BENCHMARK, passed as ``benchmark: str``."""
+
+    @functools.wraps(command)
+    def called(*args: Any, benchmarks: tuple[str, ...], **options: Any) -> Any:
+        return command(*args, benchmark=_single(benchmarks), **options)
+
+    return benchmarks_argument(called, metavar="BENCHMARK")
+
+
+def _single(benchmarks: tuple[str, ...]) -> str:
+    if len(benchmarks) != 1:
+        told = (
+            f"one is expected, not {', '.join(benchmarks)}" if benchmarks else "`evalkit list benchmarks` has the names"
+        )
+        raise click.UsageError(f"which benchmark? Name it: BENCHMARK; {told}.")
+    return benchmarks[0]
 
 
 def request_options(*, required: bool = True, several: bool = True) -> cabc.Callable[[Command], Command]:
@@ -89,10 +105,8 @@ def request_options(*, required: bool = True, several: bool = True) -> cabc.Call
             given = {name: options.pop(name) for name in FIELDS & options.keys()} | {"benchmarks": benchmarks}
             given = {name: value for name, value in given.items() if value not in (None, ()) and value is not False}
             request = Request.read(file, **given) if file else Request(**given)
-            if required and not request.benchmarks:
-                raise click.UsageError("which benchmark? Name it: BENCHMARK; `evalkit list benchmarks` has the names.")
-            if not several and len(request.benchmarks) > 1:
-                raise click.UsageError(f"one BENCHMARK is expected, not {', '.join(request.benchmarks)}.")
+            if (required and not request.benchmarks) or (not several and len(request.benchmarks) > 1):
+                _single(request.benchmarks)
             return command(*args, request=request, **options)
 
         for add in reversed(SHARED):

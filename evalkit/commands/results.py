@@ -14,7 +14,7 @@ from evalkit.commands.common import (
     print_json,
     results_option,
 )
-from evalkit.commands.options import text_or_json
+from evalkit.commands.options import benchmark_argument, text_or_json
 from evalkit.commands.output import echo
 from evalkit.evaluation.request import Request
 from evalkit.results.exporters import EXPORT_FORMATS
@@ -29,7 +29,7 @@ FORMAT_HELP = "Layout of the files; recognized if not given. One of: " + ", ".jo
 
 @click.command("import-results")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--benchmark", required=True, help="A name from `evalkit list benchmarks`.")
+@benchmark_argument
 @click.option("--tracker", required=True, help="Name of the tracker; of several in PATH, the one to take.")
 @click.option("--split", help="Default: the one that papers report, or that the file names tell.")
 @click.option("--layout-of-results", help=FORMAT_HELP)
@@ -57,9 +57,9 @@ def import_results(
 
     \b
     Examples:
-      evalkit import-results results_lasot.zip --benchmark lasot --tracker ATOM
-      evalkit import-results all.zip/SiamFC --benchmark uav123 --tracker siamfc --annotations uav123_gt.zip
-      evalkit import-results out --benchmark rgbt234 --tracker mine --layout-of-results corners
+      evalkit import-results results_lasot.zip lasot --tracker ATOM
+      evalkit import-results all.zip/SiamFC uav123 --tracker siamfc --annotations uav123_gt.zip
+      evalkit import-results out rgbt234 --tracker mine --layout-of-results corners
     """
     from evalkit.evaluation.exchange import import_files
 

@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 import dataclasses
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ class Request:
         return cls.of_table(values)
 
     @classmethod
-    def read(cls, path: Path, **values: Any) -> "Request":
+    def read(cls, path: str | os.PathLike[str], **values: Any) -> "Request":
         """Read a request file: TOML, its keys are the fields, its paths are relative to its folder.
 
         Args:
@@ -128,7 +129,9 @@ class Request:
             UnknownNameError: An unknown key; names the nearest one.
             RequestError: The file cannot be read, or has a wrong value; says which and what was expected.
         """
-        return dataclasses.replace(cls.of_table(read_toml(path), str(path), path.parent), **values)
+        path = Path(path)
+        of_file = cls.of_table(read_toml(path), str(path), path.parent)
+        return cls.of(**{**dataclasses.asdict(of_file), **values})
 
     @classmethod
     def of_table(cls, values: cabc.Mapping[str, Any], where: str = "", folder: Path = Path()) -> "Request":

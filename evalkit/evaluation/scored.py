@@ -94,7 +94,7 @@ def protocols_of(spec: BenchmarkSpec, names: str) -> list[Protocol]:
     """
     if names == ALL:
         return protocols_for(spec.name, spec.protocols.values())
-    ids = dict.fromkeys(spec.protocols[name] if name in ROLES else name for name in names_in(names))
+    ids = dict.fromkeys(spec.protocols[name] if name in ROLES else name for name in names_in(names) or (names,))
     return [get_protocol(name, spec.name) for name in ids]
 
 

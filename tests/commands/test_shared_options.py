@@ -160,6 +160,7 @@ def test_a_request_file_and_python_say_the_same_as_options(folder):
     request = Request.read(folder / "request.toml", benchmarks=("lasot",), data_root=folder / "here" / "data")
     summaries = [dict(score.summary) for score in evalkit.load_scores(request)]
     assert summaries == [document["scores"] for document in json.loads(from_options)]
+    assert Request.read(str(folder / "request.toml"), trackers="ncc").trackers == ("ncc",)
     (ncc,) = evalkit.load_scores(request, trackers="ncc")
     assert dict(ncc.summary) == summaries[1]
 

@@ -27,6 +27,10 @@ CORE = [
     "evalkit.zips",
 ]
 DATA = [*CORE, "evalkit.sequences", "evalkit.images", "evalkit.archive"]
+LAYERS = [
+    *("evalkit.benchmarks", "evalkit.published", "evalkit.report", "evalkit.results", "evalkit.sample"),
+    *("evalkit.scoring", "evalkit.settings", "evalkit.store", "evalkit.tracking"),
+]
 PUBLIC = {getattr(evalkit, name).__module__ for name in evalkit.__all__ if name != "__version__"}
 RULES = {
     "evalkit": [*PUBLIC],
@@ -54,31 +58,16 @@ RULES = {
     "evalkit.archive": CORE,
     "evalkit.sample": [*DATA, "evalkit.sample"],
     "evalkit.benchmarks": [*DATA, "evalkit.benchmarks"],
-    "evalkit.store": [*DATA, "evalkit", "evalkit.store"],
+    "evalkit.store": [*DATA, "evalkit.store"],
     "evalkit.results": [*DATA, "evalkit.results", "evalkit.store"],
     "evalkit.scoring": [*DATA, "evalkit.published", "evalkit.scoring", "evalkit.benchmarks.spec"],
-    "evalkit.scoring.score": [*DATA, "evalkit.scoring", "evalkit.benchmarks.spec", "evalkit.store"],
     "evalkit.tracking": [*DATA, "evalkit.tracking", "evalkit.store"],
     "evalkit.testing": [*DATA, "evalkit.tracking"],
     "evalkit.settings": [*CORE, "evalkit.store.atomic"],
-    "evalkit.evaluation": [
-        *DATA,
-        "evalkit",
-        "evalkit.benchmarks",
-        "evalkit.evaluation",
-        "evalkit.published",
-        "evalkit.report",
-        "evalkit.results",
-        "evalkit.sample",
-        "evalkit.scoring",
-        "evalkit.settings",
-        "evalkit.store",
-        "evalkit.tracking",
-    ],
+    "evalkit.evaluation": [*DATA, *LAYERS, "evalkit.evaluation"],
     "evalkit.published": CORE,
     "evalkit.report": [
         *DATA,
-        "evalkit",
         "evalkit.published",
         "evalkit.report",
         "evalkit.scoring",
@@ -86,13 +75,14 @@ RULES = {
         "evalkit.store",
     ],
     "evalkit.submission": [*DATA, "evalkit.submission", "evalkit.benchmarks", "evalkit.store"],
-    "evalkit.commands": ["evalkit"],
+    "evalkit.commands": [
+        *(*DATA, *LAYERS, "evalkit.commands", "evalkit.evaluation", "evalkit.submission", "evalkit.testing"),
+    ],
     "trackers": [*DATA, "trackers", "evalkit.tracking"],
     "trackers.training": [*DATA, "trackers", "evalkit.benchmarks", "evalkit.sample", "evalkit.tracking"],
     "trackers.__main__": ["evalkit.commands", "trackers"],
     "cli": ["trackers"],
 }
-EXACT = {"evalkit"}  # allowed as the bare package where a prefix would allow everything
 
 
 def modules() -> dict[str, Path]:
@@ -139,11 +129,22 @@ def test_a_module_imports_only_what_its_layer_may(module):
         if not (below(target, "evalkit") or below(target, "trackers") or target == "cli"):
             continue
         target_module = target if target in known else target.rpartition(".")[0]
-        if rule != "evalkit.commands" and target_module == "evalkit":
-            assert "evalkit" in RULES[rule] or target == "evalkit.__version__", f"{module} imports {target}"
+        if target_module == "evalkit":  # the bare package, which loads nothing: its version and place, no public name
+            assert target in {"evalkit", "evalkit.__version__"}, f"{module} imports {target}"
             continue
-        allowed = [prefix for prefix in RULES[rule] if prefix not in EXACT or rule == "evalkit.commands"]
-        assert any(below(target_module, prefix) for prefix in allowed), f"{module} ({rule}) must not import {target}"
+        assert any(below(target_module, prefix) for prefix in RULES[rule]), (
+            f"{module} ({rule}) must not import {target}"
+        )
+
+
+def test_only_the_entry_programs_import_commands_and_only_commands_know_click():
+    for module, path in modules().items():
+        if below(module, "evalkit.commands") or module == "trackers.__main__":
+            continue
+        assert not any(below(target, "evalkit.commands") for target in imports(path)), module
+        assert "click" not in imports(path) or below(module, "trackers"), (
+            f"{module}: options are the commands' business"
+        )
 
 
 SHARED_BY_TESTS = re.compile(
