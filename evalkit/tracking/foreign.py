@@ -134,20 +134,23 @@ class Got10kAdapter:
         self._handed: cabc.Callable[[Image], Any] = _to_pil
 
     def initialize(self, image: Image, box: Boxes) -> None:
-        """Hand the first image over as a PIL image, else as an array."""
+        """Hand the first image over."""
+        self._call(self.tracker.init, image, box)
+
+    def track(self, image: Image) -> Any:
+        """Return what ``update`` returns."""
+        return self._call(self.tracker.update, image)
+
+    def _call(self, method: cabc.Callable[..., Any], image: Image, *more: Boxes) -> Any:
         import PIL.Image
 
         try:
-            self.tracker.init(_to_pil(image), box.copy())
+            return method(self._handed(image), *(item.copy() for item in more))
         except AttributeError as problem:
             if not isinstance(problem.obj, PIL.Image.Image):
                 raise
             self._handed = np.array
-            self.tracker.init(np.array(image), box)
-
-    def track(self, image: Image) -> Any:
-        """Return what ``update`` returns."""
-        return self.tracker.update(self._handed(image))
+            return method(np.array(image), *more)
 
 
 class Rectangle(NamedTuple):

@@ -412,3 +412,22 @@ def test_a_tensor_may_be_made_of_a_read_only_image_without_a_lecture(write):
     done = evalkit("check-tracker", f"{path}:Mine")
     assert done.code == 0
     assert "not writable" not in done.stderr
+
+
+@pytest.mark.parametrize("asks", ["init", "update"])
+def test_a_got10k_class_that_expects_arrays_gets_them(write, asks):
+    shape = {"init": "", "update": "", asks: "image.shape"}
+    path = write(
+        "mine.py",
+        f"""
+        class Mine:
+            def init(self, image, box):
+                {shape["init"] or "image.size"}
+                self.box = box
+            def update(self, image):
+                {shape["update"] or "image.size"}
+                self.box[0] += 1
+                return self.box
+        """,
+    )
+    assert moved(load(f"{path}:Mine"))[0] == [3, 0, 0, 0]
