@@ -12,7 +12,7 @@ from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
 from evalkit.benchmarks.names import MissingSequenceError, nothing_found, require_root, subfolders
 from evalkit.benchmarks.reading import check_first_box, make_sequence, read_bytes, refuse_infinite
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
-from evalkit.benchmarks.targets import Target, holds_targets, targets_in
+from evalkit.benchmarks.targets import ANNOTATIONS, Target, holds_targets, targets_in
 from evalkit.benchmarks.videos import VIDEO_SUFFIXES, VideoFrames
 from evalkit.boxes import Boxes, enclosing_boxes
 from evalkit.errors import AnnotationError, DatasetLayoutError
@@ -28,7 +28,6 @@ AUX_FOLDERS: cabc.Mapping[Modality, tuple[str, ...]] = {
     Modality.THERMAL: ("infrared",),
     Modality.DEPTH: ("depth",),
 }
-ANNOTATIONS = ("groundtruth.txt", "groundtruth_rect.txt")
 
 
 def custom_benchmark(layout: Path | None = None, *, root: Path | None = None) -> BenchmarkSpec:

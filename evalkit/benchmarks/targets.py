@@ -28,6 +28,8 @@ from evalkit.numbers import parse_numbers
 from evalkit.sequences import Annotation
 
 TITLE = "custom"
+ANNOTATIONS = ("groundtruth.txt", "groundtruth_rect.txt")
+"""Of one target; a folder that has it is one sequence, whatever else lies there."""
 MOST_BYTES = 1 << 28
 MOST_ROWS = 1 << 22
 """Frames that a file may name; a number beyond it is a mistake or an attack."""
@@ -128,6 +130,8 @@ def _files(root: Path, only: str | None) -> cabc.Iterator[tuple[Path, _Reader]]:
 
 
 def _files_of(folder: Path) -> cabc.Iterator[tuple[Path, _Reader]]:
+    if any((folder / name).is_file() for name in ANNOTATIONS):
+        return
     if (folder / "img1").is_dir() and (folder / "gt" / "gt.txt").is_file():
         yield folder / "gt" / "gt.txt", _mot
     if (folder / "annotations.xml").is_file():

@@ -221,3 +221,12 @@ def test_a_mot_folder_itself_is_not_a_data_root(tmp_path):
     (tmp_path / "walk" / "gt" / "gt.txt").write_text("1,1,1,1,5,5\n")
     with pytest.raises(DatasetLayoutError, match="is itself a sequence"):
         names(tmp_path / "walk")
+
+
+def test_a_folder_with_an_annotation_of_one_target_stays_one_sequence(tmp_path):
+    images(tmp_path / "a", 2)
+    (tmp_path / "a" / "groundtruth.txt").write_text("1,1,9,9\n2,1,9,9\n")
+    for stray in ("a/000001.json", "a/annotations.xml"):
+        (tmp_path / stray).write_text("anything")
+    assert names(tmp_path) == ["a"]
+    assert read(tmp_path, "a").annotation.ground_truth[1].tolist() == [2, 1, 9, 9]
