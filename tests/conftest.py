@@ -44,3 +44,11 @@ def shared_golden() -> Path:
 def shared_spec() -> Path:
     """Published numbers and protocol pages."""
     return _shared("spec")
+
+
+@pytest.fixture(scope="session")
+def tiny_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny sample of all benchmarks; tests read it only."""
+    from evalkit.sample.render import make_sample
+
+    return make_sample(tmp_path_factory.mktemp("tiny") / "sample", tiny=True).folder

@@ -27,7 +27,7 @@ from evalkit.report.tables.table import Cell, Column, Row, Table
 from evalkit.report.tables.values import csv_text
 from evalkit.visible import json_text, visible
 from helpers import ROOT
-from helpers.program import PROGRAM, call, evalkit
+from helpers.program import PROGRAM, call, evalkit, python
 from helpers.trees import draw_videos
 
 HOSTILE = {
@@ -268,7 +268,7 @@ common.run(click.Group(commands={"command": command}, context_settings={"obj": c
 print("after", flush=True)
 os.write(1, b"after in C\\n")
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python(program)
     assert done.stdout.split("\n") == ["result", "after", "after in C", ""]
     assert sorted(done.stderr.split("\n")) == ["", "buffered", "foreign", "foreign in C"]
 

@@ -48,15 +48,17 @@ def call(*arguments: object, cwd: Path | None = None, app: click.Group | None = 
 
 def evalkit(*arguments: object, cwd: Path | None = None, timeout: float = PATIENCE) -> Done:
     """Run the program in a process of its own: where a tracker kills it, hangs, or prints beside Python's streams."""
-    done = subprocess.run(
-        [*PROGRAM, *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    return _apart([*PROGRAM, *map(str, arguments)], cwd, timeout)
+
+
+def python(program: str, *arguments: object, cwd: Path = ROOT) -> Done:
+    """Run the text of a program in an interpreter that has loaded nothing yet."""
+    return _apart([sys.executable, "-c", program, *map(str, arguments)], cwd, PATIENCE)
+
+
+def _apart(line: list[str], cwd: Path | None, timeout: float) -> Done:
+    settings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(line, cwd=cwd, env=settings, capture_output=True, text=True, timeout=timeout, check=False)
     return Done(done.returncode, done.stdout, done.stderr)
 
 

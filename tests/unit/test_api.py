@@ -1,7 +1,5 @@
 """The notebook interface: the same numbers as the command line, as DataFrames and Figures; cheap to import."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure
 import evalkit
 from evalkit.errors import ScoringError, StoreError, UnknownNameError
 from evalkit.store.runs import Run
+from helpers.program import python
 from helpers.small_lasot import NAMES, make_lasot, make_results, store_run, write_raw
 
 KEY = "success_auc"
@@ -30,8 +29,7 @@ def options(lasot: Path, tmp_path: Path) -> dict:
 def test_import_loads_nothing_heavy() -> None:
     heavy = {"numpy", "pandas", "matplotlib", "cv2", "torch", "scipy"}
     code = f"import evalkit, sys; dir(evalkit); print(sorted(set(sys.modules) & {heavy!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert python(code).stdout.strip() == "[]"
 
 
 def test_every_name_exists_and_is_listed() -> None:

@@ -3,14 +3,13 @@
 import ast
 import graphlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import evalkit
 from helpers import ROOT
+from helpers.program import python
 from helpers.trees import draw_videos
 
 # Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
@@ -200,8 +199,7 @@ def test_torch_stays_in_the_trackers(module):
 )
 def test_light_commands_load_no_heavy_library(program, forbidden):
     check = f"{program}\nimport sys; print('LOADED', *sorted(set(sys.modules) & {forbidden!r}))"
-    done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "LOADED"
+    assert python(check).stdout.strip().splitlines()[-1] == "LOADED"
 
 
 def test_a_tracker_without_a_network_runs_where_torch_is_forbidden(tmp_path):
@@ -227,7 +225,6 @@ def test_a_tracker_without_a_network_runs_where_torch_is_forbidden(tmp_path):
             tracker,
         ]
         weights = ["--weights", "random"] if code else []
-        line = [sys.executable, "-c", program, *map(str, words), *weights]
-        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stderr
+        done = python(program, *words, *weights)
+        assert done.code == code, done.stderr
         assert ("pip install 'evalkit[networks]'" in done.stderr) == bool(code)

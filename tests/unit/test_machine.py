@@ -2,13 +2,12 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from evalkit.machine import usable_cores, usable_memory
 from helpers import ROOT
+from helpers.program import python
 
 MACHINE = 64
 
@@ -88,8 +87,7 @@ from evalkit.tracking.per_stream import per_stream
 settings = loop_settings(ExecutorOptions("t", TrackerOptions()), "cpu", share=1)
 print(settings.decoders, settings.workers, per_stream(object, TrackerInfo("t"), concurrent=True)._workers)
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "1", "1"]
+    assert python(program).stdout.split() == ["1", "1", "1"]
 
 
 def test_nobody_else_counts_cores():

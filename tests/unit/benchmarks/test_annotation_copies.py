@@ -10,7 +10,6 @@ from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.annotations import read_annotations, read_sequence_list
 from evalkit.errors import AnnotationError, DatasetLayoutError, UnknownNameError
 from helpers.files import tarred, write, write_zip, zipped
-from helpers.program import call
 
 BOXES = b"10,20,30,40\n11,21,30,40\n0,0,0,0\n"
 FLAGS = b"0\n0\n1\n"
@@ -288,10 +287,9 @@ class TestWrongContent:
             read_annotations(get_benchmark("custom"), None, tmp_path)
 
 
-def test_the_rendered_sample_is_read_alike_with_and_without_its_images(tmp_path):
-    assert call("make-sample", tmp_path / "sample", "--tiny", "--quiet").code == 0
+def test_the_rendered_sample_is_read_alike_with_and_without_its_images(tiny_sample):
     for spec in BENCHMARKS.values():
-        root = tmp_path / "sample" / spec.title
+        root = tiny_sample / spec.title
         split = spec.splits[SPLITS.get(spec.name, "test")]
         expected = [spec.read_annotation(root, split, name) for name in spec.list_sequences(root, split)]
         _, actual = read_annotations(spec, split.name, root)
@@ -300,7 +298,7 @@ def test_the_rendered_sample_is_read_alike_with_and_without_its_images(tmp_path)
             assert_same(first, dataclasses.replace(second, frame_count=rows) if rows == 1 else second)
     for name in ("got10k", "trackingnet"):
         spec = get_benchmark(name)
-        _, truth = read_annotations(spec, "test", tmp_path / "sample" / ".truth" / spec.title)
+        _, truth = read_annotations(spec, "test", tiny_sample / ".truth" / spec.title)
         assert all(len(annotation.ground_truth) == annotation.frame_count > 1 for annotation in truth)
 
 

@@ -1,10 +1,7 @@
 """One walk over the benchmarks: complete, unique, cited, counted; facts of the official lists; light to import."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.protocols import PROTOCOLS
 from evalkit.sequences import Modality
 from helpers import ROOT, trees
+from helpers.program import python
 
 SPECS = pytest.mark.parametrize("spec", BENCHMARKS.values(), ids=BENCHMARKS)
 TITLES = ["UAV123", "GOT-10k", "LaSOT", "TNL2K", "TrackingNet", "VisEvent", "LasHeR", "DepthTrack"]
@@ -145,8 +143,7 @@ def test_importing_the_registry_loads_no_heavy_package() -> None:
     code = (
         "import sys, evalkit.benchmarks; print([m for m in ('cv2', 'torch', 'pydantic', 'pandas') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert python(code).stdout.strip() == "[]"
 
 
 NEW_BENCHMARK = {"rgbt234": "harbor9", "RGBT234": "Harbor9", "rgbt-toolkit": "ostrack", "maximum_success": "success"}
@@ -174,15 +171,8 @@ def test_a_new_benchmark_is_a_module_and_its_sequence_list(tmp_path: Path) -> No
         "--attributes",
         "--json",
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", "from cli import main; main()", *call],
-        cwd=tmp_path,  # which comes first in the path
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = python("from cli import main; main()", *call, cwd=tmp_path)  # which comes first in the path
+    assert done.code == 0, done.stderr
     document = json.loads(done.stdout)
     assert (document["benchmark"], document["tracker"]) == ("harbor9", "mine")
     assert document["scores"]["success_auc"] == pytest.approx(20 / 21)

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 from evalkit.benchmarks import get_benchmark
 from evalkit.sample.layouts import ATTRIBUTE_CODES, cover_labels, decimal_rows, integer_rows, whole_pixels
-from evalkit.sample.render import TINY_FRAMES, TINY_WH, make_sample
+from evalkit.sample.render import TINY_FRAMES, TINY_WH
 from evalkit.sample.scenarios import SCENARIOS, Scenario
 from evalkit.sample.scene import Scene
 from evalkit.sample.truth import Truth, scene_truth
@@ -31,11 +30,6 @@ INTEGERS = {"UAV123": 1, "LaSOT": 1, "TNL2K": 0, "LasHeR": 0, "DepthTrack": 0}  
 DECIMALS = {"GOT-10k": 4, "TrackingNet": 2, "VisEvent": 4}
 TINY = [scenario for scenario in SCENARIOS if scenario.in_tiny]
 IDS = [scenario.name for scenario in TINY]
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_sample(tmp_path_factory.mktemp("layouts") / "sample", tiny=True).folder
 
 
 def truth_of(scenario: Scenario) -> Truth:
@@ -61,10 +55,10 @@ def expected_boxes(scenario: Scenario, truth: Truth) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scenario", TINY, ids=IDS)
-def test_reader_finds_the_frames_boxes_and_flags_of_the_generator(sample, scenario):
+def test_reader_finds_the_frames_boxes_and_flags_of_the_generator(tiny_sample, scenario):
     name, splits = READERS[scenario.benchmark]
     spec = get_benchmark(name)
-    split, root = spec.splits[splits[scenario.split]], sample / scenario.benchmark
+    split, root = spec.splits[splits[scenario.split]], tiny_sample / scenario.benchmark
     assert spec.list_sequences(root, split) == [scenario.name]
     sequence = spec.read_sequence(root, split, scenario.name)
     annotation = sequence.annotation
@@ -89,27 +83,27 @@ def test_coordinates_start_where_the_benchmark_says():
         assert get_benchmark(name).coordinate_origin == INTEGERS.get(title, 0)
 
 
-def test_attribute_codes_are_those_of_the_benchmarks(sample):
+def test_attribute_codes_are_those_of_the_benchmarks(tiny_sample):
     for title, codes in ATTRIBUTE_CODES.items():
         assert get_benchmark(READERS[title][0]).attributes == codes
     for scenario in SCENARIOS:
         assert set(scenario.challenges) <= set(ATTRIBUTE_CODES.get(scenario.benchmark, scenario.challenges))
     spec = get_benchmark("uav123")
-    annotation = spec.read_annotation(sample / "UAV123", spec.default_split, "uav-walk")
+    annotation = spec.read_annotation(tiny_sample / "UAV123", spec.default_split, "uav-walk")
     assert annotation.attributes == {"LR", "FOC", "POC", "CM"}
     spec = get_benchmark("tnl2k")
-    assert spec.read_annotation(sample / "TNL2K", spec.default_split, "tnl-walk").attributes == {"IV", "BC"}
+    assert spec.read_annotation(tiny_sample / "TNL2K", spec.default_split, "tnl-walk").attributes == {"IV", "BC"}
 
 
-def test_absent_flags_occur_in_the_tiny_sample(sample):
+def test_absent_flags_occur_in_the_tiny_sample(tiny_sample):
     truths = {scenario.name: truth_of(scenario) for scenario in TINY}
     assert truths["lasot-leave"].absent.sum() > 2
     assert truths["dep-leave"].absent.sum() > 2
     assert truths["vis-car"].absent[:3].tolist() == [True, True, False]
 
 
-def test_uav123_sequence_is_a_part_of_a_longer_folder(sample):
-    root = sample / "UAV123"
+def test_uav123_sequence_is_a_part_of_a_longer_folder(tiny_sample):
+    root = tiny_sample / "UAV123"
     with (root / "anno/UAV123/sequences.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows == [{"name": "uav-walk", "folder": "uav-park", "start_frame": "3", "end_frame": "14"}]
@@ -119,8 +113,8 @@ def test_uav123_sequence_is_a_part_of_a_longer_folder(sample):
     assert (root / "anno/UAV123/att/uav-walk.txt").read_text() == "0,0,1,0,1,1,0,0,0,0,1,0\n"
 
 
-def test_got10k_files_have_the_official_form(sample):
-    val = sample / "GOT-10k/val/GOT-10k_Val_000001"
+def test_got10k_files_have_the_official_form(tiny_sample):
+    val = tiny_sample / "GOT-10k/val/GOT-10k_Val_000001"
     assert re.fullmatch(r"(\d+\.\d{4},){3}\d+\.\d{4}", (val / "groundtruth.txt").read_text().splitlines()[0])
     for name in ("absence", "cut_by_image"):
         assert re.fullmatch(r"([01]\n){12}", (val / f"{name}.label").read_text())
@@ -132,30 +126,30 @@ def test_got10k_files_have_the_official_form(sample):
         *("url", "begin", "end", "anno_fps", "object_class", "motion_class"),
         *("major_class", "root_class", "motion_adverb", "resolution"),
     ]
-    assert (sample / "GOT-10k/val/list.txt").read_text() == "GOT-10k_Val_000001\n"
+    assert (tiny_sample / "GOT-10k/val/list.txt").read_text() == "GOT-10k_Val_000001\n"
 
 
-def test_got10k_test_split_tells_the_first_box_only(sample):
-    test = sample / "GOT-10k/test/GOT-10k_Test_000001"
+def test_got10k_test_split_tells_the_first_box_only(tiny_sample):
+    test = tiny_sample / "GOT-10k/test/GOT-10k_Test_000001"
     assert sorted(path.name for path in test.iterdir() if path.suffix != ".jpg") == ["groundtruth.txt"]
     rows = (test / "groundtruth.txt").read_text().splitlines()
-    hidden = sample / ".truth/GOT-10k/test/GOT-10k_Test_000001"
+    hidden = tiny_sample / ".truth/GOT-10k/test/GOT-10k_Test_000001"
     assert (hidden / "groundtruth.txt").read_text().splitlines()[:1] == rows
     assert len(rows) == 1
     spec = get_benchmark("got10k")
-    annotation = spec.read_annotation(sample / ".truth/GOT-10k", spec.splits["test"], "GOT-10k_Test_000001")
+    annotation = spec.read_annotation(tiny_sample / ".truth/GOT-10k", spec.splits["test"], "GOT-10k_Test_000001")
     assert annotation.ground_truth.shape == (12, 4)
     assert annotation.visible_eighths is not None
     assert annotation.frame_wh == (160, 120)
 
 
-def test_trackingnet_hides_its_test_boxes_and_numbers_frames_without_zeros(sample):
-    root = sample / "TrackingNet"
+def test_trackingnet_hides_its_test_boxes_and_numbers_frames_without_zeros(tiny_sample):
+    root = tiny_sample / "TrackingNet"
     images = {path.name for path in (root / "TEST/frames/tn-car").iterdir()}
     assert images == {f"{number}.jpg" for number in range(12)}
     rows = (root / "TEST/anno/tn-car.txt").read_text().splitlines()
     assert len(rows) == 1
-    hidden = (sample / ".truth/TrackingNet/TEST/anno/tn-car.txt").read_text().splitlines()
+    hidden = (tiny_sample / ".truth/TrackingNet/TEST/anno/tn-car.txt").read_text().splitlines()
     assert hidden[0] == rows[0]
     assert len(hidden) == 12
     train = (root / "TRAIN_0/anno/tn-train.txt").read_text().splitlines()
@@ -163,39 +157,39 @@ def test_trackingnet_hides_its_test_boxes_and_numbers_frames_without_zeros(sampl
     assert all(re.fullmatch(r"(\d+\.\d\d,){3}\d+\.\d\d", row) for row in train)
 
 
-def test_lasot_flags_stand_in_one_line_and_boxes_count_from_one(sample):
-    folder = sample / "LaSOT/lasot/lasot-leave"
+def test_lasot_flags_stand_in_one_line_and_boxes_count_from_one(tiny_sample):
+    folder = tiny_sample / "LaSOT/lasot/lasot-leave"
     for name in ("full_occlusion", "out_of_view"):
         assert re.fullmatch(r"([01],){11}[01]", (folder / f"{name}.txt").read_text())
     truth = truth_of(next(scenario for scenario in TINY if scenario.name == "lasot-leave"))
     x = int((folder / "groundtruth.txt").read_text().split(",")[0])
     assert x == int(np.floor(truth.boxes[0, 0] + 0.5)) + 1
-    assert (sample / "LaSOT/testing_set.txt").read_text() == "lasot-leave\n"
-    assert (sample / "LaSOT/training_set.txt").read_text() == "lasot-train\n"
+    assert (tiny_sample / "LaSOT/testing_set.txt").read_text() == "lasot-leave\n"
+    assert (tiny_sample / "LaSOT/training_set.txt").read_text() == "lasot-train\n"
     assert (folder / "nlp.txt").read_text().count("\n") == 1
 
 
-def test_tnl2k_names_do_not_start_at_one(sample):
-    folder = sample / "TNL2K/test/tnl-walk"
+def test_tnl2k_names_do_not_start_at_one(tiny_sample):
+    folder = tiny_sample / "TNL2K/test/tnl-walk"
     assert sorted(path.name for path in (folder / "imgs").iterdir())[0] == "00017.jpg"
     assert (folder / "language.txt").read_text().strip() == "the person walking from the left to the right"
     assert {item.image_suffix for item in SCENARIOS if item.benchmark == "TNL2K"} == {".jpg", ".png"}
     assert {item.first_number for item in SCENARIOS if item.benchmark == "TNL2K"} == {0, 17}
 
 
-def test_visevent_flag_one_means_present(sample):
-    folder = sample / "VisEvent/test/vis-car"
+def test_visevent_flag_one_means_present(tiny_sample):
+    folder = tiny_sample / "VisEvent/test/vis-car"
     assert (folder / "absent_label.txt").read_text() == "0\n" * 2 + "1\n" * 10
     rows = (folder / "groundtruth.txt").read_text().splitlines()
     assert rows[:2] == ["0,0,0,0"] * 2
-    assert (sample / "VisEvent/test/testlist.txt").read_text() == "vis-car\n"
+    assert (tiny_sample / "VisEvent/test/testlist.txt").read_text() == "vis-car\n"
     colors = [path.name for path in sorted((folder / "vis_imgs").iterdir())]
     assert colors == [path.name for path in sorted((folder / "event_imgs").iterdir())]
     assert colors[0] == "frame0000.bmp"
 
 
-def test_visevent_images_are_bitmaps_with_three_event_colors(sample):
-    folder = sample / "VisEvent/test/vis-car"
+def test_visevent_images_are_bitmaps_with_three_event_colors(tiny_sample):
+    folder = tiny_sample / "VisEvent/test/vis-car"
     for path in sorted((folder / "event_imgs").iterdir()):
         assert path.read_bytes()[:2] == b"BM"
         image = cv2.imread(str(path))
@@ -209,8 +203,8 @@ def test_visevent_images_are_bitmaps_with_three_event_colors(sample):
     assert cv2.imread(str(folder / "vis_imgs/frame0000.bmp"), cv2.IMREAD_UNCHANGED).shape == (120, 160, 3)
 
 
-def test_lasher_boxes_of_the_two_cameras(sample):
-    folder = sample / "LasHeR/test/las-car"
+def test_lasher_boxes_of_the_two_cameras(tiny_sample):
+    folder = tiny_sample / "LasHeR/test/las-car"
     assert sorted(path.name for path in folder.iterdir()) == [
         *("infrared", "infrared.txt", "init.txt"),
         *("visible", "visible.txt"),
@@ -232,8 +226,8 @@ def test_lasher_offset_moves_the_infrared_boxes_only(tmp_path):
     assert np.array_equal(boxes[1] - boxes[0], np.tile([1, 0, 0, 0], (12, 1)))
 
 
-def test_depthtrack_depth_is_16_bit_millimeters_and_absence_is_nan(sample):
-    folder = sample / "DepthTrack/test/dep-leave"
+def test_depthtrack_depth_is_16_bit_millimeters_and_absence_is_nan(tiny_sample):
+    folder = tiny_sample / "DepthTrack/test/dep-leave"
     depth = cv2.imread(str(folder / "depth/00000001.png"), cv2.IMREAD_UNCHANGED)
     assert depth.dtype == np.uint16
     assert depth.shape == (120, 160)
@@ -242,7 +236,7 @@ def test_depthtrack_depth_is_16_bit_millimeters_and_absence_is_nan(sample):
     assert "nan,nan,nan,nan" in rows
     facts = dict(line.split("=") for line in (folder / "sequence").read_text().splitlines())
     assert (facts["length"], facts["width"], facts["channels.depth"]) == ("12", "160", "depth/%08d.png")
-    assert (sample / "DepthTrack/test/list.txt").read_text() == "dep-leave\n"
+    assert (tiny_sample / "DepthTrack/test/list.txt").read_text() == "dep-leave\n"
 
 
 def test_full_sample_has_the_agreed_names():
@@ -283,8 +277,8 @@ def test_rows_round_half_up_and_keep_a_pixel():
     assert decimal_rows(np.array([[10.0, 0.0, 3.14159, 20.5]]), 4, trim=True) == "10,0,3.1416,20.5\n"
 
 
-def test_record_lists_every_sequence_with_its_challenges(sample):
-    record = json.loads((sample / "sample.json").read_text(encoding="utf-8"))
+def test_record_lists_every_sequence_with_its_challenges(tiny_sample):
+    record = json.loads((tiny_sample / "sample.json").read_text(encoding="utf-8"))
     by_name = {entry["name"]: entry for entry in record["sequences"]}
     assert by_name["uav-walk"]["challenges"] == ["LR", "FOC", "POC", "CM"]
     assert by_name["lasot-leave"]["absent"] == int(

@@ -19,7 +19,7 @@ from evalkit.sample.images import palette_bmp, write_image
 from evalkit.sample.render import make_sample
 from evalkit.sample.scenarios import SCENARIOS
 from helpers import ROOT
-from helpers.program import wait_until
+from helpers.program import python, wait_until
 
 
 def digests(folder: Path, part: str = "") -> dict[str, str]:
@@ -27,37 +27,32 @@ def digests(folder: Path, part: str = "") -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_sample(tmp_path_factory.mktemp("tiny") / "sample", tiny=True).folder
-
-
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(render, "SCENARIOS", tuple(item for item in SCENARIOS if item.name in names))
 
 
-def test_two_renders_are_equal_to_the_byte(tiny, tmp_path):
+def test_two_renders_are_equal_to_the_byte(tiny_sample, tmp_path):
     again = make_sample(tmp_path / "again", tiny=True).folder
-    assert digests(again) == digests(tiny)
+    assert digests(again) == digests(tiny_sample)
 
 
-def test_another_seed_gives_other_pictures_and_other_places(tiny, tmp_path, monkeypatch):
+def test_another_seed_gives_other_pictures_and_other_places(tiny_sample, tmp_path, monkeypatch):
     only(monkeypatch, "GOT-10k_Val_000001")
     name = "GOT-10k/val/GOT-10k_Val_000001"
     monkeypatch.setattr(render, "LAYOUTS", {"GOT-10k": render.LAYOUTS["GOT-10k"]})
     other = make_sample(tmp_path / "other", 1, tiny=True).folder
-    ours, theirs = digests(tiny, name), digests(other, name)
+    ours, theirs = digests(tiny_sample, name), digests(other, name)
     assert ours.keys() == theirs.keys()
     same = {file for file in ours if ours[file] == theirs[file]}
     assert f"{name}/00000001.jpg" not in same
     assert f"{name}/groundtruth.txt" not in same
 
 
-def test_a_sequence_does_not_depend_on_the_others(tiny, tmp_path, monkeypatch):
+def test_a_sequence_does_not_depend_on_the_others(tiny_sample, tmp_path, monkeypatch):
     only(monkeypatch, "vis-car", "tn-car")
     alone = make_sample(tmp_path / "alone", tiny=True).folder
     for part in ("VisEvent/test/vis-car", "TrackingNet/TEST/frames/tn-car"):
-        assert digests(alone, part) == digests(tiny, part)
+        assert digests(alone, part) == digests(tiny_sample, part)
         assert len(digests(alone, part)) >= 12
 
 
@@ -72,14 +67,14 @@ def test_number_of_opencv_threads_is_given_back(tmp_path, monkeypatch):
         cv2.setNumThreads(before)
 
 
-def test_tiny_has_all_benchmarks_and_the_record_says_so(tiny):
-    record = json.loads((tiny / RECORD).read_text(encoding="utf-8"))
+def test_tiny_has_all_benchmarks_and_the_record_says_so(tiny_sample):
+    record = json.loads((tiny_sample / RECORD).read_text(encoding="utf-8"))
     places = {(entry["benchmark"], entry["split"]) for entry in record["sequences"]}
     assert places == {(scenario.benchmark, scenario.split) for scenario in SCENARIOS}
     assert len(places) == len(record["sequences"]) == 11
     assert {entry["frames"] for entry in record["sequences"]} == {12}
     assert record["libraries"] == {"numpy": np.__version__, "opencv": cv2.__version__}
-    image = cv2.imread(str(tiny / "LaSOT/lasot/lasot-leave/img/00000001.jpg"))
+    image = cv2.imread(str(tiny_sample / "LaSOT/lasot/lasot-leave/img/00000001.jpg"))
     assert image.shape == (120, 160, 3)
 
 
@@ -95,20 +90,20 @@ def test_progress_counts_every_frame_once(tmp_path):
     assert {total for _, total in seen} == {result.frames}
 
 
-def test_second_call_finds_the_sample_and_changes_nothing(tiny):
-    before = {path: path.stat().st_mtime_ns for path in tiny.rglob("*")}
-    result = make_sample(tiny, tiny=True)
+def test_second_call_finds_the_sample_and_changes_nothing(tiny_sample):
+    before = {path: path.stat().st_mtime_ns for path in tiny_sample.rglob("*")}
+    result = make_sample(tiny_sample, tiny=True)
     assert not result.created
     assert result.sequences == 11
-    assert {path: path.stat().st_mtime_ns for path in tiny.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in tiny_sample.rglob("*")} == before
 
 
 @pytest.mark.parametrize("other", [{"seed": 1, "tiny": True}, {"tiny": False}, {"tiny": True, "size": (128, 96)}])
-def test_other_parameters_on_an_existing_sample_are_refused(tiny, other):
-    before = digests(tiny)
+def test_other_parameters_on_an_existing_sample_are_refused(tiny_sample, other):
+    before = digests(tiny_sample)
     with pytest.raises(SampleError, match=r"holds another sample: found sample:format=1:seed=0:size=160x120.*expected"):
-        make_sample(tiny, **other)
-    assert digests(tiny) == before
+        make_sample(tiny_sample, **other)
+    assert digests(tiny_sample) == before
 
 
 def test_a_folder_with_other_content_is_refused(tmp_path):
@@ -125,10 +120,10 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
     assert (tmp_path / "sample").read_text() == "mine"
 
 
-def test_an_incomplete_sample_is_reported(tiny, tmp_path):
+def test_an_incomplete_sample_is_reported(tiny_sample, tmp_path):
     broken = tmp_path / "sample"
     broken.mkdir()
-    (broken / RECORD).write_bytes((tiny / RECORD).read_bytes())
+    (broken / RECORD).write_bytes((tiny_sample / RECORD).read_bytes())
     with pytest.raises(SampleError, match=r"lacks UAV123, .*\.truth"):
         make_sample(broken, tiny=True)
 
@@ -259,11 +254,11 @@ def test_run_length_bitmaps_decode_to_the_same_pixels(size, density):
         assert np.array_equal(cv2.imdecode(data, mode), picture)
 
 
-def test_origin_is_told_from_the_sample_and_from_a_benchmark_in_it(tiny, tmp_path):
+def test_origin_is_told_from_the_sample_and_from_a_benchmark_in_it(tiny_sample, tmp_path):
     expected = "sample:format=1:seed=0:size=160x120:tiny=true"
-    assert sample_origin(tiny) == expected
-    assert sample_origin(tiny / "LaSOT") == expected
-    assert sample_origin(tiny / "GOT-10k") == expected
+    assert sample_origin(tiny_sample) == expected
+    assert sample_origin(tiny_sample / "LaSOT") == expected
+    assert sample_origin(tiny_sample / "GOT-10k") == expected
     assert sample_origin(tmp_path) is None
 
 
@@ -290,5 +285,4 @@ def test_asking_for_the_origin_loads_neither_numpy_nor_opencv():
     code = (
         "import sys; from evalkit.sample import sample_origin; print([m for m in ('cv2', 'numpy') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert python(code).stdout.strip() == "[]"

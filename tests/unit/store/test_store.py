@@ -4,8 +4,6 @@ import dataclasses
 import errno
 import json
 import os
-import subprocess
-import sys
 import urllib.parse
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from evalkit.store.box_csv import predictions_sha256
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, RunStatus
 from evalkit.store.sealed import seal
+from helpers.program import python
 
 IDENTITY = RunIdentity(
     benchmark="lasot",
@@ -195,8 +194,7 @@ def test_a_killed_writer_leaves_whole_files_only(tmp_path: Path) -> None:
         "atomic.write_whole(Path(sys.argv[1]), b'x' * 1000000)\n"
     )
     path = tmp_path / "a.csv"
-    code = subprocess.run([sys.executable, "-c", program, str(path)], check=False).returncode
-    assert code == -9
+    assert python(program, path).code == -9
     assert not path.exists()
 
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,8 +11,7 @@ import pytest
 
 from evalkit.errors import TrackerError
 from evalkit.tracking.threads import DaemonPool, call_here
-from helpers import ROOT
-from helpers.program import evalkit, start
+from helpers.program import evalkit, python, start
 from helpers.trees import draw_videos
 
 SOURCE = """
@@ -182,5 +180,4 @@ def test_the_watching_process_costs_no_second_start():
         "from evalkit.commands import run, speed, trackers, watched\n"
         "print(sorted({'torch', 'pandas', 'scipy', 'matplotlib', 'cv2'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() in {"[]", "['cv2']"}
+    assert python(program).stdout.strip() in {"[]", "['cv2']"}

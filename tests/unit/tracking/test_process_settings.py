@@ -1,13 +1,11 @@
 """What a run asks of its process: freed memory is kept, OpenCV adds no threads."""
 
-import subprocess
-import sys
-
 import cv2
 import pytest
 
 from evalkit.images import single_opencv_thread
 from evalkit.tracking.loop import LoopSettings, run_jobs
+from helpers.program import python
 from helpers.walks import Memory, Walk, jobs
 
 FAULTS = """
@@ -31,8 +29,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 40)
 def faults(how, monkeypatch):
     for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"):
         monkeypatch.delenv(name, raising=False)
-    done = subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    return float(python(FAULTS, how).stdout)
 
 
 def test_frames_that_are_done_with_leave_their_pages_to_the_next(monkeypatch):
