@@ -1,4 +1,4 @@
-"""Tables of scores: rows, columns and cells with the origin of every number. Writers are in ``writers.py``."""
+"""Tables of scores: rows, columns and cells with the origin of every number; what writes them is in ``formats.py``."""
 
 import collections.abc as cabc
 import enum
