@@ -15,6 +15,7 @@ import numpy as np
 from evalkit.boxes import FloatArray
 from evalkit.errors import ScoringError, listed
 from evalkit.scoring.conventions import OpeProtocol
+from evalkit.scoring.gather import ScoredTrack
 from evalkit.scoring.lookup import get_protocol, protocols_for
 from evalkit.scoring.score import Evaluation, evaluate_results
 from evalkit.sequences import Annotation, Trajectories
@@ -215,23 +216,28 @@ def _report(experiments: Any, ours: Evaluation, benchmark: str) -> tuple[dict[st
     rows = {track.sequence: track.rows for track in tracks}
     dataset = _Dataset(ours.gathered.annotations, [rows[number] for number in range(len(ours.names))])
     with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
-        numbers: dict[int, int] = {}
-        for track in tracks:
-            numbers[track.sequence] = number = numbers.get(track.sequence, 0) + 1
-            name = dataset.seq_names[track.sequence]
-            place = Path(folder, "ours", name) if several else Path(folder, "ours")
-            place.mkdir(parents=True, exist_ok=True)
-            lines = [",".join(map(repr, row)) for row in track.boxes.tolist()]
-            (place / (f"{name}_{number:03}.txt" if several else f"{name}.txt")).write_text("\n".join(lines))
-            if several:  # without times the toolkit stops at a name that it has not set
-                (place / f"{name}_time.txt").write_text("1\n")
+        _write(Path(folder, "ours"), dataset.seq_names, tracks, several=several)
         # without the constructor, which reads a benchmark from disk, and without figures
         kind = experiments.ExperimentGOT10k if several else experiments.ExperimentUAV123
         experiment: Any = object.__new__(type(kind.__name__, (kind,), {"plot_curves": lambda *_: None}))
-        experiment.dataset, experiment.result_dir, experiment.report_dir = dataset, folder, folder
-        experiment.subset, experiment.nbins_iou, experiment.nbins_ce = "val", 101 if several else 21, 51
+        bins = {"nbins_iou": 101 if several else 21, "nbins_ce": 51}
+        vars(experiment).update(dataset=dataset, result_dir=folder, report_dir=folder, subset="val", **bins)
         report = _called(experiment)
     return report["overall"], [report["seq_wise"][name] for name in dataset.seq_names]
+
+
+def _write(folder: Path, names: cabc.Sequence[str], tracks: cabc.Iterable[ScoredTrack], *, several: bool) -> None:
+    """Write boxes as the toolkit reads them: exactly, not with the three decimals that it writes itself."""
+    numbers: dict[int, int] = {}
+    for track in tracks:
+        numbers[track.sequence] = number = numbers.get(track.sequence, 0) + 1
+        name = names[track.sequence]
+        place = folder / name if several else folder
+        place.mkdir(parents=True, exist_ok=True)
+        lines = [",".join(map(repr, row)) for row in track.boxes.tolist()]
+        (place / (f"{name}_{number:03}.txt" if several else f"{name}.txt")).write_text("\n".join(lines))
+        if several:  # without times the toolkit stops at a name that it has not set
+            (place / f"{name}_time.txt").write_text("1\n")
 
 
 def _called(experiment: Any) -> dict[str, Any]:
