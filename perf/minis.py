@@ -19,21 +19,7 @@ from evalkit.api import load_scores
 from evalkit.benchmarks import BENCHMARKS, get_benchmark
 from evalkit.commands.common import run
 from evalkit.report.headline import leading
-from evalkit.sequences import Modality
 from trackers import CATALOG
-from trackers.learned import LEARNED, LearnedEntry
-from trackers.minis import DEFINITIONS
-
-SECOND = {"srft-mini-rgbe": "visevent", "srft-mini-rgbt": "lasher", "srft-mini-rgbd": "depthtrack"}
-
-
-def enlist(name: str) -> None:
-    """Put a mini into the catalog of this process."""
-    second = DEFINITIONS[name].second
-    modalities = frozenset({Modality.RGB}) | ({second} if second else frozenset())
-    LEARNED[name] = CATALOG[name] = LearnedEntry(
-        name=name, summary=name, modalities=modalities, weights="ours", reference="ours", family="trackers.minis"
-    )
 
 
 def measured(name: str, benchmark: str, sample: Path, results: Path) -> float:
@@ -49,15 +35,14 @@ def measured(name: str, benchmark: str, sample: Path, results: Path) -> float:
 @click.option("--work", type=click.Path(path_type=Path), default=Path("/tmp/minis"), show_default=True)
 def main(weights: Path, seeds: tuple[int, ...], trackers: tuple[str, ...], work: Path) -> None:
     files = {path.name.split(".")[0]: path for path in sorted(weights.glob("*.safetensors"))}
-    for name in files:
-        enlist(name)
     names = trackers or ("ncc", "kcf", *files)
     table: dict[tuple[str, str], list[float]] = collections.defaultdict(list)
     for seed in seeds:
         sample, results = work / f"sample{seed}", work / f"results{seed}"
         run(cli.make_app(), ["make-sample", str(sample), "--seed", str(seed), "--quiet"])
         for name in names:
-            benchmarks = [SECOND[name]] if name in SECOND else list(BENCHMARKS)
+            own = CATALOG[name].benchmark
+            benchmarks = [own] if own else list(BENCHMARKS)
             given = ["--weights", str(files[name])] if name in files else []
             place = ["--data-root", str(sample), "--results", str(results), "--quiet"]
             run(cli.make_app(), ["run-benchmark", ",".join(benchmarks), "--tracker", name, *given, *place])

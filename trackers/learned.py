@@ -19,12 +19,14 @@ class LearnedEntry(TrackerEntry):
     Attributes:
         family: Module whose ``define(name, **settings)`` makes the :class:`~.common.definition.Definition`.
         settings: What tells this variant from others of its family.
+        shipped: Its weights come with evalkit, as ``weights/NAME.safetensors``; a file may be given in their place.
     """
 
     factory: str = f"{__package__}.common.build:build_named"
     converter: str | None = f"{__package__}.common.weights:convert"
     family: str
     settings: cabc.Mapping[str, Any] = field(default_factory=dict)
+    shipped: bool = False
 
 
 Cost = tuple[int, float]
@@ -49,6 +51,8 @@ _UNPUBLISHED = (
     "no weights are published; a file from fine-tuning (evalkit's safetensors, or the program's {net} container)"
 )
 
+_SHIPPED = "none needed: evalkit brings its own, trained on drawn scenes"
+_UNTRAINED = "no weights are published; train them with python -m trackers.training.minis"
 _EITHER = "; it does not say which of upvpt-ostrack-256 and upvpt-ostrack-256-nofreeze it is, they are one network"
 
 
@@ -154,12 +158,36 @@ def _vipt(pair: str) -> LearnedEntry:
     )
 
 
+def _mini(name: str, reference: str, cost: Cost, summary: str, *, shipped: bool = True) -> LearnedEntry:
+    second, benchmark = _PAIRS.get(name.rpartition("-")[2], (None, None))
+    return LearnedEntry(
+        name=name,
+        summary=summary,
+        modalities=_RGB | ({second} if second else frozenset()),
+        weights=_SHIPPED if shipped else _UNTRAINED,
+        reference=reference,
+        parameters=cost[0],
+        multiply_adds=cost[1],
+        input_sizes=(64, 128),
+        benchmark=benchmark,
+        family=f"{__package__}.minis",
+        settings={"second": second} if second else {},
+        shipped=shipped,
+    )
+
+
 _CE = "candidate elimination"
 _NO_CE = "without candidate elimination (ablation)"
 _GOT = "trained on GOT-10k alone, for its test split"
 _BASE: dict[str, Any] = {"width": 128, "depths": (2, 2, 18), "heads": (4, 8, 16), "encoder_depth": 8}
 _PROMPTED = "UPVPT: OSTrack-256 with 10 deep prompts a layer."
 _NO_FREEZE = "UPVPT_nofreeze: prompts frozen, all else trained (ablation of the paper's table 5)."
+
+_OSTRACK_MINI = (1_283_493, 0.1066e9)
+_SWINTRACK_MINI = (1_291_608, 0.1049e9)
+_UPVPT_OSTRACK_MINI = (1_288_613, 0.1086e9)
+_UPVPT_SWINTRACK_MINI = (1_295_128, 0.1128e9)
+_SRFT_MINI = (2_607_845, 0.2698e9)
 
 # a variant of a family is a row here: `settings` reach `define` of the family's module
 _ENTRIES = (
@@ -185,6 +213,14 @@ _ENTRIES = (
     *_srft("384", (384, 5.0), "srtrack_dropmae_384, from DropTrack-384", (206_674_053, 167.65e9), temporal=True),
     *_srft("ostrack-384", (384, 4.0), "srtrack_384, from OSTrack-384", (206_672_517, 167.65e9)),
     *(_vipt(pair) for pair in _PAIRS),
+    _mini("ostrack-mini", _OSTRACK, _OSTRACK_MINI, "OSTrack's structure, small, trained on drawn scenes."),
+    _mini("swintrack-mini", _SWINTRACK, _SWINTRACK_MINI, "SwinTrack's structure, small, trained on drawn scenes."),
+    _mini("upvpt-ostrack-mini", _UPVPT, _UPVPT_OSTRACK_MINI, "UPVPT from ostrack-mini on dark drawn scenes."),
+    _mini("upvpt-swintrack-mini", _UPVPT, _UPVPT_SWINTRACK_MINI, "UPVPT from swintrack-mini on dark drawn scenes."),
+    *(
+        _mini(f"srft-mini-{pair}", _SRFT, _SRFT_MINI, f"SRFT from ostrack-mini on drawn scenes, color and {second}.")
+        for pair, (second, _) in _PAIRS.items()
+    ),
 )
 
 LEARNED: dict[str, LearnedEntry] = {entry.name: entry for entry in _ENTRIES}

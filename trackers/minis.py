@@ -3,15 +3,20 @@
 Their sizes are ours: they fit into the repository and keep up with a camera on two processor cores.
 """
 
-from dataclasses import replace
+import collections.abc as cabc
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from evalkit.sequences import Modality
+from evalkit.tracking.interface import Predictions
 
-from .common.center_tracker import CenterLoop, CenterTracker
-from .common.definition import Definition
+from .common.center_tracker import CenterInputs, CenterLoop, CenterState, CenterTracker
+from .common.definition import Definition, Resize, keep_config
+from .common.torch_tracker import Float32Array
 from .layers.swin import SwinConfig
 from .layers.vit import StemVitConfig
-from .ostrack import OSTrackConfig, center_definition
+from .ostrack import OSTrack, OSTrackConfig
 from .srft import SRTrack, SRTrackConfig
 from .swintrack import SwinTrackConfig, swintrack_definition
 from .upvpt import PROMPTS, ostrack_prompts, swintrack_prompts
@@ -22,36 +27,57 @@ _HEAD = 64
 
 OSTRACK = OSTrackConfig(TEMPLATE, SEARCH, _VIT, elimination_layers=(2,), head_channels=_HEAD)
 SWINTRACK = SwinTrackConfig(
-    TEMPLATE, SEARCH, SwinConfig(64, depths=(2, 2), heads=(2, 4), window=4), heads=4, encoder_depth=2
+    TEMPLATE, SEARCH, SwinConfig(32, depths=(1, 1, 2), heads=(1, 2, 4), window=4), heads=4, encoder_depth=2
 )
 SRTRACK = SRTrackConfig(TEMPLATE, SEARCH, _VIT, fusion_after=(1, 3), head_channels=_HEAD)
 
-_PAIRS = {"rgbe": Modality.EVENT, "rgbd": Modality.DEPTH, "rgbt": Modality.THERMAL}
+
+@dataclass(frozen=True, slots=True)
+class CalmLoop(CenterLoop):
+    """OSTrack's loop with sizes that follow slowly.
+
+    Attributes:
+        size_rate: Share of the network's size that a sure answer (score 1) adds to the last size.
+    """
+
+    size_rate: float = 0.3
 
 
-def _srft(pair: str) -> Definition:
-    loop = CenterLoop(TEMPLATE, SEARCH, second=_PAIRS[pair])
-    return Definition(f"srft-mini-{pair}", "srtrack", SRTRACK, loop, SRTrack, CenterTracker, second=_PAIRS[pair])
+class CalmTracker(CenterTracker):
+    """A small network's size is too uncertain to be believed at once: its error would grow from crop to crop.
+
+    Source: SiamRPN (Li et al., CVPR 2018) interpolates sizes by a rate times the score; 0.3 is DaSiamRPN's program's.
+    """
+
+    loop: CalmLoop
+
+    def _predictions(
+        self, states: cabc.Sequence[CenterState], inputs: cabc.Sequence[CenterInputs], answers: Float32Array
+    ) -> Predictions:
+        last = np.stack([state.box[2:] for state in states])
+        found = super()._predictions(states, inputs, answers)
+        share = self.loop.size_rate * answers[:, 4:5].astype(np.float64)
+        sizes = (1 - share) * last + share * found.boxes[:, 2:]
+        boxes = np.concatenate([found.boxes[:, :2] + 0.5 * (found.boxes[:, 2:] - sizes), sizes], axis=1)
+        for index, state in enumerate(states):
+            if index not in found.errors:
+                state.box = boxes[index].copy()
+        return Predictions(boxes, found.confidence, found.errors)
 
 
-DEFINITIONS: dict[str, Definition] = {
-    made.name: made
-    for made in (
-        center_definition("ostrack-mini", OSTRACK, search_factor=4.0),
-        center_definition(
-            "upvpt-ostrack-mini", replace(OSTRACK, prompts=PROMPTS), search_factor=4.0, resized=ostrack_prompts
-        ),
-        swintrack_definition("swintrack-mini", SWINTRACK),
-        swintrack_definition(
-            "upvpt-swintrack-mini",
-            replace(SWINTRACK, swin=replace(SWINTRACK.swin, prompts=PROMPTS)),
-            swintrack_prompts,
-        ),
-        *(_srft(pair) for pair in _PAIRS),
-    )
-}
+def _center(name: str, config: OSTrackConfig, resized: Resize = keep_config) -> Definition:
+    return Definition(name, "ostrack", config, CalmLoop(TEMPLATE, SEARCH), OSTrack, CalmTracker, resized)
 
 
-def define(name: str) -> Definition:
-    """A small tracker by its name."""
-    return DEFINITIONS[name]
+def define(name: str, *, second: Modality | None = None) -> Definition:
+    """A small tracker by its row in :data:`trackers.learned.LEARNED`; ``second`` is the other modality of SRFT's."""
+    if second is not None:
+        loop = CalmLoop(TEMPLATE, SEARCH, second=second)
+        return Definition(name, "srtrack", SRTRACK, loop, SRTrack, CalmTracker, second=second)
+    prompted = name.startswith("upvpt-")
+    if "swintrack" not in name:
+        return _center(name, replace(OSTRACK, prompts=PROMPTS), ostrack_prompts) if prompted else _center(name, OSTRACK)
+    if not prompted:
+        return swintrack_definition(name, SWINTRACK)
+    swin = replace(SWINTRACK.swin, prompts=PROMPTS)
+    return swintrack_definition(name, replace(SWINTRACK, swin=swin), swintrack_prompts)

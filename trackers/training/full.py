@@ -29,6 +29,7 @@ def _sources(default: str, **others: str) -> dict[str, str]:
         "cooldown": "not used",
         "betas": "torch's default",
         "average": "not used",
+        "late": "not used",
         "start": "not used",
         "warmup_start": "not used",
         "warmup": "none",

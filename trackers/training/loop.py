@@ -18,10 +18,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from evalkit.errors import TrackerError
 
 from ..common.definition import Definition
+from ..common.weights import packed
 from .adaptation import follow
 from .damping import DampedUpdate
 from .recipe import Recipe
-from .rendered import Pool
+from .rendered import Pool, Sampling
 from .start import load_parent, new_network, trained_groups
 from .tasks import make_task, pair_overlaps
 
@@ -45,6 +46,7 @@ class Settings:
         steps: Length in steps instead; repeats a training exactly.
         batch: Instead of the recipe's.
         every: Seconds between two checks (log, validation, checkpoint).
+        packed: Write matrices as 8 bit integers with a scale for each row.
     """
 
     output: Path
@@ -55,6 +57,7 @@ class Settings:
     steps: int | None = None
     batch: int | None = None
     every: float = 30.0
+    packed: bool = False
 
 
 class Training:
@@ -164,7 +167,7 @@ class Training:
         rate = self._rate()
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * rate
-        pairs = self.pool.pairs(self.batch, self.tracks, self.recipe.sampling, self.task.rules, self.generator)
+        pairs = self.pool.pairs(self.batch, self.tracks, self._sampling(), self.task.rules, self.generator)
         with self._autocast():
             outputs = self.task.forward(self.model, pairs, self._keep_rate())
         learned = self.task.learned(outputs, pairs)
@@ -196,6 +199,11 @@ class Training:
     def progress(self) -> float:
         """Share of the training that is done; 0 until its length is known."""
         return self.step / self.total if self.total else 0.0
+
+    def _sampling(self) -> Sampling:
+        """Of the recipe; while the rate falls, that of its end."""
+        cooling = self.progress() >= 1 - (self.recipe.cooldown or 0.0)
+        return self.recipe.late if self.recipe.late is not None and cooling else self.recipe.sampling
 
     def _rate(self) -> float:
         rising = min(1.0, (self.step + 1) / self.recipe.warmup)
@@ -286,10 +294,9 @@ class Training:
 
     def export(self) -> None:
         """Write the weights in half precision and remove the checkpoint."""
-        entries = {
-            name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-            for name, value in self.average.state_dict().items()
-        }
+        state = {name: value.cpu().contiguous() for name, value in self.average.state_dict().items()}
+        halves = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+        entries = packed(state) if self.settings.packed else halves
         settings = {name: str(value) for name, value in asdict(self.settings).items() if name != "output"}
         metadata = {
             "format": "pt",

@@ -80,6 +80,7 @@ class Recipe:
         losses: Weights: GIoU, L1, focal of a center head; varifocal, GIoU of SwinTrack's.
         data: Training sets that it is meant for.
         sampling: How pairs are drawn.
+        late: The same during the cooldown; None = no change.
         seed: Default of ``--seed``.
         sources: Attribute -> where its value comes from.
         summary: One line.
@@ -111,6 +112,7 @@ class Recipe:
     losses: tuple[float, ...] = (2.0, 5.0, 1.0)
     data: tuple[str, ...] = ("rendered",)
     sampling: Sampling = field(default_factory=Sampling)
+    late: Sampling | None = None
     seed: int = 0
     sources: cabc.Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     summary: str = ""

@@ -20,6 +20,7 @@ _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
         "cooldown": OURS,
         "betas": OURS,
         "average": OURS,
+        "late": OURS,
         "start": "Trockman and Kolter, ICML 2023; on or off is our default",
         "warmup_start": OURS,
         "drop": "not used",
@@ -40,9 +41,8 @@ _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
 )
 
 _SAMPLING = Sampling(template_scale_jitter=0.04, template_center_jitter=0.06, negatives=0.1, recolor=0.4)
-_NIGHT = Sampling(
-    template_scale_jitter=0.04, template_center_jitter=0.06, negatives=0.1, recolor=0.2, light=(0.0, 0.45)
-)
+_NEAR = replace(_SAMPLING, scale_jitter=0.18, center_jitter=1.8)  # as far off as a tracker mostly is
+_NIGHT = replace(_NEAR, recolor=0.2, light=(0.0, 0.45))
 _SRFT_GROUPS = (
     Group(r"^backbone\.patch_embed_event\.", 1e-3),
     Group(r"^backbone\.blocks_cross\.", 6e-4),
@@ -57,12 +57,14 @@ _MINI = Recipe(
     None,
     (Group("", 1e-3),),
     batch=32,
+    pairs=288_000,
     warmup=200,
     cooldown=0.4,
     betas=(0.9, 0.99),
     average=0.998,
     start=Start.MIMETIC,
     sampling=_SAMPLING,
+    late=_NEAR,
     sources=_SOURCES,
 )
 _MINI_SWIN = replace(_MINI, losses=(1.5, 1.5), elimination=None)
@@ -76,9 +78,15 @@ def _srft(pair: str) -> cabc.Iterator[Recipe]:
         tracker=name,
         parent="ostrack-mini",
         groups=_SRFT_GROUPS,
-        warmup=100,
+        batch=64,
+        pairs=12_800,
+        warmup=50,
+        average=0.99,
+        start=Start.XAVIER,
         elimination=None,
         head_statistics=False,
+        sampling=_NEAR,
+        late=None,
     )
     yield replace(base, name=name, damping=Damping.RANK, summary="SRFT, as its program's comments describe it.")
     yield replace(base, name=f"{name}-code", damping=Damping.CODE, summary="SRFT exactly as its program does it.")
@@ -99,9 +107,13 @@ def _upvpt(base: Recipe, parent: str, mlp: str, prompts: str, rest: str) -> cabc
         tracker=f"upvpt-{parent}",
         parent=parent,
         groups=(Group(prompts, 1e-3), Group(mlp, 2e-4), Group(rest, 4e-4)),
-        warmup=100,
+        pairs=12_800,
+        warmup=50,
+        average=0.99,
+        start=Start.XAVIER,
         elimination=None,
         sampling=_NIGHT,
+        late=None,
         summary="Prompts, MLPs and head, on dark scenes.",
     )
     yield recipe
@@ -112,7 +124,13 @@ RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         replace(_MINI, name="ostrack-mini", tracker="ostrack-mini", summary="From scratch on drawn scenes."),
-        replace(_MINI_SWIN, name="swintrack-mini", tracker="swintrack-mini", summary="From scratch on drawn scenes."),
+        replace(
+            _MINI_SWIN,
+            name="swintrack-mini",
+            tracker="swintrack-mini",
+            pairs=70_400,
+            summary="From scratch on drawn scenes.",
+        ),
         *_upvpt(_MINI, "ostrack-mini", r"^backbone\.blocks\.\d+\.mlp\.", r"^backbone\.prompts$", r"^box_head\."),
         *_upvpt(
             _MINI_SWIN,

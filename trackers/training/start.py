@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..common.checkpoint import WeightsError
 from ..common.definition import Definition
+from ..common.weights import unpacked
 from ..layers.vit import Attention
 from ..ostrack import OSTrackBackbone
 from ..srft import SRTrackConfig, initial_entries
@@ -96,7 +97,7 @@ def load_parent(model: nn.Module, definition: Definition, path: Path) -> None:
         WeightsError: The file is not the parent's.
     """
     entries: dict[str, Tensor] = {
-        name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()
+        name: value.float() if value.is_floating_point() else value for name, value in unpacked(load_file(path)).items()
     }
     if isinstance(definition.config, SRTrackConfig):
         entries = initial_entries(entries, definition.config)

@@ -11,9 +11,10 @@ from evalkit.sample.drawn import draw_scene
 from evalkit.sample.pool import FRAMES, draw_pool, read_scene, scene_path, write_scene
 from evalkit.sequences import Frame, Modality
 from trackers.common.build import finish
+from trackers.common.definition import definition
 from trackers.common.torch_tracker import Engine
 from trackers.common.weights import read_weights
-from trackers.minis import DEFINITIONS
+from trackers.learned import LEARNED
 from trackers.training.loop import CHECKPOINT, Settings, Training, weights_path
 from trackers.training.recipe import Start
 from trackers.training.recipes import RECIPES
@@ -23,6 +24,7 @@ from trackers.training.tasks import make_task
 
 SECOND = (Modality.THERMAL, Modality.EVENT, Modality.DEPTH)
 NUMBERS = range(2, 5)  # the last one lies in the dark
+MINIS = [name for name, entry in LEARNED.items() if entry.family.endswith(".minis")]
 UNUSED = ("backbone.cls_token", "backbone.pos_embed")  # of the authors' files, in no computation
 
 
@@ -41,8 +43,7 @@ def pool(paths):
 
 
 def training(name, pool, output, **settings):
-    definition = DEFINITIONS[name]
-    return Training(RECIPES[name], definition, (pool, pool), Settings(output, seed=3, **{"batch": 2} | settings))
+    return Training(RECIPES[name], definition(name), (pool, pool), Settings(output, seed=3, **{"batch": 2} | settings))
 
 
 def test_a_scene_of_the_pool_depends_on_seed_and_number_alone(paths, tmp_path):
@@ -67,7 +68,7 @@ def test_every_mover_of_a_drawn_scene_has_the_truth_that_it_has_as_the_target():
 
 @pytest.mark.parametrize("name", ["ostrack-mini", "swintrack-mini", "srft-mini-rgbd"])
 def test_without_jitter_the_truth_is_in_the_middle_of_the_crop(name, pool):
-    task = make_task(DEFINITIONS[name])
+    task = make_task(definition(name))
     still = Sampling(scale_jitter=0, center_jitter=0, mirror=0)
     pairs = pool.pairs(16, pool.tracks(still.light), still, task.rules, torch.Generator().manual_seed(1))
     middle = pairs.truth[:, :2] + pairs.truth[:, 2:] / 2
@@ -77,7 +78,7 @@ def test_without_jitter_the_truth_is_in_the_middle_of_the_crop(name, pool):
 
 
 def test_a_mirrored_pair_carries_its_box_along(pool):
-    rules = make_task(DEFINITIONS["ostrack-mini"]).rules
+    rules = make_task(definition("ostrack-mini")).rules
     kept, turned = (
         pool.pairs(
             4,
@@ -92,7 +93,7 @@ def test_a_mirrored_pair_carries_its_box_along(pool):
     torch.testing.assert_close(turned.truth[:, 0] + turned.truth[:, 2], 1 - kept.truth[:, 0])
 
 
-@pytest.mark.parametrize("name", [name for name in DEFINITIONS if name in RECIPES])
+@pytest.mark.parametrize("name", MINIS)
 def test_a_step_moves_exactly_what_the_recipe_trains(name, pool, tmp_path):
     run = training(name, pool, tmp_path, steps=2, precision="bf16")
     run.recipe = replace(run.recipe, warmup=1)
@@ -126,7 +127,7 @@ def test_a_resumed_training_ends_with_the_weights_of_an_undisturbed_one(name, po
 def test_finished_weights_track(name, pool, tmp_path):
     training(name, pool, tmp_path, steps=1).run()
     assert not (tmp_path / CHECKPOINT).exists()
-    made = DEFINITIONS[name]
+    made = definition(name)
     tracker = finish(read_weights(made, weights_path(tmp_path, name)), Engine())
     image = np.zeros((240, 320, 3), dtype=np.uint8)
     frame = Frame(image, image) if made.second else Frame(image)
@@ -135,13 +136,13 @@ def test_finished_weights_track(name, pool, tmp_path):
 
 
 def test_search_tokens_look_at_their_like_in_the_template_from_the_first_step_on():
-    model = new_network(DEFINITIONS["ostrack-mini"], 3, Start.MIMETIC)
+    model = new_network(definition("ostrack-mini"), 3, Start.MIMETIC)
     attention = model.backbone.blocks[0].attn
     tokens = torch.randn(64, 128, generator=torch.Generator().manual_seed(1))
     query, key, _ = attention.split(tokens[None])
     alike = (query @ key.transpose(-2, -1)).mean(dim=1)[0]
     assert (alike.argmax(dim=1) == torch.arange(64)).float().mean() > 0.9
-    plain = new_network(DEFINITIONS["ostrack-mini"], 3).backbone.blocks[0].attn
+    plain = new_network(definition("ostrack-mini"), 3).backbone.blocks[0].attn
     query, key, _ = plain.split(tokens[None])
     assert ((query @ key.transpose(-2, -1)).mean(dim=1)[0].argmax(dim=1) == torch.arange(64)).float().mean() < 0.2
 

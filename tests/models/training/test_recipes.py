@@ -8,7 +8,6 @@ import pytest
 
 from helpers import SHARED
 from trackers.common.definition import definition
-from trackers.minis import DEFINITIONS
 from trackers.training.recipe import NOT_NUMBERS, Recipe
 from trackers.training.recipes import RECIPES
 
@@ -17,7 +16,7 @@ needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the goldens besid
 
 
 def entries(name):
-    made = DEFINITIONS.get(name) or definition(name)
+    made = definition(name)
     return {name: tuple(value.shape) for name, value in made.skeleton().named_parameters()}
 
 
