@@ -158,7 +158,7 @@ def _vipt(pair: str) -> LearnedEntry:
     )
 
 
-def _mini(name: str, reference: str, cost: Cost, summary: str, *, shipped: bool = True) -> LearnedEntry:
+def _mini(name: str, reference: str, cost: Cost, summary: str, *, shipped: bool = False) -> LearnedEntry:
     second, benchmark = _PAIRS.get(name.rpartition("-")[2], (None, None))
     return LearnedEntry(
         name=name,

@@ -70,7 +70,7 @@ def test_half_precision_files_become_float32(tmp_path):
 
 
 def test_a_tracker_without_weights_says_where_they_are_published():
-    for name in LEARNED:
+    for name in (name for name, entry in LEARNED.items() if not entry.shipped):
         with pytest.raises(WeightsError) as caught:
             load_weights(definition(name), TrackerOptions())
         text = str(caught.value)

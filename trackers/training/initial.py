@@ -16,18 +16,12 @@ from ..common.checkpoint import WeightsError, read_checkpoint
 from ..common.definition import Definition, definition
 from ..common.weights import load_weights, read_weights
 from ..learned import LEARNED
-from ..minis import DEFINITIONS as MINIS
 from ..srft import SRTrackConfig, initial_entries
 from .recipe import Recipe, Start
 from .start import new_network
 
 RANDOM = "random"
 _LATER = re.compile(r"prompt|temporal_pos_embed")  # what a parent may lack
-
-
-def defined(tracker: str) -> Definition:
-    """The definition of a tracker of a recipe."""
-    return definition(tracker) if tracker in LEARNED else MINIS[tracker]
 
 
 def starting_network(recipe: Recipe, init: str | None, seed: int) -> tuple[nn.Module, dict[str, str]]:
@@ -47,7 +41,7 @@ def starting_network(recipe: Recipe, init: str | None, seed: int) -> tuple[nn.Mo
             f"recipe {recipe.name} starts from {recipe.parent}: pass its weights with --init FILE, or --init "
             "random to try the command out."
         )
-    made = defined(recipe.tracker)
+    made = definition(recipe.tracker)
     model = new_network(made, seed, recipe.start if recipe.parent is None else Start.XAVIER)
     for part in model.modules():
         if isinstance(smooth := getattr(part, "smooth", None), nn.Parameter):
@@ -74,10 +68,10 @@ def starting_entries(recipe: Recipe, init: str) -> tuple[dict[str, Tensor], dict
     Raises:
         WeightsError: The file cannot be read safely, or is something else.
     """
-    parent = defined(recipe.parent or recipe.tracker)
+    parent = definition(recipe.parent or recipe.tracker)
     path = Path(init)
-    if not path.suffix and init in LEARNED | MINIS and not path.exists():
-        loaded = load_weights(defined(init), TrackerOptions())
+    if not path.suffix and init in LEARNED and not path.exists():
+        loaded = load_weights(definition(init), TrackerOptions())
         return dict(loaded.network.state_dict()), {"init": init, "init_sha256": loaded.sha256}
     if path.is_file() and path.suffix != ".safetensors":
         content = read_checkpoint(path)

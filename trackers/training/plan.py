@@ -10,8 +10,8 @@ from types import MappingProxyType
 from evalkit.errors import EvalkitError, unknown_name
 from evalkit.tracking.training import FinetuneRequest, Parameters
 
+from ..common.definition import definition
 from .adaptation import add_low_rank
-from .initial import defined
 from .recipe import BatchRule, LowRank, Recipe
 from .recipes import RECIPES
 
@@ -73,6 +73,8 @@ class Plan:
             return rising * min(1.0, (1 - step / self.steps) / recipe.cooldown)
         if recipe.drop is not None:
             return rising * (0.1 if self.epoch(step) > recipe.drop else 1.0)
+        if recipe.cooldown is not None:
+            return rising * min(1.0, (1 - step / self.steps) / recipe.cooldown)
         return rising * (recipe.floor + (1 - recipe.floor) * (1 + math.cos(math.pi * step / self.steps)) / 2)
 
     def keep_rate(self, step: int, least: float) -> float:
@@ -164,7 +166,7 @@ def _other_batch(recipe: Recipe, batch: int, given: str | None) -> tuple[Recipe,
 @functools.cache
 def _sizes(tracker: str, low_rank: LowRank | None) -> cabc.Mapping[str, int]:
     """Parameter -> number of its values."""
-    model = defined(tracker).skeleton()
+    model = definition(tracker).skeleton()
     if low_rank is not None:
         add_low_rank(model, low_rank)
     return {name: value.numel() for name, value in model.named_parameters()}

@@ -79,7 +79,7 @@ def _srft(pair: str) -> cabc.Iterator[Recipe]:
         parent="ostrack-mini",
         groups=_SRFT_GROUPS,
         batch=64,
-        pairs=12_800,
+        pairs=9_600,
         warmup=50,
         average=0.99,
         start=Start.XAVIER,

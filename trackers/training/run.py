@@ -23,12 +23,12 @@ from evalkit.errors import TrackerError
 from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest, Finished, Step
 
-from ..common.definition import Definition
+from ..common.definition import Definition, definition
 from ..srft import SRTrackConfig, initial_entries
 from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_statistics, plain_state
 from .damping import DampedUpdate, Damping, kappa_of
 from .fisher import MATRICES, prior_ranks
-from .initial import RANDOM, defined, starting_entries, starting_network
+from .initial import RANDOM, starting_entries, starting_network
 from .loader import Numbers, PairSet, Share, batches, on_device
 from .pairs import PairMaker
 from .plan import Plan, count_parameters
@@ -106,7 +106,7 @@ class Finetuning:
         self.plan, self.request, self.device = plan, request, device
         self.world = world or World()
         recipe = plan.recipe
-        self.definition = defined(recipe.tracker)
+        self.definition = definition(recipe.tracker)
         self.share = Share(recipe.batch, plan.accumulate, self.world.rank, self.world.size)
         model, self.origin = starting_network(recipe, request.init, plan.seed)
         if recipe.low_rank is not None:
@@ -151,7 +151,7 @@ class Finetuning:
         settings, parent = self.plan.recipe.fisher, self.plan.recipe.parent
         assert settings is not None
         assert parent is not None
-        made = defined(parent)
+        made = definition(parent)
         model = new_network(made, self.plan.seed)
         if self.request.init not in (None, RANDOM):
             entries = starting_entries(self.plan.recipe, str(self.request.init))[0]

@@ -19,9 +19,9 @@ from evalkit.errors import EvalkitError, TrackerError, UnknownNameError
 from evalkit.tracking.training import FinetuneRequest
 from helpers import ROOT
 from helpers.program import PATIENCE, PROGRAM, call
+from trackers.common.definition import definition
 from trackers.training import program, run
 from trackers.training.adaptation import LowRankUpdate, add_low_rank, add_stochastic_depth, plain_state
-from trackers.training.initial import defined
 from trackers.training.plan import Plan, count_parameters, make_plan
 from trackers.training.recipe import LowRank
 from trackers.training.recipes import RECIPES
@@ -103,7 +103,7 @@ def test_frozen_tensors_stay_bit_identical(name, tmp_path):
     begin = {key: value.clone() for key, value in begin.state_dict().items()}
     finished, said = train(asked)
     after = load_file(finished.weights)
-    parameters = {key for key, _ in defined(recipe.tracker).skeleton().named_parameters()}
+    parameters = {key for key, _ in definition(recipe.tracker).skeleton().named_parameters()}
     trained = {key for key in parameters if any(re.search(group.pattern, key) for group in recipe.groups)}
     assert {key for key in parameters if not torch.equal(after[key], begin[key])} == trained
     assert any("added" in text and "trained" in text for text in said)
@@ -183,7 +183,7 @@ def test_checkpoints_of_the_last_epochs_stay(tmp_path):
 
 def test_low_rank_updates_are_folded_into_what_is_written():
     torch.manual_seed(1)
-    made = defined("srft-mini-rgbt")
+    made = definition("srft-mini-rgbt")
     model = new_network(made, 1).eval()
     plain = {key: value.clone() for key, value in model.state_dict().items()}
     add_low_rank(model, LowRank(2, 3))
@@ -203,7 +203,7 @@ def test_low_rank_updates_are_folded_into_what_is_written():
 
 def test_stochastic_depth_is_noise_in_training_alone():
     for name in ("ostrack-mini", "swintrack-mini", "srft-mini-rgbt"):
-        made = defined(name)
+        made = definition(name)
         model = new_network(made, 1).eval()
         channels = 6 if made.second else 3
         crops = torch.randn(4, channels, 64, 64), torch.randn(4, channels, 128, 128)

@@ -46,8 +46,8 @@ def tiny(monkeypatch, name, prompts=0):
         vit=VitConfig(width=16, depth=4, heads=2), elimination_layers=(2,), head_channels=16, prompts=prompts
     )
     made = replace(definition(name), config=config)
-    monkeypatch.setattr(run, "defined", lambda _: made)
-    monkeypatch.setattr(initial, "defined", lambda _: made)
+    monkeypatch.setattr(run, "definition", lambda _: made)
+    monkeypatch.setattr(initial, "definition", lambda _: made)
 
 
 def training(recipe, steps=300, epoch=60):
@@ -143,8 +143,8 @@ def test_keep_rates_equal_the_references(name, epochs, golden):
 def test_whole_steps_of_srft_equal_the_published_program(rule, monkeypatch):
     config = SRTrackConfig(16, 32, VitConfig(patch=4, width=8, depth=12, heads=2), head_channels=16)
     made = replace(definition("srft-rgbe-256"), config=config)
-    monkeypatch.setattr(run, "defined", lambda _: made)
-    monkeypatch.setattr(initial, "defined", lambda _: made)
+    monkeypatch.setattr(run, "definition", lambda _: made)
+    monkeypatch.setattr(initial, "definition", lambda _: made)
     with np.load(GOLDEN / "srft_step.npz") as file:
         golden = dict(file)
     made = training(RECIPES["srft-rgbe-256-code"], steps=30, epoch=1)
