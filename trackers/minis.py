@@ -35,7 +35,7 @@ SRTRACK = SRTrackConfig(TEMPLATE, SEARCH, _VIT, fusion_after=(1, 3), head_channe
 
 @dataclass(frozen=True, slots=True)
 class CalmLoop(CenterLoop):
-    """OSTrack's loop with sizes that follow slowly and a weaker window.
+    """OSTrack's loop with sizes that follow slowly and with a weaker window, or none.
 
     Attributes:
         size_rate: Share of the network's size that a sure answer (score 1) adds to the last size.
@@ -44,7 +44,7 @@ class CalmLoop(CenterLoop):
     """
 
     size_rate: float = 0.3
-    window_power: float = 0.25
+    window_power: float = 0.0
 
 
 class CalmTracker(CenterTracker):
