@@ -73,8 +73,6 @@ class Plan:
             return rising * min(1.0, (1 - step / self.steps) / recipe.cooldown)
         if recipe.drop is not None:
             return rising * (0.1 if self.epoch(step) > recipe.drop else 1.0)
-        if recipe.cooldown is not None:
-            return rising * min(1.0, (1 - step / self.steps) / recipe.cooldown)
         return rising * (recipe.floor + (1 - recipe.floor) * (1 + math.cos(math.pi * step / self.steps)) / 2)
 
     def keep_rate(self, step: int, least: float) -> float:
