@@ -20,6 +20,7 @@ from evalkit.tracking.training import FinetuneRequest
 from helpers import ROOT
 from helpers.program import PATIENCE, PROGRAM, call
 from trackers.common.definition import definition
+from trackers.common.weights import read_weights
 from trackers.training import program, run
 from trackers.training.adaptation import LowRankUpdate, add_low_rank, add_stochastic_depth, plain_state
 from trackers.training.plan import Plan, count_parameters, make_plan
@@ -174,7 +175,8 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_last_good_st
 
 
 def test_checkpoints_of_the_last_epochs_stay(tmp_path):
-    train(request(tmp_path, steps=3, settings={"epochs": "3", "keep": "2"}))
+    finished, _ = train(request(tmp_path, steps=3, settings={"epochs": "3", "keep": "2"}))
+    assert read_weights(definition("ostrack-mini"), finished.weights).sha256 == finished.sha256
     names = [path.name for path in sorted((tmp_path / "out" / "checkpoints").iterdir())]
     assert names == ["epoch-0002.safetensors", "epoch-0003.safetensors"]
     last, final = (load_file(tmp_path / "out" / path) for path in (f"checkpoints/{names[1]}", "weights.safetensors"))
