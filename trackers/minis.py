@@ -63,14 +63,14 @@ class CalmTracker(CenterTracker):
         self, states: cabc.Sequence[CenterState], inputs: cabc.Sequence[CenterInputs], answers: Float32Array
     ) -> Predictions:
         last = np.stack([state.box[2:] for state in states])
-        found = super()._predictions(states, inputs, answers)
+        predictions = super()._predictions(states, inputs, answers)
         share = self.loop.size_rate * answers[:, 4:5].astype(np.float64)
-        sizes = (1 - share) * last + share * found.boxes[:, 2:]
-        boxes = np.concatenate([found.boxes[:, :2] + 0.5 * (found.boxes[:, 2:] - sizes), sizes], axis=1)
+        sizes = (1 - share) * last + share * predictions.boxes[:, 2:]
+        boxes = np.concatenate([predictions.boxes[:, :2] + 0.5 * (predictions.boxes[:, 2:] - sizes), sizes], axis=1)
         for index, state in enumerate(states):
-            if index not in found.errors:
+            if index not in predictions.errors:
                 state.box = boxes[index].copy()
-        return Predictions(boxes, found.confidence, found.errors)
+        return Predictions(boxes, predictions.confidence, predictions.errors)
 
 
 def _center(name: str, config: OSTrackConfig, resized: Resize = keep_config) -> Definition:
