@@ -10,7 +10,6 @@ Everything takes either a benchmark's name, or runs, or scores that were loaded 
 import collections.abc as cabc
 import math
 import os
-import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ def load_scores(what: str | Request | Run | cabc.Sequence[Run], **options: Any) 
         request = Request.of(**options, benchmarks=what)
     else:
         request = Request.of_runs([what] if isinstance(what, Run) else list(what), **options)
-    return score_request(replace(request, attributes=True), lambda text: warnings.warn(text, stacklevel=3))
+    return score_request(replace(request, attributes=True))
 
 
 def score(what: Scored, **options: Any) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def compare(app: App, /, *, request: Request, level: float, listed: int, as_json
     """
     from evalkit.evaluation.compared import compare_request
 
-    pairs = [compare_request(single, app.say, level=level, listed=listed) for single in request.each()]
+    pairs = [compare_request(single, level=level, listed=listed) for single in request.each()]
     for compared in pairs:
         for note in compared.notes:
             app.say(f"note: {note}")

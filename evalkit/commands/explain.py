@@ -42,7 +42,7 @@ def explain(app: App, /, *, request: Request, published: str | None, metric: str
     from evalkit.evaluation.explained import explain_request
 
     documents = []
-    for explained in explain_request(request, app.say, metric=metric, published=published):
+    for explained in explain_request(request, metric=metric, published=published):
         documents.append(_document(explained))
         if not as_json:
             echo(*_lines(explained))

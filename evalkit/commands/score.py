@@ -48,11 +48,11 @@ def score(app: App, /, *, request: Request, per_sequence: bool, cross_check: str
 
     opinions: list[SecondOpinion] = []
     if cross_check is None:
-        scores = score_request(request, app.say)
+        scores = score_request(request)
     else:
         from evalkit.evaluation.cross_check import cross_checked
 
-        scores, opinions = cross_checked(request, app.say)
+        scores, opinions = cross_checked(request)
     if as_json:
         judged = {(opinion.benchmark, opinion.tracker, opinion.run): _cross_check(opinion) for opinion in opinions}
         documents = [

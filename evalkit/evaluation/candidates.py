@@ -59,17 +59,17 @@ class Candidate:
         return float(len(spent) / spent.sum()) if spent.sum() > 0 else None
 
 
-def read_candidates(request: Request, truth: Truth, say: Say) -> list[Candidate]:
+def read_candidates(request: Request, truth: Truth, say: Say | None = None) -> list[Candidate]:
     """Read results on a ground truth.
 
     Runs of the store that differ only in ``--repeat`` are repetitions of one candidate. Of several other runs of a
-    tracker the newest complete one is taken, which its notes say, unless the request names runs or wants all. Where
-    it names nobody, trackers without a complete run are left out.
+    tracker the newest complete one is taken, which its notes say, unless the request names runs or wants all.
 
     Args:
         request: Which results.
         truth: The sequences.
-        say: Is told who is left out.
+        say: Where the request names nobody, trackers without a complete run are left out, and this is told who. None
+            leaves out nobody: what misses results is an error when it is scored.
 
     Raises:
         ResultFormatError: No raw file fits, or their layout is ambiguous.
@@ -97,7 +97,7 @@ def read_candidates(request: Request, truth: Truth, say: Say) -> list[Candidate]
         if not mine:
             raise StoreError(_no_run(truth, store, name))
         candidates += of_tracker(request, truth, mine)
-    if request.allow_missing or ((request.trackers or request.run_ids) and not request.all_runs):
+    if say is None or request.allow_missing or ((request.trackers or request.run_ids) and not request.all_runs):
         return candidates
     return _complete(truth, candidates, say)
 

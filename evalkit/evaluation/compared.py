@@ -4,7 +4,7 @@ import collections.abc as cabc
 from dataclasses import dataclass
 
 from evalkit.errors import ScoringError
-from evalkit.evaluation.candidates import Candidate, Say, read_candidates
+from evalkit.evaluation.candidates import Candidate, read_candidates
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import limited, rules_for, single_protocol, told_of
 from evalkit.evaluation.truth import Truth, load_truth
@@ -33,12 +33,11 @@ class Compared:
     notes: tuple[str, ...]
 
 
-def compare_request(request: Request, say: Say, *, level: float, listed: int) -> Compared:
+def compare_request(request: Request, *, level: float, listed: int) -> Compared:
     """Compare the two candidates of a request on its benchmark.
 
     Args:
         request: Names two trackers, or two runs.
-        say: Takes messages for people.
         level: Of the intervals, inside (0, 1).
         listed: How many of the sequences that differ most are listed.
 
@@ -47,7 +46,7 @@ def compare_request(request: Request, say: Say, *, level: float, listed: int) ->
         EvalkitError: As for `evalkit score`.
     """
     truth = load_truth(request)
-    candidates = read_candidates(request, truth, say)
+    candidates = read_candidates(request, truth)
     if len(candidates) != 2:
         raise ScoringError(
             f"compare needs two trackers, found {len(candidates)}: "

@@ -1,13 +1,12 @@
 """Scores with a second opinion: the installed toolkit evaluates the same boxes, and must agree with one protocol."""
 
-from evalkit.evaluation.candidates import Say
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import limited, score_benchmark, told_of
 from evalkit.scoring.scores import Scores
 from evalkit.scoring.second_opinion import SecondOpinion, second_opinion
 
 
-def cross_checked(request: Request, say: Say) -> tuple[list[Scores], list[SecondOpinion]]:
+def cross_checked(request: Request) -> tuple[list[Scores], list[SecondOpinion]]:
     """Score what is asked for, and have the toolkit evaluate every candidate; whether it agrees is in its opinion.
 
     Raises:
@@ -17,7 +16,7 @@ def cross_checked(request: Request, say: Say) -> tuple[list[Scores], list[Second
     scores: list[Scores] = []
     opinions: list[SecondOpinion] = []
     for single in request.each():
-        done = score_benchmark(single, say)
+        done = score_benchmark(single)
         scores += done.scores
         for candidate in done.candidates:
             with told_of(done.truth, candidate, allow_missing=request.allow_missing):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import unknown_name
-from evalkit.evaluation.candidates import Candidate, Say, read_candidates
+from evalkit.evaluation.candidates import Candidate, read_candidates
 from evalkit.evaluation.papers import why_not_comparable
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import ALL, limited, protocols_of, rules_for, single_protocol, told_of
@@ -35,13 +35,12 @@ class Explained:
 
 
 def explain_request(
-    request: Request, say: Say, *, metric: str | None = None, published: str | None = None
+    request: Request, *, metric: str | None = None, published: str | None = None
 ) -> cabc.Iterator[Explained]:
     """Explain every candidate on every benchmark.
 
     Args:
         request: Its protocol is the one from which single rules are changed.
-        say: Takes messages for people.
         metric: Of the published value: key or printed label; None = what ranks.
         published: A value as a paper prints it.
 
@@ -50,7 +49,7 @@ def explain_request(
     """
     for single in request.each():
         truth = load_truth(single)
-        candidates = read_candidates(single, truth, say)
+        candidates = read_candidates(single, truth)
         reference = single_protocol(truth.spec, single.protocol)
         key = _metric_key(metric, reference, truth.spec)
         for candidate in candidates:

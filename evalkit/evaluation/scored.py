@@ -34,8 +34,10 @@ class Scored:
     scores: tuple[Scores, ...]
 
 
-def score_request(request: Request, say: Say) -> list[Scores]:
+def score_request(request: Request) -> list[Scores]:
     """Score what is asked for on every benchmark; several trackers' raw files are read on several cores.
+
+    Nobody is left out: results that are missing are an error, unless the request allows them.
 
     Raises:
         EvalkitError: As :func:`load_truth`, :func:`read_candidates` and :func:`compute_scores`.
@@ -44,20 +46,20 @@ def score_request(request: Request, say: Say) -> list[Scores]:
     for single in request.each():
         truth = load_truth(single)
         if single.predictions is None:
-            scores += compute_scores(single, truth, read_candidates(single, truth, say))
+            scores += compute_scores(single, truth, read_candidates(single, truth))
         else:
-            scores += _score_files(single, truth, say)
+            scores += _score_files(single, truth)
     return scores
 
 
-def score_benchmark(request: Request, say: Say) -> Scored:
-    """Score what is asked for on one benchmark; see :func:`score_request`."""
+def score_benchmark(request: Request, say: Say | None = None) -> Scored:
+    """Score what is asked for on one benchmark; ``say`` as for :func:`read_candidates`."""
     truth = load_truth(request)
     candidates = read_candidates(request, truth, say)
     return Scored(truth, tuple(candidates), tuple(compute_scores(request, truth, candidates)))
 
 
-def _score_files(request: Request, truth: Truth, say: Say) -> list[Scores]:
+def _score_files(request: Request, truth: Truth) -> list[Scores]:
     from evalkit.results.reader import trackers_in
 
     path, names = request.predictions, request.trackers
@@ -66,10 +68,10 @@ def _score_files(request: Request, truth: Truth, say: Say) -> list[Scores]:
         names = tuple(trackers_in(path, names=truth.known, benchmark=truth.spec.name))
     frames = sum(annotation.frame_count for annotation in truth.annotations)
     if len(names) < 2 or len(names) * frames < _WORTH_FORKING:
-        return compute_scores(request, truth, read_candidates(request, truth, say))
+        return compute_scores(request, truth, read_candidates(request, truth))
 
     def of_tracker(name: str) -> tuple[list[Scores], list[str]]:
-        candidates = read_candidates(replace(request, trackers=(name,)), truth, say)
+        candidates = read_candidates(replace(request, trackers=(name,)), truth)
         done = [_scores_of(request, truth, candidate) for candidate in candidates]
         return [score for scores, _ in done for score in scores], [text for _, texts in done for text in texts]
 

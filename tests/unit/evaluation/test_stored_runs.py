@@ -128,6 +128,7 @@ def test_who_was_not_named_and_has_not_finished_is_left_out(root, tmp_path):
     assert [item.tracker for item in from_store(truth, results, said.append)] == ["t"]
     assert said == ["uav123: u is left out, 1 of 2 sequences are missing"]
     assert [item.tracker for item in from_store(truth, results, allow_missing=True)] == ["t", "u"]
+    assert [item.tracker for item in from_store(truth, results, None)] == ["t", "u"]
     (named,) = from_store(truth, results, trackers=("u",))
     with pytest.raises(ScoringError, match="no result, 1: one"):
         scores_of(truth, [named])
