@@ -137,7 +137,8 @@ class CustomReader:
 
     def _target(self, root: Path, name: str) -> Target | None:
         """A target of an annotation of several; None for a folder or video of its own."""
-        if (root / name).is_dir() and not holds_targets(root / name):
+        folder = root / name
+        if os.path.isdir(folder) and not holds_targets(folder):  # noqa: PTH112 - as in _aux_folder
             return None
         return targets_in(root, name).get(name)
 
