@@ -13,7 +13,6 @@ from helpers import ROOT
 from trackers.common.center_tracker import CenterLoop
 from trackers.common.crops import crop_square, square_around
 from trackers.common.definition import definition
-from trackers.minis import DEFINITIONS
 from trackers.training import pairs
 from trackers.training.loader import Numbers, PairSet, Share, batches, on_device
 from trackers.training.recipes import RECIPES
@@ -125,7 +124,7 @@ def test_a_clip_without_usable_frames_gives_no_pair():
 def drawn():
     recipe = RECIPES["ostrack-mini"]
     source = DrawnScenes(3, None, recipe.sampling)
-    return PairSet([source], pairs.PairMaker(DEFINITIONS["ostrack-mini"], recipe.sampling), 7)
+    return PairSet([source], pairs.PairMaker(definition("ostrack-mini"), recipe.sampling), 7)
 
 
 def test_pairs_do_not_depend_on_the_workers_or_on_where_they_begin(drawn):

@@ -10,7 +10,6 @@ from evalkit.errors import DatasetLayoutError, EvalkitError
 from evalkit.sequences import Modality
 from helpers import trees
 from trackers.common.definition import definition
-from trackers.minis import DEFINITIONS
 from trackers.training import videos
 from trackers.training.loader import PairSet
 from trackers.training.pairs import EmptyPairError, PairMaker
@@ -136,7 +135,7 @@ def test_a_tracker_of_two_sensors_refuses_color_alone(coco):
 
 @pytest.mark.parametrize("tracker", ["srft-mini-rgbe", "srft-mini-rgbd", "swintrack-mini"])
 def test_drawn_scenes_are_a_source_for_every_tracker(tracker):
-    made, recipe = DEFINITIONS[tracker], RECIPES[tracker]
+    made, recipe = definition(tracker), RECIPES[tracker]
     sources = videos.open_sources({"rendered": "5"}, recipe.sampling, made.second, seed=0)
     item = PairSet(sources, PairMaker(made, recipe.sampling), 1)[3]
     assert item.search.shape[0] == (6 if made.second else 3)
