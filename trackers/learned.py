@@ -213,12 +213,22 @@ _ENTRIES = (
     *_srft("384", (384, 5.0), "srtrack_dropmae_384, from DropTrack-384", (206_674_053, 167.65e9), temporal=True),
     *_srft("ostrack-384", (384, 4.0), "srtrack_384, from OSTrack-384", (206_672_517, 167.65e9)),
     *(_vipt(pair) for pair in _PAIRS),
-    _mini("ostrack-mini", _OSTRACK, _OSTRACK_MINI, "OSTrack's structure, small, trained on drawn scenes."),
+    _mini(
+        "ostrack-mini", _OSTRACK, _OSTRACK_MINI, "OSTrack's structure, small, trained on drawn scenes.", shipped=True
+    ),
     _mini("swintrack-mini", _SWINTRACK, _SWINTRACK_MINI, "SwinTrack's structure, small, trained on drawn scenes."),
-    _mini("upvpt-ostrack-mini", _UPVPT, _UPVPT_OSTRACK_MINI, "UPVPT from ostrack-mini on dark drawn scenes."),
+    _mini(
+        "upvpt-ostrack-mini", _UPVPT, _UPVPT_OSTRACK_MINI, "UPVPT from ostrack-mini on dark drawn scenes.", shipped=True
+    ),
     _mini("upvpt-swintrack-mini", _UPVPT, _UPVPT_SWINTRACK_MINI, "UPVPT from swintrack-mini on dark drawn scenes."),
     *(
-        _mini(f"srft-mini-{pair}", _SRFT, _SRFT_MINI, f"SRFT from ostrack-mini on drawn scenes, color and {second}.")
+        _mini(
+            f"srft-mini-{pair}",
+            _SRFT,
+            _SRFT_MINI,
+            f"SRFT from ostrack-mini on drawn scenes, color and {second}.",
+            shipped=True,
+        )
         for pair, (second, _) in _PAIRS.items()
     ),
 )

@@ -14,7 +14,7 @@ from trackers.common.center_tracker import CenterTracker
 from trackers.common.definition import definition
 from trackers.common.weights import SHIPPED, packed, unpacked
 from trackers.learned import LEARNED
-from trackers.minis import CalmTracker
+from trackers.minis import CalmTracker, agreed
 
 SHIPPED_NAMES = [name for name, entry in LEARNED.items() if entry.shipped]
 SCENES = (3, 8, 11, 17)  # of a series that no weights were trained on
@@ -111,9 +111,29 @@ def test_the_size_follows_the_network_by_rate_times_score():
         answers = np.array([[0.5, 0.5, 0.4, 0.5, 0.6]], dtype=np.float32)
         steps.append((method(calm, [state], [inputs], answers), state.box))
     (plain, _), (slow, kept) = steps
-    share = 0.3 * 0.6
+    share = 0.5 * 0.6
     np.testing.assert_allclose(slow.boxes[0, 2:], (1 - share) * box[0, 2:] + share * plain.boxes[0, 2:], rtol=1e-6)
     np.testing.assert_allclose(
         slow.boxes[0, :2] + slow.boxes[0, 2:] / 2, plain.boxes[0, :2] + plain.boxes[0, 2:] / 2, rtol=1e-6
     )
     np.testing.assert_array_equal(kept, slow.boxes[0])
+
+
+def test_two_answers_that_lie_together_are_averaged_and_of_others_the_surer_counts_half():
+    first = torch.tensor([[0.5, 0.5, 0.2, 0.2], [0.5, 0.5, 0.2, 0.2]])
+    second = torch.tensor([[0.52, 0.5, 0.4, 0.2], [0.8, 0.5, 0.2, 0.2]])
+    answer = agreed(first, torch.tensor([[0.6], [0.3]]), second, torch.tensor([[0.2], [0.8]]))
+    expected = torch.tensor([[0.505, 0.5, 0.25, 0.2, 0.4], [0.8, 0.5, 0.2, 0.2, 0.4]])
+    torch.testing.assert_close(answer, expected)
+
+
+def test_a_mirrored_video_gives_mirrored_boxes():
+    made = definition("ostrack-mini")
+    tracker = build(made, TrackerOptions(weights=RANDOM_WEIGHTS, seed=2))
+    image = np.random.default_rng(1).integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    box = np.array([100.0, 80, 40, 40])
+    ends = []
+    for picture, start in ((image, box), (image[:, ::-1].copy(), np.array([180.0, 80, 40, 40]))):
+        (state,) = tracker.initialize([Frame(picture)], start[None])
+        ends.append(tracker.track([state], [tracker.prepare(state, Frame(picture))]).boxes[0])
+    np.testing.assert_allclose([320 - ends[0][0] - ends[0][2], *ends[0][1:]], ends[1], atol=0.1)

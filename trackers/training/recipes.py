@@ -57,7 +57,7 @@ _MINI = Recipe(
     None,
     (Group("", 1e-3),),
     batch=32,
-    pairs=288_000,
+    pairs=384_000,
     warmup=200,
     cooldown=0.4,
     betas=(0.9, 0.99),
