@@ -1,4 +1,4 @@
-# make demo   set up, render the sample benchmark, run four trackers over all eight layouts, print tables
+# make demo   set up, render the sample benchmark, run classical trackers and small networks over all eight layouts, print tables
 # make test   set up, run the tests but the slow ones
 # make check  format, lint, types, all tests: what continuous integration runs
 

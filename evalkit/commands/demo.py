@@ -1,5 +1,6 @@
 """``evalkit demo``: the whole way once, on rendered data, as the commands that a user would type."""
 
+import importlib.util
 import shlex
 import time
 from pathlib import Path
@@ -9,7 +10,15 @@ import click
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.commands.common import App, LazyGroup, common_options, run
 
-TRACKERS = ("still", "ncc", "mosse", "kcf")
+CLASSIC = ("still", "ncc", "mosse", "kcf")
+NETWORKS = {
+    "ostrack-mini": tuple(BENCHMARKS),
+    "upvpt-ostrack-mini": tuple(BENCHMARKS),
+    "srft-mini-rgbe": ("visevent",),
+    "srft-mini-rgbt": ("lasher",),
+    "srft-mini-rgbd": ("depthtrack",),
+}
+"""Small networks that bring their weights, and the benchmarks that have their sensors."""
 
 NEXT = """
 What to try next:
@@ -37,7 +46,7 @@ What to try next:
 @common_options
 @click.pass_context
 def demo(ctx: click.Context, sample: Path, results: Path, output: Path) -> int:
-    r"""Render the sample benchmark, run four trackers over all eight layouts, print and draw their scores.
+    r"""Render the sample benchmark, run classical trackers and small networks over all eight layouts, show the scores.
 
     The scores are those of rendered data: they say that everything works, nothing about the trackers' rank.
 
@@ -65,14 +74,19 @@ def demo(ctx: click.Context, sample: Path, results: Path, output: Path) -> int:
 
 def _steps(sample: str, results: str, output: Path) -> list[list[str]]:
     names = ",".join(BENCHMARKS)
-    trackers = ["--tracker", ",".join(TRACKERS)]
     place = ["--data-root", sample, "--results", results]
     truth = [*place, "--local-truth"]  # the sample brings the ground truth that servers keep
     files = ["--format", "png", "--format", "pdf", "--output", str(output)]
     return [
         ["make-sample", sample],
-        *(["run-benchmark", names, "--tracker", name, *place] for name in TRACKERS),
-        ["make-table", "--benchmark", names, *trackers, *truth, "--output", str(output / "tables.md")],
-        ["make-plots", names, *trackers, *truth, *files],
-        ["make-report", "--benchmark", names, *trackers, *truth, "--output", str(output / "report.html")],
+        *(["run-benchmark", ",".join(where), "--tracker", name, *place] for name, where in _trackers().items()),
+        ["make-table", "--benchmark", names, *truth, "--output", str(output / "tables.md")],
+        ["make-plots", names, *truth, *files],
+        ["make-report", "--benchmark", names, *truth, "--output", str(output / "report.html")],
     ]
+
+
+def _trackers() -> dict[str, tuple[str, ...]]:
+    """Tracker -> its benchmarks; networks only where torch is installed."""
+    networks = NETWORKS if importlib.util.find_spec("torch") else {}
+    return dict.fromkeys(CLASSIC, tuple(BENCHMARKS)) | networks
