@@ -30,7 +30,6 @@ CHECKPOINT = "resume.pt"
 LOG = "log.jsonl"
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _CHECK_BATCHES, _CHECK_BATCH = 8, 64
-_SPARE = 0.95  # of the time goes into steps, the rest into checks and checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,7 @@ class Settings:
         seed: Of weights and pairs.
         device: A torch device name.
         precision: "fp32", "tf32" or "bf16".
-        minutes: Length; turned into steps after the warm-up has been timed.
-        steps: Length in steps instead; repeats a training exactly.
+        steps: Length.
         batch: Instead of the recipe's.
         every: Seconds between two checks (log, validation, checkpoint).
         packed: Write matrices as 8 bit integers with a scale for each row.
@@ -53,8 +51,7 @@ class Settings:
     seed: int = 0
     device: str = "cpu"
     precision: str = "fp32"
-    minutes: float | None = None
-    steps: int | None = None
+    steps: int = 1
     batch: int | None = None
     every: float = 30.0
     packed: bool = False
@@ -101,7 +98,6 @@ class Training:
         self.tracks = self.pool.tracks(recipe.sampling.light)
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.step, self.total, self.seconds = 0, settings.steps, 0.0
-        self._mark: tuple[int, float] | None = None
 
     @property
     def batch(self) -> int:
@@ -121,10 +117,8 @@ class Training:
         checked = time.monotonic()
         begin = checked - self.seconds
         losses: list[dict[str, Tensor]] = []
-        while self.total is None or self.step < self.total:
+        while self.step < self.total:
             losses.append(self._step())
-            if self.total is None:
-                self._plan(begin)
             if time.monotonic() - checked > self.settings.every:
                 self.seconds = time.monotonic() - begin
                 self._log(_means(losses) | self.check())
@@ -136,26 +130,6 @@ class Training:
         self._log(last)
         self.export()
         return last
-
-    def _plan(self, begin: float) -> None:
-        """Turn minutes into steps at the end of the warm-up, from the time that its later steps took."""
-        assert self.settings.minutes is not None, "neither steps nor minutes are given"
-        limit = 60 * self.settings.minutes
-        quarter = max(1, self.recipe.warmup // 4)
-        if self._mark is None and self.step >= quarter:
-            self._mark = self.step, self._idle() - begin
-        elif self._mark is not None and self.step >= max(self.recipe.warmup, self._mark[0] + quarter):
-            seconds = self._idle() - begin
-            pace = (seconds - self._mark[1]) / (self.step - self._mark[0])
-            self.total = self.step + max(0, int((limit * _SPARE - seconds) / pace))
-        elif time.monotonic() - begin > limit:
-            self.total = self.step
-
-    def _idle(self) -> float:
-        """The time when the device has done all that it was given."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.monotonic()
 
     def _step(self) -> dict[str, Tensor]:
         """One batch; the losses stay on the device."""
@@ -197,8 +171,8 @@ class Training:
             yield
 
     def progress(self) -> float:
-        """Share of the training that is done; 0 until its length is known."""
-        return self.step / self.total if self.total else 0.0
+        """Share of the training that is done."""
+        return self.step / self.total
 
     def _sampling(self) -> Sampling:
         """Of the recipe; while the rate falls, that of its end."""
@@ -283,7 +257,7 @@ class Training:
         if state["recipe"] != self.recipe.name:
             return False
         self.step, self.seconds = state["step"], state["seconds"]
-        self.total = self.settings.steps or state["total"]
+        self.total = self.settings.steps
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

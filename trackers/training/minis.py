@@ -82,7 +82,7 @@ def main(
     for name, own in stages.items():
         recipe = RECIPES[name]
         steps = own or recipe.epochs * (recipe.pairs // (batch or recipe.batch))
-        settings = Settings(output, seed, device, precision, None, steps, batch, every, packed=True)
+        settings = Settings(output, seed, device, precision, steps, batch, every, packed=True)
         parent = weights_path(output, recipe.parent) if recipe.parent else None
         stage = Training(recipe, definition(name), (training, check), settings, parent)
         if stage.resume():
