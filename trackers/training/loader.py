@@ -3,7 +3,6 @@
 import collections.abc as cabc
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -98,20 +97,18 @@ class Numbers:
 
 
 def batches(pairs: PairSet, numbers: cabc.Iterable[list[int]], workers: int) -> DataLoader[Item]:
-    """Decode ahead in workers; 0 = in this process."""
+    """Decode ahead in workers; 0 = in this process.
+
+    Workers are forked: OpenCV must have no threads then (:func:`evalkit.images.single_opencv_thread`), since a child
+    that inherits its pool waits for threads which it does not have.
+    """
     return DataLoader(
         pairs,
         batch_sampler=numbers,
         num_workers=workers,
-        worker_init_fn=_one_thread if workers else None,
         generator=torch.Generator(),  # else the loader would draw from the generator of the network's noise
         pin_memory=torch.cuda.is_available(),
     )
-
-
-def _one_thread(_worker: int) -> None:
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
 
 
 def on_device(item: Item, device: torch.device) -> Pairs:

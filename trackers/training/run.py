@@ -20,6 +20,7 @@ from torch import Tensor, distributed, nn
 
 from evalkit import __version__
 from evalkit.errors import TrackerError
+from evalkit.images import single_opencv_thread
 from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest, Finished, Step
 
@@ -400,7 +401,7 @@ def train(
     """
     world = World.of_environment()
     torch.set_float32_matmul_precision("highest" if request.precision == "fp32" else "high")
-    with world.joined(request.device) as device:
+    with world.joined(request.device) as device, single_opencv_thread():
         run = Finetuning(plan, request, device, world)
         pairs, described = make_pairs(plan, request, run.definition)
         checks, _ = make_pairs(plan, request, run.definition, validation=True)

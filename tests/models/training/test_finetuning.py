@@ -129,8 +129,9 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path
     assert begun.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "weights.safetensors").exists()
     for folder, more in (("killed", ["--resume"]), ("whole", [])):
-        done = call(*arguments(tmp_path / folder, 3, *more, "--set", "workers=1" if more else "workers=0"))
-        assert done.code == 0, done.stderr
+        words = arguments(tmp_path / folder, 3, *more, "--set", "workers=1" if more else "workers=0")
+        done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
         assert ("goes on at step" in done.stderr) == bool(more)
     first, second = (load_file(tmp_path / folder / "weights.safetensors") for folder in ("killed", "whole"))
     assert all(torch.equal(first[key], second[key]) for key in second)
@@ -140,6 +141,20 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path
     other = call(*arguments(tmp_path / "whole", 5, "--resume"))
     assert other.code == 1
     assert "another training (different: steps)" in other.stderr
+
+
+def test_workers_start_though_opencv_has_threads(tmp_path):
+    code = (
+        "import cv2, numpy, pathlib, sys; from evalkit.tracking.training import FinetuneRequest\n"
+        "from trackers.training import program\n"
+        "cv2.setNumThreads(2); cv2.blur(numpy.zeros((2000, 2000), numpy.uint8), (9, 9))  # a fork would inherit its pool\n"
+        f"settings = {SETTINGS | {'workers': '1'}}\n"
+        "asked = FinetuneRequest('ostrack-mini', pathlib.Path(sys.argv[1]), {'rendered': '3'}, None, settings, steps=1)\n"
+        "print(program.train(asked, print, print).steps, cv2.getNumThreads())"
+    )
+    line = [sys.executable, "-c", code, str(tmp_path / "out")]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.stdout.endswith("1 2\n"), done.stderr
 
 
 def test_two_processes_follow_one_that_accumulates(tmp_path):
