@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from evalkit.benchmarks.custom_layout import FILE_NAME, Layout, SequenceLayout, optional_layout, read_layout
+from evalkit.benchmarks.custom_layout import FILE_NAME, CustomLayout, SequenceLayout, optional_layout, read_layout
 from evalkit.benchmarks.frames import ImageFrames, open_folder, pair_frames
 from evalkit.benchmarks.names import MissingSequenceError, nothing_found, require_root, subfolders
 from evalkit.benchmarks.reading import check_first_box, make_sequence, read_bytes, refuse_infinite
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
-from evalkit.benchmarks.targets import ANNOTATIONS, Target, holds_targets, targets_in
+from evalkit.benchmarks.targets import ANNOTATIONS, VideoTarget, holds_targets, targets_in
 from evalkit.benchmarks.videos import VIDEO_SUFFIXES, VideoFrames
 from evalkit.boxes import Boxes, enclosing_boxes
 from evalkit.errors import AnnotationError, DatasetLayoutError
@@ -70,7 +70,7 @@ class CustomReader:
         layout: Content of the layout file given on the command line, None without one.
     """
 
-    layout: Layout | None
+    layout: CustomLayout | None
 
     def list_sequences(self, root: Path, split: Split) -> list[str]:  # noqa: ARG002 - signature of all readers
         """All visible sub-folders, videos, and targets of annotations of several; other files are ignored.
@@ -135,7 +135,7 @@ class CustomReader:
             raise MissingSequenceError(f"{TITLE}: sequence {name} is missing; no folder {folder} and no video.")
         return folder, self._layout(root, name)
 
-    def _target(self, root: Path, name: str) -> Target | None:
+    def _target(self, root: Path, name: str) -> VideoTarget | None:
         """A target of an annotation of several; None for a folder or video of its own."""
         folder = root / name
         if os.path.isdir(folder) and not holds_targets(folder):  # noqa: PTH112 - as in _aux_folder
@@ -260,7 +260,7 @@ def _video(folder: Path) -> Path | None:
     return beside or (inside[0] if len(inside) == 1 else None)
 
 
-def _owner(root: Path, target: Target) -> str:
+def _owner(root: Path, target: VideoTarget) -> str:
     """Name of the folder or video that a target's file annotates, which is then no sequence itself."""
     frames = (target.frames[0] if isinstance(target.frames, tuple) else target.frames).resolve()
     if not frames.is_relative_to(root.resolve()):

@@ -60,7 +60,7 @@ class SequenceLayout(pydantic.BaseModel):
         return SequenceLayout.model_validate(kept | changes)
 
 
-class Layout(SequenceLayout):
+class CustomLayout(SequenceLayout):
     """A layout file: keys for all sequences, and tables ``[sequences.NAME]`` with keys for one."""
 
     sequences: dict[str, SequenceLayout] = pydantic.Field(default_factory=dict)
@@ -71,24 +71,24 @@ class Layout(SequenceLayout):
 
 
 _USUAL = SequenceLayout()
-_NOTHING = Layout()
+_NOTHING = CustomLayout()
 
 
-def read_layout(path: Path) -> Layout:
+def read_layout(path: Path) -> CustomLayout:
     """Read a layout file.
 
     Raises:
         DatasetLayoutError: No such file, not TOML, or an unknown key or wrong value; names it.
     """
     try:
-        return Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        return CustomLayout.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as problem:
         raise DatasetLayoutError(f"custom: the layout file {path} cannot be read ({problem.strerror}).") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise DatasetLayoutError(f"custom: the layout file {path} is not valid TOML: {problem}.") from problem
     except pydantic.ValidationError as problem:
         lines = [_explain(error["type"], error["loc"], error["msg"]) for error in problem.errors()]
-        known = ", ".join(Layout.model_fields)
+        known = ", ".join(CustomLayout.model_fields)
         raise DatasetLayoutError(f"custom: layout file {path}: {'; '.join(lines)}. Keys: {known}.") from problem
 
 
@@ -98,7 +98,7 @@ def _explain(kind: str, place: tuple[str | int, ...], message: str) -> str:
     return f"{'.'.join(map(str, place)) or 'the file'}: {message}"
 
 
-def optional_layout(folder: Path) -> Layout:
+def optional_layout(folder: Path) -> CustomLayout:
     """Layout file of a folder; an empty layout if it has none."""
     has_file = os.path.isfile(f"{folder}/{FILE_NAME}")  # noqa: PTH113 - asked 100,000 times, a Path is slow
     return read_layout(folder / FILE_NAME) if has_file else _NOTHING

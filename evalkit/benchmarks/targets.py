@@ -37,7 +37,7 @@ _UNSAFE = re.compile(r"[^\w.+-]+")
 
 
 @dataclass(slots=True)
-class Target:
+class VideoTarget:
     """One target of a video.
 
     Attributes:
@@ -81,7 +81,7 @@ class Target:
         return ImageFrames(images.folder, images.names[first : last + 1])
 
 
-def targets_in(root: Path, only: str | None = None) -> dict[str, Target]:
+def targets_in(root: Path, only: str | None = None) -> dict[str, VideoTarget]:
     """All targets of a data root, by the names of their sequences.
 
     Args:
@@ -92,7 +92,7 @@ def targets_in(root: Path, only: str | None = None) -> dict[str, Target]:
         AnnotationError: A file is damaged, hostile or too large; names it.
         DatasetLayoutError: Two targets would have one name, or a file's images are nowhere.
     """
-    targets: dict[str, Target] = {}
+    targets: dict[str, VideoTarget] = {}
     for path, read in _files(root, only):
         for target in read(path, *_stamp(path)):
             if target.name in targets:
@@ -116,7 +116,7 @@ def holds_targets(folder: Path) -> bool:
     return any(True for _ in _files_of(folder))
 
 
-_Reader = cabc.Callable[[Path, int, int], tuple[Target, ...]]
+_Reader = cabc.Callable[[Path, int, int], tuple[VideoTarget, ...]]
 
 
 def _files(root: Path, only: str | None) -> cabc.Iterator[tuple[Path, _Reader]]:
@@ -146,7 +146,7 @@ def _files_of(folder: Path) -> cabc.Iterator[tuple[Path, _Reader]]:
 
 
 @functools.lru_cache(maxsize=64)
-def _mot(path: Path, size: int, _changed: int) -> tuple[Target, ...]:
+def _mot(path: Path, size: int, _changed: int) -> tuple[VideoTarget, ...]:
     """``frame,identity,left,top,width,height[,considered,...]``, frames from 1; boxes as stored.
 
     Source: MOTChallenge, https://motchallenge.net/instructions; rows whose seventh column is 0 are not considered.
@@ -157,14 +157,14 @@ def _mot(path: Path, size: int, _changed: int) -> tuple[Target, ...]:
         raise AnnotationError(f"{path}: expected at least 6 columns: frame, identity, left, top, width, height.")
     folder = path.parents[1]
     images = folder / _from_ini(folder / "seqinfo.ini", "imDir", "img1")
-    targets: dict[int, Target] = {}
+    targets: dict[int, VideoTarget] = {}
     for row in table:
         if len(row) > 6 and row[6] == 0:
             continue
         if not np.isfinite(row[:6]).all() or row[0] < 1 or row[0] > MOST_ROWS:
             raise AnnotationError(f"{path}: a row begins {row[:6].tolist()}; frames are counted from 1.")
         identity = int(row[1])
-        target = targets.setdefault(identity, Target(f"{folder.name}-{identity}", path, images))
+        target = targets.setdefault(identity, VideoTarget(f"{folder.name}-{identity}", path, images))
         target.boxes[int(row[0]) - 1] = tuple(map(float, row[2:6]))
     return tuple(targets[identity] for identity in sorted(targets))
 
@@ -183,7 +183,7 @@ def _from_ini(path: Path, key: str, default: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _cvat(path: Path, size: int, _changed: int) -> tuple[Target, ...]:
+def _cvat(path: Path, size: int, _changed: int) -> tuple[VideoTarget, ...]:
     """CVAT for video 1.1: ``<track id label><box frame outside xtl ytl xbr ybr/>``, frames from 0.
 
     Between two boxes with none and no mark "outside", the sides are interpolated, as CVAT shows them.
@@ -210,7 +210,7 @@ def _cvat(path: Path, size: int, _changed: int) -> tuple[Target, ...]:
     for identity, (label, boxes, outside) in reader.tracks.items():
         _interpolate(boxes, outside)
         if boxes:
-            targets.append(Target(f"{folder}-{_word(identity)}", path, frames, boxes, label))
+            targets.append(VideoTarget(f"{folder}-{_word(identity)}", path, frames, boxes, label))
     return tuple(targets)
 
 
@@ -282,7 +282,7 @@ def _interpolate(boxes: dict[int, tuple[float, ...]], outside: set[int]) -> None
 
 
 @functools.lru_cache(maxsize=64)
-def _coco(path: Path, size: int, _changed: int) -> tuple[Target, ...]:
+def _coco(path: Path, size: int, _changed: int) -> tuple[VideoTarget, ...]:
     """COCO's file with ``videos``: boxes by image and ``track_id`` (CocoVID, TAO), or by video (YouTube-VIS)."""
     document = _document(path, size)
     try:
@@ -294,14 +294,14 @@ def _coco(path: Path, size: int, _changed: int) -> tuple[Target, ...]:
             video.files[item.get("frame_id", item.get("frame_index", len(video.files)))] = str(item["file_name"])
             place[item["id"]] = (video, str(item["file_name"]))
         order = {id(video): {name: number for number, name in enumerate(video.names)} for video in videos.values()}
-        targets: dict[str, Target] = {}
+        targets: dict[str, VideoTarget] = {}
         for item in document["annotations"]:
             video = place[item["image_id"]][0] if "image_id" in item else videos[item["video_id"]]
             identity = item.get("track_id", item.get("instance_id", item["id"]))
             name = f"{video.name}-{_word(str(identity))}"
             if name not in targets:
                 files = tuple(_image(path, file) for file in video.names)
-                targets[name] = Target(name, path, files, label=labels.get(item.get("category_id")))
+                targets[name] = VideoTarget(name, path, files, label=labels.get(item.get("category_id")))
             if "bboxes" in item:
                 rows = {number: box for number, box in enumerate(item["bboxes"]) if box is not None}
             else:
@@ -335,10 +335,10 @@ class _Video:
 
 
 @functools.lru_cache(maxsize=64)
-def _labelme(folder: Path, _size: int, _changed: int) -> tuple[Target, ...]:
+def _labelme(folder: Path, _size: int, _changed: int) -> tuple[VideoTarget, ...]:
     """A folder of images with a JSON file beside each; label and ``group_id`` together name a target."""
     names = list_images(folder)
-    targets: dict[tuple[str, Any], Target] = {}
+    targets: dict[tuple[str, Any], VideoTarget] = {}
     for number, name in enumerate(names):
         path = _beside(folder, name)
         if not path.is_file():
@@ -348,7 +348,7 @@ def _labelme(folder: Path, _size: int, _changed: int) -> tuple[Target, ...]:
                 if shape.get("shape_type", "polygon") in {"rectangle", "polygon"}:
                     key = (str(shape["label"]), shape.get("group_id"))
                     word = _word("-".join(str(part) for part in key if part is not None))
-                    target = targets.setdefault(key, Target(f"{folder.name}-{word}", path, folder, label=key[0]))
+                    target = targets.setdefault(key, VideoTarget(f"{folder.name}-{word}", path, folder, label=key[0]))
                     points = np.array(shape["points"], dtype=np.float64).reshape(-1, 2)
                     low, high = points.min(axis=0), points.max(axis=0)
                     target.boxes[number] = (*map(float, low), *map(float, high - low))

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.listing import plain
 from evalkit.commands.output import echo
-from evalkit.tracking.training import FinetuneRequest, Step, load_training
+from evalkit.tracking.training import FinetuneRequest, TrainingStep, load_training
 
 EPILOG = """\b
 Examples:
@@ -117,7 +117,7 @@ def finetune(  # noqa: PLR0917 - one parameter per option
 
 
 @contextlib.contextmanager
-def _progress(app: App, recipe: str) -> cabc.Iterator[cabc.Callable[[Step], None]]:
+def _progress(app: App, recipe: str) -> cabc.Iterator[cabc.Callable[[TrainingStep], None]]:
     """A bar over steps, with the last losses; on a terminal only, and not with ``--quiet``."""
     console = Console(stderr=True, quiet=app.quiet)
     bar = Progress(
@@ -135,7 +135,7 @@ def _progress(app: App, recipe: str) -> cabc.Iterator[cabc.Callable[[Step], None
     with bar:
         task = bar.add_task(recipe, total=None, loss="")
 
-        def advance(step: Step) -> None:
+        def advance(step: TrainingStep) -> None:
             bar.update(task, completed=step.number, total=step.total)
             if "loss" in step.values:
                 bar.update(task, loss=f"loss {step.values['loss']:.3f}")

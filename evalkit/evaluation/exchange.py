@@ -18,7 +18,7 @@ from evalkit.evaluation.candidates import Say
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.provenance import OFFICIAL, Origin
-from evalkit.results.exporters import EXPORT_FORMATS, Numbers, write_results
+from evalkit.results.exporters import EXPORT_FORMATS, NumberStyle, write_results
 from evalkit.results.importing import store_results
 from evalkit.results.reader import ImportedResults, read_results
 from evalkit.sample import sample_origin
@@ -213,7 +213,7 @@ def export_runs(
         title=get_benchmark(identity.benchmark).title,
     )
     losses = []
-    if EXPORT_FORMATS[format].numbers is not Numbers.EXACT:
+    if EXPORT_FORMATS[format].numbers is not NumberStyle.EXACT:
         losses.append(
             f"The format {format!r} rounds ({EXPORT_FORMATS[format].numbers.value}); scores may change slightly."
         )

@@ -41,7 +41,7 @@ Clips = contextlib.AbstractContextManager[list[Job]]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """What was measured, as JSON values, and where the time of the throughput measurement went."""
 
     document: dict[str, Any]
@@ -72,7 +72,7 @@ def _copies(clip: Job) -> list[Job]:
     return [dataclasses.replace(clip, name=f"clip{number}") for number in range(COUNT)]
 
 
-def measure(asked: ExecutorOptions, device: str, clips: Clips, *, seconds: float, say: Say) -> Measured:
+def measure(asked: ExecutorOptions, device: str, clips: Clips, *, seconds: float, say: Say) -> Measurement:
     """Measure a tracker on a device.
 
     Args:
@@ -113,7 +113,7 @@ def measure(asked: ExecutorOptions, device: str, clips: Clips, *, seconds: float
             "device": None if memory is None else memory.peak >> 20,
         },
     }
-    return Measured(document, throughput.timing)
+    return Measurement(document, throughput.timing)
 
 
 def _stored(jobs: list[Job], folder: Path, tracker: str) -> list[Job]:

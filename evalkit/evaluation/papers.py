@@ -13,7 +13,7 @@ from evalkit.evaluation.scored import compute_scores, variants
 from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.provenance import is_dry_run
 from evalkit.report.hashes import ground_truth_sha256, results_sha256
-from evalkit.report.tables.comparison import ComparedTable, Measured, compare, is_named
+from evalkit.report.tables.comparison import ComparedTable, MeasuredScores, compare, is_named
 from evalkit.report.tables.shapes import PaperCell, get_tables, paper_cells
 from evalkit.store.runs import ResultStore, Run, RunStatus
 
@@ -65,7 +65,7 @@ def paper_tables(request: Request, paper: str, table: str | None) -> list[Compar
 class _Offer:
     """What one benchmark contributes to a table."""
 
-    measured: list[Measured] = field(default_factory=list)
+    measured: list[MeasuredScores] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -179,7 +179,7 @@ def _truth(request: Request, spec: BenchmarkSpec, split: Split) -> Truth:
     return truth
 
 
-def _measure(request: Request, truth: Truth, candidate: Candidate, cells: list[PaperCell]) -> list[Measured]:
+def _measure(request: Request, truth: Truth, candidate: Candidate, cells: list[PaperCell]) -> list[MeasuredScores]:
     """Scores of a candidate under every protocol that its cells' numbers were made with."""
     mine = [cell for cell in cells if is_named(candidate.tracker, cell.names)]
     default = truth.spec.protocols["papers"]
@@ -191,7 +191,7 @@ def _measure(request: Request, truth: Truth, candidate: Candidate, cells: list[P
     truth_hash = ground_truth_sha256(truth.annotations)
     origin = {"predictions_sha256": results_sha256(candidate.trajectories), "ground_truth_sha256": truth_hash}
     return [
-        Measured(
+        MeasuredScores(
             score,
             why_not_comparable(truth, candidate, score.missing, truth_hash),
             origin,

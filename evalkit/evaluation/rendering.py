@@ -17,7 +17,7 @@ from evalkit.sequences import Sequence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class Rendering:
     """A sequence whose pictures are drawn when they are taken.
 
     Attributes:
@@ -31,7 +31,7 @@ class Drawn:
     scores: tuple[str, ...]
 
 
-def drawn_sequences(request: Request, say: Say, *, every: int) -> cabc.Iterator[Drawn]:
+def drawn_sequences(request: Request, say: Say, *, every: int) -> cabc.Iterator[Rendering]:
     """Draw the sequences of a request.
 
     Args:
@@ -70,7 +70,7 @@ def drawn_sequences(request: Request, say: Say, *, every: int) -> cabc.Iterator[
             mark="sample" if origin.is_sample else "",
             origin=spec.coordinate_origin,
         )
-        yield Drawn(name, pictures, () if whole is None else _scores(single, truth, candidates))
+        yield Rendering(name, pictures, () if whole is None else _scores(single, truth, candidates))
 
 
 def _whole_truth(request: Request) -> Truth | None:

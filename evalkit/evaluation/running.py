@@ -32,7 +32,7 @@ from evalkit.tracking.timing import LoopTiming
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RunTarget:
     """A part of a benchmark's copy that is to be run.
 
     Attributes:
@@ -67,7 +67,7 @@ class Plan:
         total_frames: Frames of the jobs.
     """
 
-    target: Target
+    target: RunTarget
     run: Run
     jobs: list[Job] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def select_names(names: cabc.Sequence[str], wanted: cabc.Sequence[str] | None, l
     return tuple(names[:limit])
 
 
-def run_notes(info: TrackerInfo, target: Target) -> tuple[str, ...]:
+def run_notes(info: TrackerInfo, target: RunTarget) -> tuple[str, ...]:
     """What a reader of a run's numbers must know.
 
     Raises:
@@ -116,7 +116,9 @@ def run_notes(info: TrackerInfo, target: Target) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-def open_run(store: ResultStore, target: Target, info: TrackerInfo, *, precision: str, seed: int, repeat: int) -> Run:
+def open_run(
+    store: ResultStore, target: RunTarget, info: TrackerInfo, *, precision: str, seed: int, repeat: int
+) -> Run:
     """Return the run of a tracker on a target, created if it is new."""
     identity = RunIdentity(
         benchmark=target.spec.name,
@@ -161,7 +163,7 @@ def check_environment(run: Run, environment: RunEnvironment, *, allow_mixed: boo
         )
 
 
-def make_plan(target: Target, run: Run, *, aux: bool, shard: Shard | None = None, threads: int = 4) -> Plan:
+def make_plan(target: RunTarget, run: Run, *, aux: bool, shard: Shard | None = None, threads: int = 4) -> Plan:
     """Read the annotations of a target and find out what is left to do.
 
     Sequences whose copy is damaged become failures; they do not stop the others.
@@ -198,7 +200,7 @@ def make_plan(target: Target, run: Run, *, aux: bool, shard: Shard | None = None
     return plan
 
 
-def _open_sequence(target: Target, name: str) -> Sequence | Exception:
+def _open_sequence(target: RunTarget, name: str) -> Sequence | Exception:
     try:
         return target.spec.read_sequence(target.root, target.split, name)
     except (EvalkitError, OSError) as problem:
@@ -318,6 +320,6 @@ def outcome(plan: Plan) -> dict[str, Any]:
     }
 
 
-def no_sequences(target: Target) -> DatasetLayoutError:
+def no_sequences(target: RunTarget) -> DatasetLayoutError:
     """The error of an empty selection."""
     return DatasetLayoutError(f"{target.spec.title} {target.split.name}: no sequences in {target.root}.")

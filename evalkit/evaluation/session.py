@@ -50,7 +50,7 @@ class RunOptions:
     shard: Shard | None = None
 
 
-class Progress(Protocol):
+class SessionProgress(Protocol):
     """Is told what happens while a tracker runs."""
 
     def advance(self, frames: int) -> None:
@@ -71,7 +71,7 @@ class Watch:
     """
 
     say: cabc.Callable[[str], None]
-    progress: cabc.Callable[[int, int], contextlib.AbstractContextManager[Progress]]
+    progress: cabc.Callable[[int, int], contextlib.AbstractContextManager[SessionProgress]]
     under_way: cabc.Callable[[cabc.Iterable[str]], None] = lambda _: None
 
 
@@ -109,14 +109,14 @@ def run_tracker(asked: RunOptions, how: ExecutorOptions, watch: Watch) -> Ran:
     return Ran(documents, timing)
 
 
-def _target(name: str, asked: RunOptions) -> running.Target:
+def _target(name: str, asked: RunOptions) -> running.RunTarget:
     spec = get_benchmark(name, layout=asked.layout)
     split = get_split(spec, asked.split)
     root = find_root(spec, asked.data_root)
     spec = get_benchmark(name, layout=asked.layout, root=root)  # own videos: which sensors are there
     names = spec.list_sequences(root, split)
     chosen = running.select_names(names, asked.sequences, asked.limit_sequences)
-    target = running.Target(spec, split, root, data_origin(spec, root), chosen, asked.limit_frames)
+    target = running.RunTarget(spec, split, root, data_origin(spec, root), chosen, asked.limit_frames)
     if not chosen:
         raise running.no_sequences(target)
     return target
@@ -133,7 +133,7 @@ class _Session:
     store: ResultStore
     environment: RunEnvironment
 
-    def plan(self, target: running.Target, repeat: int, locks: contextlib.ExitStack) -> running.Plan:
+    def plan(self, target: running.RunTarget, repeat: int, locks: contextlib.ExitStack) -> running.Plan:
         """Open the run, hold its lock as long as the session lasts, and see what is missing."""
         run = self._open(target, repeat)
         if self.asked.fresh:
@@ -154,7 +154,7 @@ class _Session:
             self.watch.say(f"{title}: {plan.finished_before} of {len(plan.names)} sequences were finished before")
         return plan
 
-    def _open(self, target: running.Target, repeat: int) -> Run:
+    def _open(self, target: running.RunTarget, repeat: int) -> Run:
         options = self.how.options
         return running.open_run(
             self.store, target, self.executor.info, precision=options.precision, seed=options.seed, repeat=repeat

@@ -16,7 +16,7 @@ from evalkit.results.layouts import OWN_PREFIX
 from evalkit.sequences import Trajectory
 
 
-class Numbers(enum.Enum):
+class NumberStyle(enum.Enum):
     """How coordinates are written."""
 
     EXACT = "exact"  # shortest decimals that give the same double
@@ -48,7 +48,7 @@ class ExportFormat:
 
     description: str
     boxes: str
-    numbers: Numbers
+    numbers: NumberStyle
     separator: str = ","
     corners: bool = False
     seconds: str | None = None
@@ -62,12 +62,12 @@ _UNFIT = re.compile(r"^[A-Za-z]:|[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _VOT = "{tracker}/rgbd-unsupervised/{sequence}/{sequence}_{repetition:03d}"
 
 EXPORT_FORMATS: cabc.Mapping[str, ExportFormat] = {
-    "plain": ExportFormat("TRACKER/SEQUENCE.txt, commas, exact", "{tracker}/{sequence}.txt", Numbers.EXACT),
-    "tab": ExportFormat("TRACKER/SEQUENCE.txt, tabs, exact", "{tracker}/{sequence}.txt", Numbers.EXACT, "\t"),
+    "plain": ExportFormat("TRACKER/SEQUENCE.txt, commas, exact", "{tracker}/{sequence}.txt", NumberStyle.EXACT),
+    "tab": ExportFormat("TRACKER/SEQUENCE.txt, tabs, exact", "{tracker}/{sequence}.txt", NumberStyle.EXACT, "\t"),
     "pytracking": ExportFormat(
         "pytracking: TRACKER/default/SEQUENCE.txt, tabs, truncated to integers, with times",
         "{tracker}/default/{prefix}{sequence}.txt",
-        Numbers.TRUNCATED,
+        NumberStyle.TRUNCATED,
         "\t",
         seconds="{tracker}/default/{prefix}{sequence}_time.txt",
         seconds_format=".6f",
@@ -75,7 +75,7 @@ EXPORT_FORMATS: cabc.Mapping[str, ExportFormat] = {
     "ostrack": ExportFormat(
         "OSTrack, for server benchmarks: TRACKER/default/BENCHMARK/SEQUENCE.txt, otherwise as pytracking",
         "{tracker}/default/{benchmark}/{prefix}{sequence}.txt",
-        Numbers.TRUNCATED,
+        NumberStyle.TRUNCATED,
         "\t",
         seconds="{tracker}/default/{benchmark}/{prefix}{sequence}_time.txt",
         seconds_format=".6f",
@@ -83,26 +83,26 @@ EXPORT_FORMATS: cabc.Mapping[str, ExportFormat] = {
     "got10k": ExportFormat(
         "GOT-10k toolkit: GOT-10k/TRACKER/SEQUENCE/SEQUENCE_001.txt, 3 decimals, with times and repetitions",
         "GOT-10k/{tracker}/{sequence}/{sequence}_{repetition:03d}.txt",
-        Numbers.THREE_DECIMALS,
+        NumberStyle.THREE_DECIMALS,
         seconds="GOT-10k/{tracker}/{sequence}/{sequence}_time.txt",
         repetitions=True,
     ),
     "got10k-toolkit": ExportFormat(
         "GOT-10k toolkit, other benchmarks: BENCHMARK/TRACKER/SEQUENCE.txt, 3 decimals, with times",
         "{title}/{tracker}/{sequence}.txt",
-        Numbers.THREE_DECIMALS,
+        NumberStyle.THREE_DECIMALS,
         seconds="{title}/{tracker}/times/{sequence}_time.txt",
     ),
-    "trackingnet": ExportFormat("TrackingNet: SEQUENCE.txt, 2 decimals", "{sequence}.txt", Numbers.TWO_DECIMALS),
+    "trackingnet": ExportFormat("TrackingNet: SEQUENCE.txt, 2 decimals", "{sequence}.txt", NumberStyle.TWO_DECIMALS),
     "kit": ExportFormat(
         "evaluation kits of LaSOT, TNL2K, LasHeR, VisEvent: TRACKER_tracking_result/SEQUENCE.txt, exact",
         "{tracker}_tracking_result/{sequence}.txt",
-        Numbers.EXACT,
+        NumberStyle.EXACT,
     ),
     "swintrack": ExportFormat(
         "SwinTrack: test_metrics/BENCHMARK/SEQUENCE/bounding_box.txt, corners, 3 decimals, with times",
         "test_metrics/{benchmark}/{sequence}/bounding_box.txt",
-        Numbers.THREE_DECIMALS,
+        NumberStyle.THREE_DECIMALS,
         corners=True,
         seconds="test_metrics/{benchmark}/{sequence}/time.txt",
         seconds_format=".3f",
@@ -110,7 +110,7 @@ EXPORT_FORMATS: cabc.Mapping[str, ExportFormat] = {
     "vot": ExportFormat(
         "VOT toolkit: TRACKER/rgbd-unsupervised/SEQUENCE/SEQUENCE_001.txt, 4 decimals, with confidences and times",
         f"{_VOT}.txt",
-        Numbers.FOUR_DECIMALS,
+        NumberStyle.FOUR_DECIMALS,
         seconds=f"{_VOT}_time.value",
         confidence=f"{_VOT}_confidence.value",
         repetitions=True,
@@ -185,7 +185,7 @@ def _check(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]], kind: Exp
     unfit = [
         sequence
         for sequence, repetitions in trajectories.items()
-        if not (kind.initialization_code or kind.numbers is Numbers.EXACT)
+        if not (kind.initialization_code or kind.numbers is NumberStyle.EXACT)
         and not all(np.isfinite(trajectory.boxes).all() for trajectory in repetitions)
     ]
     if unfit:
@@ -224,7 +224,7 @@ def _rows(trajectory: Trajectory, kind: ExportFormat) -> str:
     return _lines(lines)
 
 
-def _number(value: float, style: Numbers) -> str:
+def _number(value: float, style: NumberStyle) -> str:
     """Write one coordinate.
 
     Example:
@@ -233,11 +233,11 @@ def _number(value: float, style: Numbers) -> str:
         >>> _number(3.0, Numbers.EXACT)
         '3'
     """
-    if style is Numbers.EXACT:
+    if style is NumberStyle.EXACT:
         return repr(value).removesuffix(".0")
     if value != value:  # noqa: PLR0124 - NaN; the row becomes a code
         return "nan"
-    return str(int(value)) if style is Numbers.TRUNCATED else format(value, style.value)
+    return str(int(value)) if style is NumberStyle.TRUNCATED else format(value, style.value)
 
 
 def _times(trajectories: cabc.Sequence[Trajectory], kind: ExportFormat) -> str:

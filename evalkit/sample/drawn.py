@@ -24,7 +24,7 @@ _TURN = 2 * math.pi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class FilmedScene:
     """A scene and how it is filmed.
 
     Attributes:
@@ -76,7 +76,7 @@ class DrawnScene(Scene):
         return other
 
 
-def draw_scene(seed: int, number: int, frame_wh: tuple[int, int] = REFERENCE_WH) -> Drawn:
+def draw_scene(seed: int, number: int, frame_wh: tuple[int, int] = REFERENCE_WH) -> FilmedScene:
     """Scene ``number`` of the endless series of a seed."""
     rng = np.random.default_rng([seed, number, 8])
     frames, level = _length_and_light(rng)
@@ -88,7 +88,7 @@ def draw_scene(seed: int, number: int, frame_wh: tuple[int, int] = REFERENCE_WH)
         subrenders=int(rng.integers(3, 6)) if blurred else 1,
         noise=rng.uniform(1.5, 6.0),
     )
-    return Drawn(scene, camera, level)
+    return FilmedScene(scene, camera, level)
 
 
 def light_of(seed: int, number: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from evalkit.boxes import Boxes, Flags
 from evalkit.sample.scenarios import Scenario
-from evalkit.sample.truth import Truth
+from evalkit.sample.truth import SceneTruth
 
 FRAMES_PER_SECOND = 25
 # GOT-10k's cover label counts these upper bounds that the visible share exceeds; 8 = wholly visible.
@@ -37,18 +37,18 @@ Names = cabc.Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class RenderedSequence:
     """A rendered sequence as a writer needs it."""
 
     scenario: Scenario
     frames: int
     lead: int
-    truth: Truth
+    truth: SceneTruth
     frame_wh: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SampleLayout:
     """How a benchmark lays out its data.
 
     Attributes:
@@ -59,8 +59,8 @@ class Layout:
     """
 
     images: cabc.Callable[[Scenario, int], tuple[str, ...]]
-    annotate: cabc.Callable[[Path, Path, Clip], None]
-    finish: cabc.Callable[[Path, Path, list[Clip]], None]
+    annotate: cabc.Callable[[Path, Path, RenderedSequence], None]
+    finish: cabc.Callable[[Path, Path, list[RenderedSequence]], None]
 
 
 def whole_pixels(boxes: Boxes, origin: int = 0) -> Boxes:
@@ -96,7 +96,7 @@ def flag_lines(flags: Flags) -> str:
     return "".join(f"{int(flag)}\n" for flag in flags)
 
 
-def cover_labels(truth: Truth) -> list[int]:
+def cover_labels(truth: SceneTruth) -> list[int]:
     """GOT-10k's labels 0..8 of the visible share: 0 %, up to 15, 30, 45, 60, 75, 90, below 100, 100 %."""
     return [8 if cover >= _WHOLE else sum(cover > bound for bound in _COVER_BOUNDS) for cover in truth.cover]
 
@@ -117,7 +117,7 @@ def _attribute_flags(scenario: Scenario) -> list[str]:
     return [str(int(code in scenario.challenges)) for code in codes]
 
 
-def _name_list(path: Path, clips: list[Clip], split: str | None = None) -> None:
+def _name_list(path: Path, clips: list[RenderedSequence], split: str | None = None) -> None:
     names = [clip.scenario.name for clip in clips if split in (None, clip.scenario.split)]
     if names:
         _write(path, "".join(f"{name}\n" for name in names))
@@ -134,14 +134,14 @@ def _uav_images(scenario: Scenario, index: int) -> tuple[str, ...]:
     return (f"data_seq/UAV123/{scenario.folder or scenario.name}/{index + 1:06d}.jpg",)
 
 
-def _uav_annotate(root: Path, _: Path, clip: Clip) -> None:
+def _uav_annotate(root: Path, _: Path, clip: RenderedSequence) -> None:
     folder, name = root / "anno" / "UAV123", clip.scenario.name
     boxes = _hidden(whole_pixels(clip.truth.boxes, origin=1), clip.truth.absent)
     _write(folder / f"{name}.txt", integer_rows(boxes, "NaN,NaN,NaN,NaN"))
     _write(folder / "att" / f"{name}.txt", ",".join(_attribute_flags(clip.scenario)) + "\n")
 
 
-def _uav_finish(root: Path, _: Path, clips: list[Clip]) -> None:
+def _uav_finish(root: Path, _: Path, clips: list[RenderedSequence]) -> None:
     lines = ["name,folder,start_frame,end_frame"]
     for clip in clips:
         scenario = clip.scenario
@@ -157,7 +157,7 @@ def _got_images(scenario: Scenario, index: int) -> tuple[str, ...]:
     return (f"{scenario.split}/{scenario.name}/{index + 1:08d}.jpg",)
 
 
-def _got_annotate(root: Path, hidden: Path, clip: Clip) -> None:
+def _got_annotate(root: Path, hidden: Path, clip: RenderedSequence) -> None:
     place = Path(clip.scenario.split) / clip.scenario.name
     if clip.scenario.split == "test":
         _write(root / place / "groundtruth.txt", decimal_rows(clip.truth.boxes[:1], 4))
@@ -166,7 +166,7 @@ def _got_annotate(root: Path, hidden: Path, clip: Clip) -> None:
         _got_labels(root / place, clip)
 
 
-def _got_labels(folder: Path, clip: Clip) -> None:
+def _got_labels(folder: Path, clip: RenderedSequence) -> None:
     truth, scenario = clip.truth, clip.scenario
     _write(folder / "groundtruth.txt", decimal_rows(truth.boxes, 4, absent="0.0000,0.0000,0.0000,0.0000"))
     _write(folder / "absence.label", flag_lines(truth.absent))
@@ -188,7 +188,7 @@ def _got_labels(folder: Path, clip: Clip) -> None:
     _write(folder / "meta_info.ini", "[METAINFO]\n" + "".join(f"{key}: {value}\n" for key, value in meta.items()))
 
 
-def _got_finish(root: Path, hidden: Path, clips: list[Clip]) -> None:
+def _got_finish(root: Path, hidden: Path, clips: list[RenderedSequence]) -> None:
     _name_list(root / "val" / "list.txt", clips, "val")
     _name_list(root / "test" / "list.txt", clips, "test")
     _name_list(hidden / "test" / "list.txt", clips, "test")
@@ -205,7 +205,7 @@ def _lasot_images(scenario: Scenario, index: int) -> tuple[str, ...]:
     return (f"{_lasot_folder(scenario)}/img/{index + 1:08d}.jpg",)
 
 
-def _lasot_annotate(root: Path, _: Path, clip: Clip) -> None:
+def _lasot_annotate(root: Path, _: Path, clip: RenderedSequence) -> None:
     folder, truth = root / _lasot_folder(clip.scenario), clip.truth
     _write(folder / "groundtruth.txt", integer_rows(whole_pixels(truth.boxes, origin=1), "0,0,0,0"))
     for name, flags in (("full_occlusion", truth.full_occlusion), ("out_of_view", truth.out_of_view)):
@@ -213,7 +213,7 @@ def _lasot_annotate(root: Path, _: Path, clip: Clip) -> None:
     _write(folder / "nlp.txt", clip.scenario.description + "\n")
 
 
-def _lasot_finish(root: Path, _: Path, clips: list[Clip]) -> None:
+def _lasot_finish(root: Path, _: Path, clips: list[RenderedSequence]) -> None:
     _name_list(root / "testing_set.txt", clips, "testing")
     _name_list(root / "training_set.txt", clips, "training")
 
@@ -226,7 +226,7 @@ def _tnl_images(scenario: Scenario, index: int) -> tuple[str, ...]:
     return (f"{scenario.split}/{scenario.name}/imgs/{number:05d}{scenario.image_suffix}",)
 
 
-def _tnl_annotate(root: Path, _: Path, clip: Clip) -> None:
+def _tnl_annotate(root: Path, _: Path, clip: RenderedSequence) -> None:
     folder, name = root / clip.scenario.split / clip.scenario.name, clip.scenario.name
     boxes = _hidden(whole_pixels(clip.truth.boxes), clip.truth.absent)
     _write(folder / "groundtruth.txt", integer_rows(boxes, "0,0,0,0"))
@@ -235,7 +235,7 @@ def _tnl_annotate(root: Path, _: Path, clip: Clip) -> None:
     _write(root / "att" / f"{name}_attribute.txt", ",".join(_attribute_flags(clip.scenario)) + "\n")
 
 
-def _tnl_finish(root: Path, _: Path, clips: list[Clip]) -> None:
+def _tnl_finish(root: Path, _: Path, clips: list[RenderedSequence]) -> None:
     """The official copy has no list file: every folder is a sequence."""
 
 
@@ -246,7 +246,7 @@ def _trackingnet_images(scenario: Scenario, index: int) -> tuple[str, ...]:
     return (f"{scenario.split}/frames/{scenario.name}/{index}.jpg",)
 
 
-def _trackingnet_annotate(root: Path, hidden: Path, clip: Clip) -> None:
+def _trackingnet_annotate(root: Path, hidden: Path, clip: RenderedSequence) -> None:
     place = Path(clip.scenario.split) / "anno" / f"{clip.scenario.name}.txt"
     if clip.scenario.split == "TEST":
         _write(root / place, decimal_rows(clip.truth.boxes[:1], 2))
@@ -255,7 +255,7 @@ def _trackingnet_annotate(root: Path, hidden: Path, clip: Clip) -> None:
         _write(root / place, decimal_rows(clip.truth.boxes, 2))
 
 
-def _trackingnet_finish(root: Path, hidden: Path, clips: list[Clip]) -> None:
+def _trackingnet_finish(root: Path, hidden: Path, clips: list[RenderedSequence]) -> None:
     """No list files: the annotation folder says which sequences there are."""
 
 
@@ -267,7 +267,7 @@ def _visevent_images(scenario: Scenario, index: int) -> tuple[str, ...]:
     return f"{folder}/vis_imgs/{file}", f"{folder}/event_imgs/{file}"
 
 
-def _visevent_annotate(root: Path, _: Path, clip: Clip) -> None:
+def _visevent_annotate(root: Path, _: Path, clip: RenderedSequence) -> None:
     folder = root / clip.scenario.split / clip.scenario.name
     boxes = _hidden(clip.truth.boxes, clip.truth.absent)
     _write(folder / "groundtruth.txt", decimal_rows(boxes, 4, trim=True))
@@ -275,7 +275,7 @@ def _visevent_annotate(root: Path, _: Path, clip: Clip) -> None:
     _write(root / "att" / f"{clip.scenario.name}.txt", "\n".join(_attribute_flags(clip.scenario)) + "\n")
 
 
-def _visevent_finish(root: Path, _: Path, clips: list[Clip]) -> None:
+def _visevent_finish(root: Path, _: Path, clips: list[RenderedSequence]) -> None:
     _name_list(root / "test" / "testlist.txt", clips)
 
 
@@ -287,7 +287,7 @@ def _lasher_images(scenario: Scenario, index: int) -> tuple[str, ...]:
     return f"{folder}/visible/v{number:03d}.jpg", f"{folder}/infrared/i{number:03d}.jpg"
 
 
-def _lasher_annotate(root: Path, _: Path, clip: Clip) -> None:
+def _lasher_annotate(root: Path, _: Path, clip: RenderedSequence) -> None:
     scenario = clip.scenario
     folder = root / scenario.split / scenario.name
     visible = _hidden(whole_pixels(clip.truth.boxes), clip.truth.absent)
@@ -298,7 +298,7 @@ def _lasher_annotate(root: Path, _: Path, clip: Clip) -> None:
     _write(root / "att" / f"{scenario.name}.txt", ",".join(_attribute_flags(scenario)) + "\n")
 
 
-def _lasher_finish(root: Path, _: Path, clips: list[Clip]) -> None:
+def _lasher_finish(root: Path, _: Path, clips: list[RenderedSequence]) -> None:
     _name_list(root / "testingsetList.txt", clips)
 
 
@@ -310,7 +310,7 @@ def _depthtrack_images(scenario: Scenario, index: int) -> tuple[str, ...]:
     return f"{folder}/color/{index + 1:08d}.jpg", f"{folder}/depth/{index + 1:08d}.png"
 
 
-def _depthtrack_annotate(root: Path, _: Path, clip: Clip) -> None:
+def _depthtrack_annotate(root: Path, _: Path, clip: RenderedSequence) -> None:
     folder = root / clip.scenario.split / clip.scenario.name
     boxes = _hidden(whole_pixels(clip.truth.boxes), clip.truth.absent)
     _write(folder / "groundtruth.txt", integer_rows(boxes, "nan,nan,nan,nan"))
@@ -328,17 +328,17 @@ def _depthtrack_annotate(root: Path, _: Path, clip: Clip) -> None:
     _write(folder / "sequence", "".join(f"{key}={value}\n" for key, value in facts.items()))
 
 
-def _depthtrack_finish(root: Path, _: Path, clips: list[Clip]) -> None:
+def _depthtrack_finish(root: Path, _: Path, clips: list[RenderedSequence]) -> None:
     _name_list(root / "test" / "list.txt", clips)
 
 
-LAYOUTS: dict[str, Layout] = {
-    "UAV123": Layout(_uav_images, _uav_annotate, _uav_finish),
-    "GOT-10k": Layout(_got_images, _got_annotate, _got_finish),
-    "LaSOT": Layout(_lasot_images, _lasot_annotate, _lasot_finish),
-    "TNL2K": Layout(_tnl_images, _tnl_annotate, _tnl_finish),
-    "TrackingNet": Layout(_trackingnet_images, _trackingnet_annotate, _trackingnet_finish),
-    "VisEvent": Layout(_visevent_images, _visevent_annotate, _visevent_finish),
-    "LasHeR": Layout(_lasher_images, _lasher_annotate, _lasher_finish),
-    "DepthTrack": Layout(_depthtrack_images, _depthtrack_annotate, _depthtrack_finish),
+LAYOUTS: dict[str, SampleLayout] = {
+    "UAV123": SampleLayout(_uav_images, _uav_annotate, _uav_finish),
+    "GOT-10k": SampleLayout(_got_images, _got_annotate, _got_finish),
+    "LaSOT": SampleLayout(_lasot_images, _lasot_annotate, _lasot_finish),
+    "TNL2K": SampleLayout(_tnl_images, _tnl_annotate, _tnl_finish),
+    "TrackingNet": SampleLayout(_trackingnet_images, _trackingnet_annotate, _trackingnet_finish),
+    "VisEvent": SampleLayout(_visevent_images, _visevent_annotate, _visevent_finish),
+    "LasHeR": SampleLayout(_lasher_images, _lasher_annotate, _lasher_finish),
+    "DepthTrack": SampleLayout(_depthtrack_images, _depthtrack_annotate, _depthtrack_finish),
 }

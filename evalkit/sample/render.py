@@ -20,7 +20,7 @@ from evalkit.errors import SampleError, listed
 from evalkit.images import single_opencv_thread
 from evalkit.sample import RECORD, TRUTH, SampleIdentity, read_identity
 from evalkit.sample.images import palette_bmp, write_image
-from evalkit.sample.layouts import LAYOUTS, Clip
+from evalkit.sample.layouts import LAYOUTS, RenderedSequence
 from evalkit.sample.scenarios import SCENARIOS, Scenario
 from evalkit.sample.scene import REFERENCE_WH, Scene
 from evalkit.sample.sensors import (
@@ -218,7 +218,7 @@ def _steps(scenario: Scenario, *, tiny: bool) -> int:
     return (TINY_FRAMES if tiny else scenario.frames) + 2 * _lead(scenario, tiny=tiny)
 
 
-def _render_all(draft: Path, identity: SampleIdentity, progress: Progress | None) -> list[Clip]:
+def _render_all(draft: Path, identity: SampleIdentity, progress: Progress | None) -> list[RenderedSequence]:
     """Render all sequences with two threads, the longest first; numpy and OpenCV release the interpreter."""
     scenarios = _scenarios(tiny=identity.tiny)
     total = sum(_steps(scenario, tiny=identity.tiny) for scenario in scenarios)
@@ -262,7 +262,7 @@ class _Monitor:
                 self._progress(self._done, self._total)
 
 
-def _render_sequence(draft: Path, identity: SampleIdentity, scenario: Scenario, monitor: _Monitor) -> Clip:
+def _render_sequence(draft: Path, identity: SampleIdentity, scenario: Scenario, monitor: _Monitor) -> RenderedSequence:
     """Write one sequence's images and annotation."""
     frames = TINY_FRAMES if identity.tiny else scenario.frames
     lead = _lead(scenario, tiny=identity.tiny)
@@ -278,7 +278,7 @@ def _render_sequence(draft: Path, identity: SampleIdentity, scenario: Scenario, 
         if second is not None:
             second(root / paths[1], frame)
         monitor.step()
-    clip = Clip(scenario, frames, lead, scene_truth(scene), identity.size_wh)
+    clip = RenderedSequence(scenario, frames, lead, scene_truth(scene), identity.size_wh)
     layout.annotate(root, draft / TRUTH / scenario.benchmark, clip)
     return clip
 
@@ -304,7 +304,7 @@ def _write_bytes(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _finish(draft: Path, identity: SampleIdentity, clips: list[Clip]) -> None:
+def _finish(draft: Path, identity: SampleIdentity, clips: list[RenderedSequence]) -> None:
     for title, layout in LAYOUTS.items():
         layout.finish(draft / title, draft / TRUTH / title, [c for c in clips if c.scenario.benchmark == title])
     record = {
@@ -321,7 +321,7 @@ def _finish(draft: Path, identity: SampleIdentity, clips: list[Clip]) -> None:
     (draft / RECORD).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _entry(clip: Clip) -> dict[str, object]:
+def _entry(clip: RenderedSequence) -> dict[str, object]:
     scenario = clip.scenario
     return {
         "benchmark": scenario.benchmark,

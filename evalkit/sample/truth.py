@@ -13,7 +13,7 @@ _WHOLE = 0.9995
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class SceneTruth:
     """Ground truth of a sequence, one row per frame.
 
     Attributes:
@@ -47,7 +47,7 @@ class Truth:
         return np.asarray((self.inside < _WHOLE) & ~self.absent)
 
 
-def scene_truth(scene: Scene, first: int = 0, last: int | None = None) -> Truth:
+def scene_truth(scene: Scene, first: int = 0, last: int | None = None) -> SceneTruth:
     """Ground truth of the frames ``first`` to ``last`` (inclusive; the sequence's end by default)."""
     stop = scene.frames - 1 if last is None else last
     rows = [frame_truth(scene.at(frame), scene.frame_wh) for frame in range(first, stop + 1)]
@@ -56,7 +56,7 @@ def scene_truth(scene: Scene, first: int = 0, last: int | None = None) -> Truth:
     out_of_view = inside < OUT_OF_VIEW_BELOW
     boxes = table[:, :4].copy()
     boxes[out_of_view] = np.nan
-    return Truth(boxes, inside, visible, out_of_view, ~out_of_view & (visible < OCCLUDED_BELOW))
+    return SceneTruth(boxes, inside, visible, out_of_view, ~out_of_view & (visible < OCCLUDED_BELOW))
 
 
 def frame_truth(instant: Instant, frame_wh: tuple[int, int]) -> tuple[float, ...]:

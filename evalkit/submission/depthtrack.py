@@ -22,8 +22,8 @@ from evalkit.submission.form import SubmissionFormat
 from evalkit.submission.got10k import TRACKER_FOLDER, number_rows
 from evalkit.submission.placing import (
     Names,
-    Place,
     Placed,
+    PlacedFile,
     Purpose,
     folder_prefix,
     folder_text,
@@ -96,7 +96,7 @@ def check(content: Content, expected: Expected) -> list[Finding]:
 
 
 def _check_regions(
-    content: Content, place: Place, frames: int | None, initial: Boxes | None
+    content: Content, place: PlacedFile, frames: int | None, initial: Boxes | None
 ) -> tuple[int | None, list[Finding]]:
     """Number of regions, and what is wrong with them."""
     data = content.files[place.name]
@@ -156,7 +156,7 @@ class _Lines:
         return cls(b"\n".join(lines), codes, polygons, masks)
 
 
-def _check_values(place: Place, data: bytes, frames: int | None) -> cabc.Iterator[Finding]:
+def _check_values(place: PlacedFile, data: bytes, frames: int | None) -> cabc.Iterator[Finding]:
     """Judge a ``.value`` file; empty lines are frames without a value."""
     lines = data.replace(b"\r\n", b"\n").split(b"\n")
     least = frames if frames is not None and place.purpose is Purpose.CONFIDENCE else 0  # the last one may be empty
@@ -183,7 +183,7 @@ def _check_values(place: Place, data: bytes, frames: int | None) -> cabc.Iterato
 
 
 def _check_confidence_files(
-    present: cabc.Mapping[str, cabc.Mapping[Purpose, list[Place]]], expected: Expected, above: tuple[str, ...]
+    present: cabc.Mapping[str, cabc.Mapping[Purpose, list[PlacedFile]]], expected: Expected, above: tuple[str, ...]
 ) -> cabc.Iterator[Finding]:
     """A missing file of confidences is a defect where others have one, else a property of the tracker."""
     prefix = folder_prefix(above)
@@ -199,7 +199,7 @@ def _check_confidence_files(
 
 
 def _check_time_files(
-    present: cabc.Mapping[str, cabc.Mapping[Purpose, list[Place]]], above: tuple[str, ...]
+    present: cabc.Mapping[str, cabc.Mapping[Purpose, list[PlacedFile]]], above: tuple[str, ...]
 ) -> cabc.Iterator[Finding]:
     lacking = [name for name, files in present.items() if Purpose.TIMES not in files]
     paths = [f"{folder_prefix(above)}{name}/{name}_001_time.value" for name in lacking]
@@ -232,7 +232,7 @@ def _place(content: Content, expected: Expected) -> Placed:
             placed.misplace(path, f"files in {folder_text(folders)}", _SHAPE)
         elif len(above) != 2 or above[1] != EXPERIMENT:
             placed.misplace(path, f"sequences in {folder_text(above)}", _SHAPE)
-        placed.add(Place(path, sequence, purpose, repetition, above))
+        placed.add(PlacedFile(path, sequence, purpose, repetition, above))
     placed.settle()
     return placed
 

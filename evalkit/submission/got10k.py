@@ -20,8 +20,8 @@ from evalkit.submission.findings import Finding, Kind, error, warning
 from evalkit.submission.form import SubmissionFormat
 from evalkit.submission.placing import (
     Names,
-    Place,
     Placed,
+    PlacedFile,
     Purpose,
     folder_prefix,
     missing_file,
@@ -140,7 +140,7 @@ def _place(content: Content, expected: Expected) -> Placed:
             placed.misplace(path, f"result files in {where}", "a folder for each sequence, SEQUENCE/SEQUENCE_001.txt")
         if len(above) > 1:
             placed.misplace(path, f"{len(above)} folders above the sequences, {folder_prefix(above)}", _SHAPE)
-        placed.add(Place(path, sequence, purpose, repetition, above))
+        placed.add(PlacedFile(path, sequence, purpose, repetition, above))
     placed.settle()
     return placed
 
@@ -167,13 +167,13 @@ def _by_product(base: str, names: Names) -> str:
     return ""
 
 
-def _usual_repetitions(present: cabc.Mapping[str, cabc.Mapping[Purpose, list[Place]]]) -> int:
+def _usual_repetitions(present: cabc.Mapping[str, cabc.Mapping[Purpose, list[PlacedFile]]]) -> int:
     """The number of repetitions that most sequences have."""
     counts = collections.Counter(len(files.get(Purpose.BOXES, [])) for files in present.values())
     return counts.most_common(1)[0][0] if counts else 1
 
 
-def _check_repetitions(stem: str, boxes: cabc.Sequence[Place], usual: int) -> cabc.Iterator[Finding]:
+def _check_repetitions(stem: str, boxes: cabc.Sequence[PlacedFile], usual: int) -> cabc.Iterator[Finding]:
     numbers = [place.repetition for place in boxes]
     for place in boxes:
         if not 1 <= place.repetition <= REPETITIONS:
@@ -188,7 +188,7 @@ def _check_repetitions(stem: str, boxes: cabc.Sequence[Place], usual: int) -> ca
         yield error(Kind.REPETITIONS, f"{stem}_001.txt", f"{len(numbers)} repetitions", f"{usual} as in most sequences")
 
 
-def _check_boxes(content: Content, place: Place, expected: Expected) -> tuple[int, list[Finding]]:
+def _check_boxes(content: Content, place: PlacedFile, expected: Expected) -> tuple[int, list[Finding]]:
     """Number of rows, and what is wrong with a file of boxes."""
     data = content.files[place.name]
     if data is None:  # reported with the archive
@@ -203,7 +203,7 @@ def _check_boxes(content: Content, place: Place, expected: Expected) -> tuple[in
 
 
 def _check_times(
-    content: Content, times: cabc.Sequence[Place], stem: str, frames: int, repetitions: int
+    content: Content, times: cabc.Sequence[PlacedFile], stem: str, frames: int, repetitions: int
 ) -> cabc.Iterator[Finding]:
     if not times:
         yield missing_file(f"{stem}_time.txt", "seconds per frame")

@@ -21,7 +21,7 @@ Key = tuple[str, Purpose, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlacedFile:
     """A file that was recognized.
 
     Attributes:
@@ -53,12 +53,12 @@ class Placed:
         findings: What is wrong with names and places.
     """
 
-    files: dict[Key, Place] = field(default_factory=dict)
+    files: dict[Key, PlacedFile] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    _all: list[Place] = field(default_factory=list)
+    _all: list[PlacedFile] = field(default_factory=list)
     _misplaced: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
 
-    def add(self, place: Place) -> None:
+    def add(self, place: PlacedFile) -> None:
         """Take a file that was recognized."""
         self._all.append(place)
 
@@ -79,7 +79,7 @@ class Placed:
         Args:
             severity: Of remarks on folders.
         """
-        groups: dict[tuple[str, ...], list[Place]] = {}
+        groups: dict[tuple[str, ...], list[PlacedFile]] = {}
         for place in self._all:
             groups.setdefault(place.above, []).append(place)
         (most, places), *others = sorted(groups.items(), key=lambda item: -len(item[1])) or [((), [])]
@@ -104,7 +104,7 @@ class Placed:
             for (place_text, expected, advice), names in self._misplaced.items()
         ]
 
-    def _take(self, places: cabc.Iterable[Place]) -> None:
+    def _take(self, places: cabc.Iterable[PlacedFile]) -> None:
         for place in places:
             first = self.files.setdefault(place.key, place)
             if first is not place:
@@ -112,9 +112,9 @@ class Placed:
                 advice = "The first one was checked."
                 self.findings.append(error(Kind.DUPLICATE, place.name, what, "one", advice=advice))
 
-    def by_sequence(self) -> dict[str, dict[Purpose, list[Place]]]:
+    def by_sequence(self) -> dict[str, dict[Purpose, list[PlacedFile]]]:
         """Files by sequence and purpose, ordered by repetition."""
-        files: dict[str, dict[Purpose, list[Place]]] = {}
+        files: dict[str, dict[Purpose, list[PlacedFile]]] = {}
         for place in sorted(self.files.values(), key=lambda place: place.repetition):
             files.setdefault(place.sequence, {}).setdefault(place.purpose, []).append(place)
         return files

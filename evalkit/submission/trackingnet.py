@@ -13,7 +13,7 @@ from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Kind, Severity, warning
 from evalkit.submission.form import SubmissionFormat
 from evalkit.submission.got10k import BOX_ROW, FLAT, number_rows, without_box
-from evalkit.submission.placing import Names, Place, Placed, Purpose, folder_prefix, missing_sequence
+from evalkit.submission.placing import Names, Placed, PlacedFile, Purpose, folder_prefix, missing_sequence
 
 _PAIRING = "The development kit scores a sequence as lost when two names contain that of the sequence."
 _DEEPER = "The development kit looks at names only, and other packers do the same; flat is the common form."
@@ -91,7 +91,7 @@ def _place(content: Content, expected: Expected) -> Placed:
             shown = folder_prefix([folder if folder != sequence else "SEQUENCE" for folder in folders])
             placed.misplace(path, f"files in {shown}", "files at the top", _DEEPER)
         above = tuple(folders[:-1] if folders[-1:] == [sequence] else folders)
-        placed.add(Place(path, sequence, Purpose.BOXES, above=above))
+        placed.add(PlacedFile(path, sequence, Purpose.BOXES, above=above))
     placed.settle(Severity.WARNING)
     return placed
 

@@ -67,7 +67,7 @@ class Parameters:
         )
 
 
-class Step(NamedTuple):
+class TrainingStep(NamedTuple):
     """Progress of a training.
 
     Attributes:
@@ -136,7 +136,7 @@ class DryRun:
         return lines + [f"note        {note}" for note in self.notes]
 
 
-class Finished(NamedTuple):
+class TrainingResult(NamedTuple):
     """A training's outcome."""
 
     weights: Path
@@ -163,9 +163,9 @@ class TrainingProgram(Protocol):
     def train(
         self,
         request: FinetuneRequest,
-        progress: cabc.Callable[[Step], None],
+        progress: cabc.Callable[[TrainingStep], None],
         say: cabc.Callable[[str], None],
-    ) -> Finished:
+    ) -> TrainingResult:
         """Train to the end."""
         ...
 

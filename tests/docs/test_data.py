@@ -8,7 +8,7 @@ import pytest
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.checking import ProblemKind
 from evalkit.benchmarks.custom import ANNOTATIONS, AUX_FOLDERS, IMAGE_FOLDERS
-from evalkit.benchmarks.custom_layout import Layout, read_layout
+from evalkit.benchmarks.custom_layout import CustomLayout, read_layout
 from helpers import ROOT, trees
 
 DOCS = ROOT / "docs"
@@ -41,7 +41,7 @@ def test_every_kind_of_problem_is_explained(layouts_page: str) -> None:
 
 def test_every_key_and_every_usual_name_is_explained(custom_page: str) -> None:
     folders = [name for names in AUX_FOLDERS.values() for name in names]
-    for word in (*set(Layout.model_fields) - {"sequences"}, *IMAGE_FOLDERS[:-1], *ANNOTATIONS, *folders):
+    for word in (*set(CustomLayout.model_fields) - {"sequences"}, *IMAGE_FOLDERS[:-1], *ANNOTATIONS, *folders):
         assert f"`{word}`" in custom_page, word
 
 

@@ -13,7 +13,7 @@ from evalkit.errors import EvalkitError, TrackerError
 from ..common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD
 from .pairs import Item, PairMaker
 from .rendered import Pairs
-from .videos import Source
+from .videos import PairSource
 
 _ATTEMPTS = 100
 
@@ -27,7 +27,7 @@ class PairSet(Dataset[Item]):
         seed: Of the training.
     """
 
-    def __init__(self, sources: cabc.Sequence[Source], maker: PairMaker, seed: int) -> None:
+    def __init__(self, sources: cabc.Sequence[PairSource], maker: PairMaker, seed: int) -> None:
         self._sources, self._maker, self._seed = tuple(sources), maker, seed
 
     def __getitem__(self, index: int) -> Item:
@@ -48,7 +48,7 @@ class PairSet(Dataset[Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BatchShare:
     """Which pairs of every step are this process's.
 
     Attributes:
@@ -75,7 +75,7 @@ class Share:
         """Pair numbers of this process's micro-batches in steps ``first`` to ``last`` - 1.
 
         Example:
-            >>> list(Share(4, parts=2).numbers(1, 2)), list(Share(4, rank=1, processes=2).numbers(0, 2))
+            >>> list(BatchShare(4, parts=2).numbers(1, 2)), list(BatchShare(4, rank=1, processes=2).numbers(0, 2))
             ([[4, 5], [6, 7]], [[2, 3], [6, 7]])
         """
         for step in range(first, last):
@@ -85,10 +85,10 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class PairNumbers:
     """Pair numbers of some steps, made when they are asked for."""
 
-    share: Share
+    share: BatchShare
     first: int
     last: int
 

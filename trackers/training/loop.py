@@ -33,7 +33,7 @@ _CHECK_BATCHES, _CHECK_BATCH = 8, 64
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PoolSettings:
     """Where and how long.
 
     Attributes:
@@ -73,7 +73,7 @@ class Training:
         recipe: Recipe,
         definition: Definition,
         pools: tuple[Pool, Pool],
-        settings: Settings,
+        settings: PoolSettings,
         parent: Path | None = None,
     ) -> None:
         self.recipe, self.definition, self.settings = recipe, definition, settings

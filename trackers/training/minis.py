@@ -69,7 +69,7 @@ def main(
     torch.set_flush_denormal(True)  # tiny numbers cost a processor a hundred times the usual
 
     from ..common.definition import definition
-    from .loop import Settings, Training, weights_path
+    from .loop import PoolSettings, Training, weights_path
     from .recipes import RECIPES
     from .rendered import Pool
 
@@ -82,7 +82,7 @@ def main(
     for name, own in stages.items():
         recipe = RECIPES[name]
         steps = own or recipe.epochs * (recipe.pairs // (batch or recipe.batch))
-        settings = Settings(output, seed, device, precision, steps, batch, every, packed=True)
+        settings = PoolSettings(output, seed, device, precision, steps, batch, every, packed=True)
         parent = weights_path(output, recipe.parent) if recipe.parent else None
         stage = Training(recipe, definition(name), (training, check), settings, parent)
         if stage.resume():

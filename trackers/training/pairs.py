@@ -33,7 +33,7 @@ _MIXING = 0.35  # spread of random color matrices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class TrainingClip:
     """A video, or a still image, with its boxes.
 
     Attributes:
@@ -79,7 +79,7 @@ class EmptyPairError(TrackerError):
     """This draw gives no pair; the next one may."""
 
 
-def choose_frames(clip: Clip, sampling: Sampling, rng: np.random.Generator) -> tuple[int, int]:
+def choose_frames(clip: TrainingClip, sampling: Sampling, rng: np.random.Generator) -> tuple[int, int]:
     """Template and search frame: the search follows the template by less than ``sampling.reach`` frames.
 
     Raises:
@@ -219,7 +219,7 @@ class PairMaker:
         self._joint = definition.second is not None
         self._sampling = sampling
 
-    def draw(self, clip: Clip, rng: np.random.Generator) -> Item:
+    def draw(self, clip: TrainingClip, rng: np.random.Generator) -> Item:
         """One pair.
 
         Raises:
@@ -257,7 +257,7 @@ class PairMaker:
             placed = self._cutter.place(truth, box, which)
         return self._changed(crops, placed, rng)
 
-    def _images(self, clip: Clip, number: int) -> list[Pixels]:
+    def _images(self, clip: TrainingClip, number: int) -> list[Pixels]:
         frame = clip.frames.read(number)
         if not self._joint:
             return [frame.rgb]

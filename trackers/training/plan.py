@@ -33,7 +33,7 @@ _RULE = "batch_rule"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """One run.
 
     Attributes:
@@ -98,7 +98,7 @@ def scheduled_keep_rate(done: float, span: tuple[float, float], least: float) ->
     return least + (1 - least) * (1 + math.cos(math.pi * share)) / 2
 
 
-def make_plan(request: FinetuneRequest, processes: int = 1) -> Plan:
+def make_plan(request: FinetuneRequest, processes: int = 1) -> TrainingPlan:
     """The run that a request means.
 
     Raises:
@@ -130,7 +130,7 @@ def make_plan(request: FinetuneRequest, processes: int = 1) -> Plan:
         raise EvalkitError(
             f"recipe {recipe.name}: {recipe.pairs} pairs an epoch do not fill a batch of {recipe.batch}."
         )
-    plan = Plan(recipe, steps, accumulate, values.get("seed", recipe.seed), notes=tuple(notes))
+    plan = TrainingPlan(recipe, steps, accumulate, values.get("seed", recipe.seed), notes=tuple(notes))
     return replace(
         plan,
         workers=values.get("workers", plan.workers),

@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 
-from evalkit.tracking.training import DryRun, FinetuneRequest, Finished, Parameters, Step
+from evalkit.tracking.training import DryRun, FinetuneRequest, Parameters, TrainingResult, TrainingStep
 
 from ..learned import LEARNED
 from .initial import RANDOM
-from .plan import Plan, count_parameters, make_plan
+from .plan import TrainingPlan, count_parameters, make_plan
 from .recipe import Recipe
 from .recipes import RECIPES
 from .rendered import Pairs
-from .run import Finetuning, World, make_pairs
+from .run import Finetuning, ProcessGroup, make_pairs
 from .run import train as run_training
 
 _PROCESSOR_BATCHES = (1, 2)
@@ -48,9 +48,11 @@ def tracker_parameters() -> dict[str, dict[str, Parameters]]:
     return result
 
 
-def train(request: FinetuneRequest, progress: cabc.Callable[[Step], None], say: cabc.Callable[[str], None]) -> Finished:
+def train(
+    request: FinetuneRequest, progress: cabc.Callable[[TrainingStep], None], say: cabc.Callable[[str], None]
+) -> TrainingResult:
     """Train to the end; see :func:`trackers.training.run.train`."""
-    plan = make_plan(request, World.of_environment().size)
+    plan = make_plan(request, ProcessGroup.of_environment().size)
     for note in plan.notes:
         say(f"note: {note}")
     say(f"{plan.recipe.name}: {count_parameters(plan.recipe).text()}")
@@ -62,12 +64,12 @@ def dry_run(request: FinetuneRequest) -> DryRun:
 
     On a processor they are of one and of two pairs, and the whole batch is extrapolated from them.
     """
-    plan = make_plan(request, World.of_environment().size)
+    plan = make_plan(request, ProcessGroup.of_environment().size)
     request = dataclasses.replace(request, init=request.init or RANDOM)
     device = torch.device(request.device)
     run = Finetuning(plan, request, device)
     run.begin(None)
-    part = plan.recipe.batch // plan.accumulate // World.of_environment().size
+    part = plan.recipe.batch // plan.accumulate // ProcessGroup.of_environment().size
     notes = list(plan.notes)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -115,7 +117,7 @@ def _timed(run: Finetuning, pairs: Pairs) -> float:
     return time.perf_counter() - begin
 
 
-def _drawing_pace(plan: Plan, request: FinetuneRequest, run: Finetuning) -> float:
+def _drawing_pace(plan: TrainingPlan, request: FinetuneRequest, run: Finetuning) -> float:
     pairs, _ = make_pairs(plan, request, run.definition)
     begin = time.perf_counter()
     for number in range(_PAIRS_DRAWN):

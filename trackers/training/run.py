@@ -22,7 +22,7 @@ from evalkit import __version__
 from evalkit.errors import TrackerError
 from evalkit.images import single_opencv_thread
 from evalkit.provenance import hash_files
-from evalkit.tracking.training import FinetuneRequest, Finished, Step
+from evalkit.tracking.training import FinetuneRequest, TrainingResult, TrainingStep
 
 from ..common.definition import Definition, definition
 from ..srft import SRTrackConfig, initial_entries
@@ -30,9 +30,9 @@ from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_stati
 from .damping import DampedUpdate, Damping, kappa_of
 from .fisher import MATRICES, prior_ranks
 from .initial import RANDOM, starting_entries, starting_network
-from .loader import Numbers, PairSet, Share, batches, on_device
+from .loader import BatchShare, PairNumbers, PairSet, batches, on_device
 from .pairs import PairMaker
-from .plan import Plan, count_parameters
+from .plan import TrainingPlan, count_parameters
 from .rendered import Pairs
 from .start import new_network, trained_groups
 from .tasks import Learned, Task, make_task, pair_overlaps
@@ -49,7 +49,7 @@ _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ProcessGroup:
     """The processes of a training (torchrun sets the variables)."""
 
     rank: int = 0
@@ -57,7 +57,7 @@ class World:
     local: int = 0
 
     @classmethod
-    def of_environment(cls) -> "World":
+    def of_environment(cls) -> "ProcessGroup":
         """One process, if torchrun did not start this one."""
         return cls(*(int(os.environ.get(name, value)) for name, value in _VARIABLES))
 
@@ -103,12 +103,14 @@ class Finetuning:
         EvalkitError: Weights or data cannot be used.
     """
 
-    def __init__(self, plan: Plan, request: FinetuneRequest, device: torch.device, world: World | None = None) -> None:
+    def __init__(
+        self, plan: TrainingPlan, request: FinetuneRequest, device: torch.device, world: ProcessGroup | None = None
+    ) -> None:
         self.plan, self.request, self.device = plan, request, device
-        self.world = world or World()
+        self.world = world or ProcessGroup()
         recipe = plan.recipe
         self.definition = definition(recipe.tracker)
-        self.share = Share(recipe.batch, plan.accumulate, self.world.rank, self.world.size)
+        self.share = BatchShare(recipe.batch, plan.accumulate, self.world.rank, self.world.size)
         model, self.origin = starting_network(recipe, request.init, plan.seed)
         if recipe.low_rank is not None:
             add_low_rank(model, recipe.low_rank)
@@ -277,7 +279,7 @@ class Folder:
         TrackerError: The folder holds another training, or one to be resumed.
     """
 
-    def __init__(self, path: Path, plan: Plan, request: FinetuneRequest, facts: cabc.Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, plan: TrainingPlan, request: FinetuneRequest, facts: cabc.Mapping[str, Any]) -> None:
         self.path, self._plan = path, plan
         self._board: Any = None
         self._settings = describe(plan, request)
@@ -349,7 +351,7 @@ def _tensorboard(folder: Path, step: int) -> Any:
     return SummaryWriter(str(folder), purge_step=step)
 
 
-def describe(plan: Plan, request: FinetuneRequest) -> dict[str, Any]:
+def describe(plan: TrainingPlan, request: FinetuneRequest) -> dict[str, Any]:
     """What makes two trainings the same, as JSON values; where they run does not count."""
     numbers = asdict(replace(plan, recipe=replace(plan.recipe, sources={})))
     for name in ("workers", "keep", "save_every", "checks", "notes"):
@@ -378,7 +380,7 @@ def save_weights(run: Finetuning, path: Path, epoch: int) -> None:
 
 
 def make_pairs(
-    plan: Plan, request: FinetuneRequest, definition: Definition, *, validation: bool = False
+    plan: TrainingPlan, request: FinetuneRequest, definition: Definition, *, validation: bool = False
 ) -> tuple[PairSet, list[dict[str, str | int]]]:
     """The pairs of a training or of its validation, and what they come from."""
     sampling = plan.recipe.sampling
@@ -388,18 +390,18 @@ def make_pairs(
 
 
 def train(
-    plan: Plan,
+    plan: TrainingPlan,
     request: FinetuneRequest,
-    progress: cabc.Callable[[Step], None],
+    progress: cabc.Callable[[TrainingStep], None],
     say: cabc.Callable[[str], None],
-) -> Finished:
+) -> TrainingResult:
     """Train to the end, in this process's part of the world.
 
     Raises:
         TrackerError: The loss is not finite, or the folder holds another training.
         EvalkitError: Weights or data cannot be used.
     """
-    world = World.of_environment()
+    world = ProcessGroup.of_environment()
     torch.set_float32_matmul_precision("highest" if request.precision == "fp32" else "high")
     with world.joined(request.device) as device, single_opencv_thread():
         run = Finetuning(plan, request, device, world)
@@ -425,10 +427,10 @@ def _loop(
     folder: Folder | None,
     pairs: PairSet,
     checks: PairSet,
-    progress: cabc.Callable[[Step], None],
-) -> Finished:
+    progress: cabc.Callable[[TrainingStep], None],
+) -> TrainingResult:
     plan = run.plan
-    loaded = iter(batches(pairs, Numbers(run.share, run.step, plan.steps), plan.workers))
+    loaded = iter(batches(pairs, PairNumbers(run.share, run.step, plan.steps), plan.workers))
     recent: list[dict[str, Tensor]] = []
     last: dict[str, float] = {}
     while run.step < plan.steps:
@@ -451,14 +453,14 @@ def _loop(
                 folder.log(run.step, last)
             if ends or run.step % plan.save_every == 0:
                 folder.save_state(run)
-        progress(Step(run.step, plan.steps, last if logs else {}))
+        progress(TrainingStep(run.step, plan.steps, last if logs else {}))
     path = run.request.output / WEIGHTS
     if folder is None:
-        return Finished(path, "", run.step, last)
+        return TrainingResult(path, "", run.step, last)
     save_weights(run, path, plan.recipe.epochs)
     digest = hash_files([path])
     folder.write_manifest(weights=WEIGHTS, weights_sha256=digest, steps=run.step, values=last)
-    return Finished(path, digest, run.step, last)
+    return TrainingResult(path, digest, run.step, last)
 
 
 def _refuse_bad(run: Finetuning) -> None:

@@ -15,11 +15,11 @@ from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.boxes import Boxes, Flags
 from evalkit.errors import DatasetLayoutError, EvalkitError
 from evalkit.images import read_rgb
-from evalkit.sample.drawn import Drawn, draw_scene, light_of
+from evalkit.sample.drawn import FilmedScene, draw_scene, light_of
 from evalkit.sample.sensors import EventCamera, color_image, depth_image, thermal_image
 from evalkit.sequences import Frame, Modality
 
-from .pairs import Clip, EmptyPairError
+from .pairs import EmptyPairError, TrainingClip
 from .rendered import Sampling
 
 HELD_OUT = 20  # every so many videos are kept for validation
@@ -40,10 +40,10 @@ def held_out(count: int) -> Flags:
     return held
 
 
-class Source(Protocol):
+class PairSource(Protocol):
     """Clips without end."""
 
-    def clip(self, index: int, rng: np.random.Generator) -> Clip:
+    def clip(self, index: int, rng: np.random.Generator) -> TrainingClip:
         """A clip for the pair of this number.
 
         Raises:
@@ -84,7 +84,7 @@ class Videos:
             )
         self._second = next(iter(spec.modalities - {Modality.RGB}), None)
 
-    def clip(self, index: int, rng: np.random.Generator) -> Clip:  # noqa: ARG002 - every pair draws its video
+    def clip(self, index: int, rng: np.random.Generator) -> TrainingClip:  # noqa: ARG002 - every pair draws its video
         """Videos are equally probable, whatever their length."""
         video = self._video(self.names[int(rng.integers(len(self.names)))])
         if len(video.usable) < _FEWEST_FRAMES or int(video.usable.sum()) <= _FEWEST_USABLE:
@@ -95,19 +95,19 @@ class Videos:
         """Benchmark and number of videos."""
         return {"source": self._spec.name, "split": self._split.name, "videos": len(self.names)}
 
-    def _video(self, name: str) -> Clip:
+    def _video(self, name: str) -> TrainingClip:
         return _read_video(self._spec.name, self._root, name, self._sampling.smallest, self._second)
 
 
 @functools.lru_cache(maxsize=512)
-def _read_video(benchmark: str, root: Path, name: str, smallest: float, second: Modality | None) -> Clip:
+def _read_video(benchmark: str, root: Path, name: str, smallest: float, second: Modality | None) -> TrainingClip:
     spec = get_benchmark(benchmark)
     sequence = spec.read_sequence(root, spec.splits["train"], name)
     annotation = sequence.annotation
     usable = (annotation.ground_truth[:, 2:] > smallest).all(axis=1) & ~annotation.absent  # False for NaN
     if annotation.visible_eighths is not None:
         usable &= annotation.visible_eighths > 0
-    return Clip(annotation.ground_truth, usable, usable, sequence.frames, second)
+    return TrainingClip(annotation.ground_truth, usable, usable, sequence.frames, second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +146,12 @@ class Coco:
         if not len(self._numbers):
             raise DatasetLayoutError(f"COCO: {path} has no object for {'validation' if validation else 'training'}.")
 
-    def clip(self, index: int, rng: np.random.Generator) -> Clip:  # noqa: ARG002 - every pair draws its object
+    def clip(self, index: int, rng: np.random.Generator) -> TrainingClip:  # noqa: ARG002 - every pair draws its object
         """Objects are equally probable."""
         number = int(self._numbers[rng.integers(len(self._numbers))])
         frames = _Image(self._folder / self._names[int(self._images[number])])
         seen = np.ones(1, dtype=bool)
-        return Clip(self._boxes[number : number + 1], seen, seen, frames, None, still=True)
+        return TrainingClip(self._boxes[number : number + 1], seen, seen, frames, None, still=True)
 
     def describe(self) -> dict[str, str | int]:
         """Number of objects."""
@@ -188,7 +188,7 @@ class DrawnFrames:
         second: What the second image shows.
     """
 
-    drawn: Drawn
+    drawn: FilmedScene
     times: tuple[int, ...]
     second: Modality | None
 
@@ -208,13 +208,13 @@ class DrawnFrames:
         return Frame(color, np.repeat(thermal_image(scene, time)[..., None], 3, axis=2))
 
 
-def drawn_clip(frames: DrawnFrames, truths: npt.NDArray[np.float64], target: int) -> Clip:
-    """A mover of a drawn scene; ``truths`` (F, movers, 6) as of :meth:`~evalkit.sample.drawn.DrawnScene.truths`."""
+def drawn_clip(frames: DrawnFrames, truths: npt.NDArray[np.float64], target: int) -> TrainingClip:
+    """A mover of a drawn scene; ``truths`` (F, movers, 6) as of :meth:`~evalkit.sample.drawn.FilmedScene.truths`."""
     own = truths[:, target]
     seen = np.where(own[:, 2:4].min(axis=1) >= _SMALLEST, own[:, 4] * own[:, 5], 0.0)
     sides = [truths[:, other, :4] for other in range(truths.shape[1]) if other != target]
     others = tuple(box for box in sides if (box[:, 2:] >= _SMALLEST).all())
-    return Clip(own[:, :4], seen >= _TEMPLATE_SEEN, seen >= _SEARCH_SEEN, frames, frames.second, others)
+    return TrainingClip(own[:, :4], seen >= _TEMPLATE_SEEN, seen >= _SEARCH_SEEN, frames, frames.second, others)
 
 
 class DrawnScenes:
@@ -231,7 +231,7 @@ class DrawnScenes:
         self._seed, self._second, self._light = seed, second, sampling.light
         self._begin = _VALIDATION if validation else 0
 
-    def clip(self, index: int, rng: np.random.Generator) -> Clip:
+    def clip(self, index: int, rng: np.random.Generator) -> TrainingClip:
         """Its movers are equally probable."""
         number = self._begin + 1000 * (index // _PAIRS_A_SCENE)  # the light may let only every so many in
         for candidate in range(number, number + 1000):
@@ -248,7 +248,7 @@ class DrawnScenes:
 
 
 @functools.lru_cache(maxsize=4)
-def _draw(seed: int, number: int) -> tuple[Drawn, tuple[int, ...], npt.NDArray[np.float64]]:
+def _draw(seed: int, number: int) -> tuple[FilmedScene, tuple[int, ...], npt.NDArray[np.float64]]:
     drawn = draw_scene(seed, number)
     rng = np.random.default_rng([seed, number, 10])
     times = tuple(np.sort(rng.choice(drawn.scene.frames, size=_SCENE_FRAMES, replace=False)).tolist())
@@ -262,7 +262,7 @@ def open_sources(
     *,
     seed: int,
     validation: bool = False,
-) -> list[Source]:
+) -> list[PairSource]:
     """Sources by name.
 
     Args:
@@ -275,7 +275,7 @@ def open_sources(
     Raises:
         EvalkitError: A source is not known, not there, or has no second image.
     """
-    sources: list[Source] = []
+    sources: list[PairSource] = []
     for name, place in data.items():
         if name == "rendered":
             if place and not place.isdecimal():

@@ -22,7 +22,7 @@ from evalkit.report.html.part import Part, check_parts, part_json, part_styles
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import TRUTH, Style
 from evalkit.report.tables.overview import overview_table
-from evalkit.report.tables.table import Place, Table
+from evalkit.report.tables.table import Rank, Table
 from evalkit.scoring.lookup import flat_rules
 from evalkit.scoring.verdicts import Verdict
 
@@ -253,7 +253,7 @@ def _matrix(parts: cabc.Sequence[Part]) -> dict[str, object] | None:
 
 
 def _table_view(table: Table) -> dict[str, object]:
-    names = {Place.FIRST: "first", Place.SECOND: "second", Place.NONE: ""}
+    names = {Rank.FIRST: "first", Rank.SECOND: "second", Rank.NONE: ""}
     lines = zip(table.rows, table.cells, table.places(), strict=True)
     return {
         "columns": [(column.group, column.label) for column in table.columns],

@@ -12,7 +12,7 @@ from evalkit.published import Published, Unit
 from evalkit.report.headline import headline, remarks
 from evalkit.report.metrics import Metric, get_metric
 from evalkit.report.tables.shapes import PaperCell, PaperTable, paper_cells, published_table
-from evalkit.report.tables.table import Cell, Row, Source, Table, missing_cell
+from evalkit.report.tables.table import Cell, NumberSource, Row, Table, missing_cell
 from evalkit.scoring.scores import Scores
 from evalkit.scoring.verdicts import Explain, Judgment, judge
 
@@ -20,7 +20,7 @@ ONE_SHOT = "-got10k"  # end of the names of trackers that were trained on GOT-10
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredScores:
     """One tracker's scores on one benchmark, offered to a paper's table.
 
     Attributes:
@@ -52,7 +52,7 @@ class Comparison:
     row: str
     column: str
     cell: PaperCell
-    measured: Measured
+    measured: MeasuredScores
     value: float
     judgment: Judgment
 
@@ -184,7 +184,9 @@ def _is_of(scores: Scores, value: Published) -> bool:
     )
 
 
-def compare(shape: PaperTable, measured: cabc.Sequence[Measured], left_out: cabc.Sequence[str] = ()) -> ComparedTable:
+def compare(
+    shape: PaperTable, measured: cabc.Sequence[MeasuredScores], left_out: cabc.Sequence[str] = ()
+) -> ComparedTable:
     """Put measured rows under the rows of a paper's table.
 
     Args:
@@ -217,7 +219,7 @@ def compare(shape: PaperTable, measured: cabc.Sequence[Measured], left_out: cabc
 
 
 def _measured_lines(
-    shape: PaperTable, number: int, line: cabc.Sequence[PaperCell], measured: cabc.Sequence[Measured]
+    shape: PaperTable, number: int, line: cabc.Sequence[PaperCell], measured: cabc.Sequence[MeasuredScores]
 ) -> list[dict[int, Comparison]]:
     """Rows to print under a paper's row: column number -> comparison."""
     lines: dict[str | int, dict[int, Comparison]] = {}
@@ -235,7 +237,7 @@ def _fits(scores: Scores, cell: PaperCell) -> bool:
     return place and is_named(scores.tracker, cell.names)
 
 
-def _comparison(labels: tuple[str, str], cell: PaperCell, measured: Measured) -> Comparison | None:
+def _comparison(labels: tuple[str, str], cell: PaperCell, measured: MeasuredScores) -> Comparison | None:
     scores = measured.scores
     values = scores.attributes.get(cell.attribute) if cell.attribute not in {"", "ALL"} else scores.summary
     value = (values or {}).get(cell.metric, math.nan)
@@ -289,12 +291,12 @@ def _cell(shape: PaperTable, comparison: Comparison) -> Cell:
     text = metric.text(comparison.value)
     if comparison.cell.published is not None:
         text += f" ({difference_text(metric, comparison.difference)})"
-    source = Source.SAMPLE if comparison.measured.scores.sample else Source.MEASURED
+    source = NumberSource.SAMPLE if comparison.measured.scores.sample else NumberSource.MEASURED
     notes = (*(_run_notes(comparison.measured) if shape.transposed else ()), comparison.judgment.text)
     return Cell(comparison.value, metric, source, notes, text)
 
 
-def _run_notes(measured: Measured) -> tuple[str, ...]:
+def _run_notes(measured: MeasuredScores) -> tuple[str, ...]:
     scores = measured.scores
     where = f"{get_benchmark(scores.benchmark).title} {scores.split}"
     return (f"{scores.tracker} on {where}: run {scores.run}, protocol {scores.protocol}", *remarks(scores))

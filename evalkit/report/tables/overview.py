@@ -8,7 +8,7 @@ from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import ScoringError
 from evalkit.report.headline import Key, headline, labels, leading, remarks, result_key
 from evalkit.report.metrics import get_metric
-from evalkit.report.tables.table import Cell, Column, Row, Source, Table, missing_cell
+from evalkit.report.tables.table import Cell, Column, NumberSource, Row, Table, missing_cell
 from evalkit.scoring.scores import Scores
 
 SPEED = "frames_per_second"
@@ -110,8 +110,8 @@ def _cell(score: Scores, key: str, notes: tuple[str, ...] = ()) -> Cell:
     return Cell(value, metric, _source(score), notes)
 
 
-def _source(score: Scores) -> Source:
-    return Source.SAMPLE if score.sample else Source.MEASURED
+def _source(score: Scores) -> NumberSource:
+    return NumberSource.SAMPLE if score.sample else NumberSource.MEASURED
 
 
 def _sample_suffix(scores: cabc.Sequence[Scores]) -> str:

@@ -12,7 +12,7 @@ import rich.markup
 import rich.table
 import rich.text
 
-from evalkit.report.tables.table import Place, Table
+from evalkit.report.tables.table import Rank, Table
 
 _SUPERSCRIPT = str.maketrans("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
 
@@ -21,9 +21,9 @@ def to_markdown(table: Table) -> str:
     """GitHub's markdown; the best number of a column is bold, the second underlined, footnotes carry letters."""
     table = table.shown()
 
-    def decorate(text: str, place: Place, marks: str) -> str:
+    def decorate(text: str, place: Rank, marks: str) -> str:
         text = _markdown_text(text)
-        text = {Place.FIRST: f"**{text}**", Place.SECOND: f"<u>{text}</u>", Place.NONE: text}[place]
+        text = {Rank.FIRST: f"**{text}**", Rank.SECOND: f"<u>{text}</u>", Rank.NONE: text}[place]
         return text + marks.translate(_SUPERSCRIPT)
 
     headings = [_markdown_text(heading) for heading in [table.corner, *_flat_headings(table)]]
@@ -44,9 +44,9 @@ def to_latex(table: Table) -> str:
     r"""A ``table`` environment for the booktabs package; best bold, second underlined."""
     table = table.shown()
 
-    def decorate(text: str, place: Place, marks: str) -> str:
+    def decorate(text: str, place: Rank, marks: str) -> str:
         text = "--" if text == "-" else latex_text(text)
-        text = {Place.FIRST: rf"\textbf{{{text}}}", Place.SECOND: rf"\underline{{{text}}}", Place.NONE: text}[place]
+        text = {Rank.FIRST: rf"\textbf{{{text}}}", Rank.SECOND: rf"\underline{{{text}}}", Rank.NONE: text}[place]
         return text + (rf"\textsuperscript{{{marks}}}" if marks else "")
 
     lines = [r"% needs \usepackage{booktabs}", r"\begin{table}[t]", r"\centering"]
@@ -66,9 +66,9 @@ def to_rich(table: Table) -> rich.console.Group:
     """For a terminal: best bold, second underlined."""
     table = table.shown()
 
-    def decorate(text: str, place: Place, marks: str) -> str:
+    def decorate(text: str, place: Rank, marks: str) -> str:
         text = rich.markup.escape(text)
-        text = {Place.FIRST: f"[bold]{text}[/]", Place.SECOND: f"[underline]{text}[/]", Place.NONE: text}[place]
+        text = {Rank.FIRST: f"[bold]{text}[/]", Rank.SECOND: f"[underline]{text}[/]", Rank.NONE: text}[place]
         return text + (f"[dim]{marks.translate(_SUPERSCRIPT)}[/]" if marks else "")
 
     grid = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
@@ -150,11 +150,11 @@ def _flat_headings(table: Table, *, line_break: bool = False) -> list[str]:
     return [f"{column.group}{between}{column.label}" if column.group else column.label for column in table.columns]
 
 
-def _body(table: Table, decorate: cabc.Callable[[str, Place, str], str]) -> list[list[str]]:
+def _body(table: Table, decorate: cabc.Callable[[str, Rank, str], str]) -> list[list[str]]:
     marks = table.footnotes()
     body = []
     for row, line, places in zip(table.rows, table.cells, table.places(), strict=True):
-        texts = [decorate(row.label, Place.NONE, _marks(row.notes, marks))]
+        texts = [decorate(row.label, Rank.NONE, _marks(row.notes, marks))]
         texts += [
             decorate(cell.text, place, _marks(cell.notes, marks)) for cell, place in zip(line, places, strict=True)
         ]

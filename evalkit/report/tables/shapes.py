@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.errors import unknown_name
 from evalkit.published import Published, PublishedDataError, find_published, load_published
 from evalkit.report.metrics import Metric, get_metric
-from evalkit.report.tables.table import Cell, Column, Ranking, Row, Source, Table, missing_cell
+from evalkit.report.tables.table import Cell, Column, NumberSource, Ranking, Row, Table, missing_cell
 
 _KEYS = ("tracker", "variant", "benchmark", "split", "attribute", "metric")
 
@@ -187,7 +187,7 @@ def published_table(shape: PaperTable, paper: cabc.Sequence[cabc.Sequence[PaperC
         plain = Metric("text", "", ranked=False)
         rows = tuple(Row(row.label, (), {"source": "published"}) for row in shape.rows)
         cells = tuple(
-            tuple(Cell(math.nan, plain, Source.PUBLISHED, (), text) for text in row.text) for row in shape.rows
+            tuple(Cell(math.nan, plain, NumberSource.PUBLISHED, (), text) for text in row.text) for row in shape.rows
         )
     else:
         known = paper_cells(shape) if paper is None else paper
@@ -223,7 +223,7 @@ def published_cell(shape: PaperTable, cell: PaperCell, said: cabc.Collection[str
     if value is None:
         return missing_cell(metric)
     notes = (value.remark,) if value.remark and value.remark not in said else ()
-    return Cell(value.value, metric, Source.PUBLISHED, notes, value.printed)
+    return Cell(value.value, metric, NumberSource.PUBLISHED, notes, value.printed)
 
 
 def _document() -> dict[str, Any]:

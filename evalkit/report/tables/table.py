@@ -10,7 +10,7 @@ from evalkit.report.metrics import Metric
 from evalkit.visible import visible
 
 
-class Source(enum.Enum):
+class NumberSource(enum.Enum):
     """Where a number comes from."""
 
     MEASURED = "measured"
@@ -27,7 +27,7 @@ class Ranking(enum.Enum):
     NONE = "none"
 
 
-class Place(enum.Enum):
+class Rank(enum.Enum):
     """Highlight of a cell."""
 
     FIRST = 1
@@ -49,12 +49,12 @@ class Cell:
 
     value: float
     metric: Metric
-    source: Source = Source.MEASURED
+    source: NumberSource = NumberSource.MEASURED
     notes: tuple[str, ...] = ()
     printed: str | None = None
 
     def __post_init__(self) -> None:
-        if self.source is Source.MISSING and not math.isnan(self.value):
+        if self.source is NumberSource.MISSING and not math.isnan(self.value):
             raise ScoringError(f"a missing cell carries the value {self.value} ({self.metric.key}).")
 
     @property
@@ -75,7 +75,7 @@ def _shown(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 def missing_cell(metric: Metric, *notes: str) -> Cell:
     """Return a cell without a number."""
-    return Cell(math.nan, metric, Source.MISSING, notes)
+    return Cell(math.nan, metric, NumberSource.MISSING, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +140,11 @@ class Table:
         assert len(self.cells) == len(self.rows)
         assert all(len(line) == len(self.columns) for line in self.cells)
         assert len({column.key for column in self.columns}) == len(self.columns)
-        sources = {cell.source for line in self.cells for cell in line} - {Source.MISSING}
-        if Source.SAMPLE not in sources:
+        sources = {cell.source for line in self.cells for cell in line} - {NumberSource.MISSING}
+        if NumberSource.SAMPLE not in sources:
             return
         if len(sources) > 1:
-            others = ", ".join(sorted(source.value for source in sources - {Source.SAMPLE}))
+            others = ", ".join(sorted(source.value for source in sources - {NumberSource.SAMPLE}))
             raise ScoringError(
                 f"table {self.title!r} would put scores of the rendered sample beside {others} scores. The sample is "
                 "no benchmark: make one table of each."
@@ -177,13 +177,13 @@ class Table:
             cells=tuple(tuple(cell.shown() for cell in line) for line in self.cells),
         )
 
-    def places(self) -> list[list[Place]]:
+    def places(self) -> list[list[Rank]]:
         """Highlights, R lists of C: the ``best`` different values of each column (or row).
 
         The best needs a worse one beside it, the second needs two; equal values share their place. Unrounded values
         are compared.
         """
-        places = [[Place.NONE] * len(self.columns) for _ in self.rows]
+        places = [[Rank.NONE] * len(self.columns) for _ in self.rows]
         for line in self._lines():
             ranked = [(row, column) for row, column in line if self._is_ranked(row, column)]
             for row, column in ranked:
@@ -208,12 +208,12 @@ class Table:
         cell = self.cells[row][column]
         return cell.metric.ranked and math.isfinite(cell.value)
 
-    def _place(self, row: int, column: int, line: list[tuple[int, int]]) -> Place:
+    def _place(self, row: int, column: int, line: list[tuple[int, int]]) -> Rank:
         sign = 1.0 if self.cells[row][column].metric.higher_is_better else -1.0
         values = sorted({sign * self.cells[i][j].value for i, j in line}, reverse=True)
         position = values.index(sign * self.cells[row][column].value)
         worse = len(values) - 1 - position
-        return Place(position + 1) if position < self.best and worse > 0 else Place.NONE
+        return Rank(position + 1) if position < self.best and worse > 0 else Rank.NONE
 
 
 _MARKS = "abcdefghijklmnoprstuvwxyz"  # without q, which has no superscript character

@@ -8,7 +8,7 @@ import re
 
 from evalkit.report.tables.comparison import ComparedTable, Comparison
 from evalkit.report.tables.shapes import load_papers
-from evalkit.report.tables.table import Cell, Place, Row, Table
+from evalkit.report.tables.table import Cell, Rank, Row, Table
 from evalkit.scoring.verdicts import Verdict
 from evalkit.visible import visible
 
@@ -155,10 +155,10 @@ def _comparison_json(comparison: Comparison) -> dict[str, object]:
     }
 
 
-def _json_cell(cell: Cell, place: Place) -> dict[str, object]:
+def _json_cell(cell: Cell, place: Rank) -> dict[str, object]:
     value = float(cell.value) if math.isfinite(cell.value) else None
     shown: dict[str, object] = {"value": value, "printed": cell.text, "source": cell.source.value}
-    if place is not Place.NONE:
+    if place is not Rank.NONE:
         shown["place"] = place.value
     if cell.notes:
         shown["notes"] = list(cell.notes)

@@ -23,7 +23,7 @@ from trackers.common.definition import definition
 from trackers.common.weights import read_weights
 from trackers.training import program, run
 from trackers.training.adaptation import LowRankUpdate, add_low_rank, add_stochastic_depth, plain_state
-from trackers.training.plan import Plan, count_parameters, make_plan
+from trackers.training.plan import TrainingPlan, count_parameters, make_plan
 from trackers.training.recipe import LowRank
 from trackers.training.recipes import RECIPES
 from trackers.training.start import new_network
@@ -44,11 +44,11 @@ def train(asked):
 
 
 def test_rates_follow_the_recipes_schedules():
-    upvpt = Plan(RECIPES["upvpt-ostrack-256"], 281_250)
+    upvpt = TrainingPlan(RECIPES["upvpt-ostrack-256"], 281_250)
     assert upvpt.rate(0) == 1
     assert upvpt.epoch(225_000 - 1) == 240
     assert [upvpt.rate(step) for step in (225_000 - 1, 225_000)] == [1, 0.1]
-    swin = Plan(RECIPES["swintrack-tiny"], 307_200)
+    swin = TrainingPlan(RECIPES["swintrack-tiny"], 307_200)
     np.testing.assert_allclose([swin.rate(0), swin.rate(3071)], [0.001 + 0.999 / 3072, 1])
     assert swin.rate(307_199) == 0.1
 

@@ -14,7 +14,7 @@ from trackers.common.center_tracker import CenterLoop
 from trackers.common.crops import crop_square, square_around
 from trackers.common.definition import definition
 from trackers.training import pairs
-from trackers.training.loader import Numbers, PairSet, Share, batches, on_device
+from trackers.training.loader import BatchShare, PairNumbers, PairSet, batches, on_device
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Sampling
 from trackers.training.videos import DrawnScenes
@@ -93,7 +93,7 @@ class Still:
 
 def clip(usable, boxes=None):
     boxes = np.tile([30.0, 20, 20, 15], (40, 1)) if boxes is None else boxes
-    return pairs.Clip(boxes, usable, usable, Still())
+    return pairs.TrainingClip(boxes, usable, usable, Still())
 
 
 def test_the_search_frame_follows_the_template_within_reach():
@@ -128,10 +128,10 @@ def drawn():
 
 
 def test_pairs_do_not_depend_on_the_workers_or_on_where_they_begin(drawn):
-    share = Share(4)
-    alone = list(batches(drawn, Numbers(share, 0, 3), 0))
-    helped = list(batches(drawn, Numbers(share, 0, 3), 2))
-    later = list(batches(drawn, Numbers(share, 2, 3), 1))
+    share = BatchShare(4)
+    alone = list(batches(drawn, PairNumbers(share, 0, 3), 0))
+    helped = list(batches(drawn, PairNumbers(share, 0, 3), 2))
+    later = list(batches(drawn, PairNumbers(share, 2, 3), 1))
     for first, second in zip([*alone, alone[2]], [*helped, later[0]], strict=True):
         assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
     assert not torch.equal(alone[0].search, alone[1].search)
@@ -140,10 +140,10 @@ def test_pairs_do_not_depend_on_the_workers_or_on_where_they_begin(drawn):
 def test_loading_leaves_the_generator_of_the_network_alone(drawn):
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    next(iter(batches(drawn, Numbers(Share(2), 0, 1), 0)))
+    next(iter(batches(drawn, PairNumbers(BatchShare(2), 0, 1), 0)))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_processes_share_the_pairs_of_a_step():
-    own = [list(Share(8, 2, rank, 2).numbers(3, 4)) for rank in (0, 1)]
+    own = [list(BatchShare(8, 2, rank, 2).numbers(3, 4)) for rank in (0, 1)]
     assert own == [[[24, 25], [28, 29]], [[26, 27], [30, 31]]]

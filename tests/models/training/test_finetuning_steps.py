@@ -14,7 +14,7 @@ from trackers.layers.vit import VitConfig
 from trackers.ostrack import OSTrackConfig
 from trackers.srft import SRTrackConfig
 from trackers.training import initial, run
-from trackers.training.plan import Plan, scheduled_keep_rate
+from trackers.training.plan import TrainingPlan, scheduled_keep_rate
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Pairs
 from trackers.training.run import FinetuneRequest, Finetuning
@@ -54,7 +54,7 @@ def training(recipe, steps=300, epoch=60):
     """A training in an epoch of 300."""
     recipe = replace(recipe, batch=2, depth=(0.0, 0.0))
     request = FinetuneRequest(recipe.name, Path(), {"rendered": ""}, "random")
-    made = Finetuning(Plan(recipe, steps), request, torch.device("cpu"))
+    made = Finetuning(TrainingPlan(recipe, steps), request, torch.device("cpu"))
     made.step = epoch - 1
     made.begin(None)
     return made
@@ -136,7 +136,7 @@ def test_keep_rates_equal_the_references(name, epochs, golden):
     recipe = RECIPES[name]
     rates = [scheduled_keep_rate(epoch / epochs, recipe.elimination, 0.7) for epoch in range(1, epochs + 1)]
     np.testing.assert_allclose(rates, golden[f"keep_rate/{epochs}_epochs"], atol=1e-12)
-    plan = Plan(recipe, recipe.epochs)
+    plan = TrainingPlan(recipe, recipe.epochs)
     assert [plan.keep_rate(step, 0.7) for step in range(epochs)] == rates
 
 

@@ -15,7 +15,7 @@ from trackers.common.definition import definition
 from trackers.common.torch_tracker import Engine
 from trackers.common.weights import read_weights
 from trackers.learned import LEARNED
-from trackers.training.loop import CHECKPOINT, Settings, Training, weights_path
+from trackers.training.loop import CHECKPOINT, PoolSettings, Training, weights_path
 from trackers.training.recipe import Start
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Pool, Sampling
@@ -43,7 +43,9 @@ def pool(paths):
 
 
 def training(name, pool, output, **settings):
-    return Training(RECIPES[name], definition(name), (pool, pool), Settings(output, seed=3, **{"batch": 2} | settings))
+    return Training(
+        RECIPES[name], definition(name), (pool, pool), PoolSettings(output, seed=3, **{"batch": 2} | settings)
+    )
 
 
 def test_a_scene_of_the_pool_depends_on_seed_and_number_alone(paths, tmp_path):

@@ -11,7 +11,7 @@ from evalkit.sequences import Modality
 from trackers.common.definition import definition
 from trackers.common.weights import SHIPPED
 from trackers.learned import LEARNED
-from trackers.training.loop import Settings, Training, weights_path
+from trackers.training.loop import PoolSettings, Training, weights_path
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Pool
 
@@ -32,7 +32,7 @@ def trained(name, pool, folder, steps, parent=None):
     """Losses of a short training; all scenes count as dark ones, since there are few."""
     recipe = replace(RECIPES[name], batch=32, warmup=10)
     recipe = replace(recipe, sampling=replace(recipe.sampling, light=(0.0, float("inf"))))
-    run = Training(recipe, definition(name), (pool, pool), Settings(folder, seed=1, steps=steps), parent)
+    run = Training(recipe, definition(name), (pool, pool), PoolSettings(folder, seed=1, steps=steps), parent)
     losses = [run._step()["loss"].item() for _ in range(steps)]
     run.export()
     assert weights_path(folder, name).is_file()

@@ -14,10 +14,10 @@ from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS
 from evalkit.errors import ScoringError, UnknownNameError
 from evalkit.published import Printed, PublishedDataError, load_published
 from evalkit.report.metrics import METRICS, Metric
-from evalkit.report.tables.comparison import Measured, compare, difference_text, is_named
+from evalkit.report.tables.comparison import MeasuredScores, compare, difference_text, is_named
 from evalkit.report.tables.formats import FORMATS, write_tables
 from evalkit.report.tables.shapes import PaperTable, get_tables, load_tables, paper_cells, published_table
-from evalkit.report.tables.table import Place, Ranking
+from evalkit.report.tables.table import Rank, Ranking
 from evalkit.report.tables.values import paper_csv, paper_json
 from evalkit.scoring.protocols import PROTOCOLS
 from evalkit.scoring.verdicts import ExplainedNumber, Verdict, judge
@@ -62,8 +62,8 @@ def test_upvpt_highlights_are_the_best_by_plain_comparison(upvpt: dict[str, Any]
     expected = []
     for line in lines:
         ranked = sorted(set(line), reverse=True)
-        places = {ranked[0]: Place.FIRST} | ({ranked[1]: Place.SECOND} if "two" in paper["highlight"]["rule"] else {})
-        expected.append([places.get(value, Place.NONE) for value in line])
+        places = {ranked[0]: Rank.FIRST} | ({ranked[1]: Rank.SECOND} if "two" in paper["highlight"]["rule"] else {})
+        expected.append([places.get(value, Rank.NONE) for value in line])
     table = published_table(get_table("upvpt", str(number)))
     actual = table.places()
     assert (actual if table.ranking is Ranking.ROWS else [list(line) for line in zip(*actual, strict=True)]) == expected
@@ -207,10 +207,10 @@ def test_runs_find_their_row_by_name(name: str, names: list[str], expected: bool
 
 def siamrpn(
     *, protocol: str = "pytracking", auc: float = 0.4956, tracker: str = "siamrpnpp", **others: Any
-) -> Measured:
+) -> MeasuredScores:
     settings = {name: others.pop(name) for name in ("reason", "origin", "explain") if name in others}
     scores = make_scores(tracker, lasot(auc, 0.5694, 0.4914), protocol=protocol, **others)
-    return Measured(scores, **settings)
+    return MeasuredScores(scores, **settings)
 
 
 def line_under(table: Any, label: str) -> dict[str, str]:
@@ -259,7 +259,7 @@ def test_another_protocol_is_not_comparable():
 def test_the_kit_of_tnl2k_made_some_numbers_of_table_4():
     table = get_table("upvpt", "4")
     scores = make_scores("ATOM", {"success_auc": 0.401, "precision_20": 0.392}, "tnl2k", protocol="tnl2k-kit")
-    measured = [Measured(scores), Measured(dataclasses.replace(scores, tracker="TransT"))]
+    measured = [MeasuredScores(scores), MeasuredScores(dataclasses.replace(scores, tracker="TransT"))]
     compared = compare(table, measured)
     verdicts = {
         (comparison.column, comparison.cell.metric): comparison.judgment.verdict for comparison in compared.comparisons
@@ -285,7 +285,7 @@ def test_the_kit_of_tnl2k_made_some_numbers_of_table_4():
 def test_models_of_other_training_data_are_not_comparable(tracker: str, benchmark: str, reason: str):
     summary = lasot(0.691, 0.787, 0.752) | {"average_overlap": 0.71, "success_rate_50": 0.804}
     protocol = {"got10k": "got10k-toolkit", "lasot": "pytracking"}[benchmark]
-    compared = compare(TABLE_2, [Measured(make_scores(tracker, summary, benchmark, protocol=protocol))])
+    compared = compare(TABLE_2, [MeasuredScores(make_scores(tracker, summary, benchmark, protocol=protocol))])
     assert {comparison.row for comparison in compared.comparisons} == {"OSTrack"}
     assert {comparison.judgment.detail for comparison in compared.comparisons} == {reason}
     assert {comparison.judgment.verdict for comparison in compared.comparisons} == {
@@ -302,8 +302,8 @@ def test_measured_numbers_do_not_take_the_papers_highlights():
     compared = compare(TABLE_2, [siamrpn(auc=0.9)])
     rows = [row.label for row in compared.table.rows]
     places = compared.table.places()
-    assert places[rows.index("OSTrack")][3] is Place.FIRST
-    assert all(place is Place.NONE for place in places[rows.index("measured: siamrpnpp")])
+    assert places[rows.index("OSTrack")][3] is Rank.FIRST
+    assert all(place is Rank.NONE for place in places[rows.index("measured: siamrpnpp")])
 
 
 def test_scores_of_the_sample_never_stand_in_a_papers_table():
@@ -323,7 +323,7 @@ def test_attributes_are_compared_one_by_one():
         protocol="lasher-kit",
         attributes={"LI": {"precision_20": 0.4981, "success_auc": 0.5}},
     )
-    compared = compare(get_table("vipt", "attributes"), [Measured(scores)])
+    compared = compare(get_table("vipt", "attributes"), [MeasuredScores(scores)])
     verdicts = {(comparison.row, comparison.column): comparison.judgment.verdict for comparison in compared.comparisons}
     assert verdicts == {
         ("LI", "PR"): Verdict.AGREES,

@@ -17,7 +17,7 @@ from evalkit.report.metrics import METRICS, get_metric
 from evalkit.report.tables.formats import FORMATS, write_tables
 from evalkit.report.tables.overview import benchmark_tables, overview_table
 from evalkit.report.tables.printed import latex_text, to_latex, to_markdown, to_text
-from evalkit.report.tables.table import Cell, Column, Place, Ranking, Row, Source, Table, mark, missing_cell
+from evalkit.report.tables.table import Cell, Column, NumberSource, Rank, Ranking, Row, Table, mark, missing_cell
 from evalkit.report.tables.values import to_csv, to_json
 from helpers.scores_by_hand import SPECS, lasot, make_scores
 
@@ -189,7 +189,7 @@ def test_speed_is_a_column_where_known_and_is_not_ranked() -> None:
     )
     assert table.columns[-1].label == "frames/s"
     assert [line[-1].text for line in table.cells] == ["812.3", "-", "20000.0"]
-    assert [places[-1] for places in table.places()] == [Place.NONE] * 3
+    assert [places[-1] for places in table.places()] == [Rank.NONE] * 3
 
 
 def test_note_of_all_rows_is_said_once_without_mark() -> None:
@@ -271,7 +271,7 @@ def test_highlights_along_rows_or_not_at_all() -> None:
     cells = ((Cell(0.1, AUC), Cell(0.3, AUC), Cell(0.2, AUC)),)
     along = Table("T", (Row("AUC"),), columns, cells, ranking=Ranking.ROWS)
     assert [place.value for place in along.places()[0]] == [0, 1, 2]
-    assert replace(along, ranking=Ranking.NONE).places() == [[Place.NONE] * 3]
+    assert replace(along, ranking=Ranking.NONE).places() == [[Rank.NONE] * 3]
 
 
 def test_lower_is_better_turns_the_ranking() -> None:
@@ -282,7 +282,7 @@ def test_lower_is_better_turns_the_ranking() -> None:
 
 
 def test_published_text_is_printed_as_it_stands() -> None:
-    cell = Cell(0.694, AUC, Source.PUBLISHED, printed="69.40")
+    cell = Cell(0.694, AUC, NumberSource.PUBLISHED, printed="69.40")
     assert to_markdown(Table("T", (Row("x"),), (Column("k", "AUC"),), ((cell,),))).count("69.40") == 1
 
 
@@ -291,7 +291,7 @@ def test_sample_tables_say_so_in_every_title() -> None:
     tables = [*benchmark_tables(scores, SPECS), overview_table(scores, SPECS)]
     for table in tables:
         assert "sample" in table.title
-        assert {cell.source for line in table.cells for cell in line} <= {Source.SAMPLE, Source.MISSING}
+        assert {cell.source for line in table.cells for cell in line} <= {NumberSource.SAMPLE, NumberSource.MISSING}
         for form in FORMATS:
             assert table.title in write_tables([table], form)
 
@@ -305,14 +305,14 @@ def test_sample_scores_never_stand_beside_real_ones() -> None:
 
 
 def test_sample_scores_never_stand_beside_published_ones() -> None:
-    cells = ((Cell(0.5, AUC, Source.SAMPLE),), (Cell(0.6, AUC, Source.PUBLISHED),))
+    cells = ((Cell(0.5, AUC, NumberSource.SAMPLE),), (Cell(0.6, AUC, NumberSource.PUBLISHED),))
     with pytest.raises(ScoringError, match="sample beside published"):
         Table("LaSOT (sample)", (Row("a"), Row("b")), (Column("k", "AUC"),), cells)
 
 
 def test_sample_table_without_the_word_is_refused() -> None:
     with pytest.raises(ScoringError, match="must say 'sample'"):
-        Table("LaSOT", (Row("a"),), (Column("k", "AUC"),), ((Cell(0.5, AUC, Source.SAMPLE),),))
+        Table("LaSOT", (Row("a"),), (Column("k", "AUC"),), ((Cell(0.5, AUC, NumberSource.SAMPLE),),))
 
 
 def test_footnote_marks_are_unique_and_printable_as_superscripts() -> None:

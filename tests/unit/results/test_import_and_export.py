@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from evalkit.errors import ResultFormatError, StoreError, UnknownNameError
-from evalkit.results.exporters import EXPORT_FORMATS, Numbers, write_results
+from evalkit.results.exporters import EXPORT_FORMATS, NumberStyle, write_results
 from evalkit.results.reader import read_results
 from evalkit.sequences import Trajectory
 from evalkit.store.runs import ResultStore
@@ -37,8 +37,13 @@ def export(folder, layout, trajectories, **options):
 
 
 TRACKS = {name: [trajectory(seed)] for seed, name in enumerate(["boy`s+head", "car-1", "zebra-2"])}
-ROUNDING = {Numbers.EXACT: 0, Numbers.TRUNCATED: 1, Numbers.TWO_DECIMALS: 0.005, Numbers.THREE_DECIMALS: 0.001}
-ROUNDING[Numbers.FOUR_DECIMALS] = 0.00005
+ROUNDING = {
+    NumberStyle.EXACT: 0,
+    NumberStyle.TRUNCATED: 1,
+    NumberStyle.TWO_DECIMALS: 0.005,
+    NumberStyle.THREE_DECIMALS: 0.001,
+}
+ROUNDING[NumberStyle.FOUR_DECIMALS] = 0.00005
 
 
 @pytest.mark.parametrize("layout", EXPORT_FORMATS)

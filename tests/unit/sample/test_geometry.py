@@ -14,7 +14,7 @@ from evalkit.sample.sensors import (
     radiance,
     thermal_image,
 )
-from evalkit.sample.truth import Truth, scene_truth
+from evalkit.sample.truth import SceneTruth, scene_truth
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 NAMES = list(BY_NAME)
@@ -43,7 +43,7 @@ def scenes() -> dict[str, Scene]:
 
 
 @pytest.fixture(scope="module")
-def truths(scenes: dict[str, Scene]) -> dict[str, Truth]:
+def truths(scenes: dict[str, Scene]) -> dict[str, SceneTruth]:
     return {name: scene_truth(scene) for name, scene in scenes.items()}
 
 

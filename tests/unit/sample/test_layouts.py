@@ -13,7 +13,7 @@ from evalkit.sample.layouts import ATTRIBUTE_CODES, cover_labels, decimal_rows, 
 from evalkit.sample.render import TINY_FRAMES, TINY_WH
 from evalkit.sample.scenarios import SCENARIOS, Scenario
 from evalkit.sample.scene import Scene
-from evalkit.sample.truth import Truth, scene_truth
+from evalkit.sample.truth import SceneTruth, scene_truth
 from evalkit.sequences import Modality
 
 READERS = {
@@ -32,11 +32,11 @@ TINY = [scenario for scenario in SCENARIOS if scenario.in_tiny]
 IDS = [scenario.name for scenario in TINY]
 
 
-def truth_of(scenario: Scenario) -> Truth:
+def truth_of(scenario: Scenario) -> SceneTruth:
     return scene_truth(Scene.of_name(scenario.staging, TINY_FRAMES, TINY_WH, seed=0, name=scenario.name))
 
 
-def expected_boxes(scenario: Scenario, truth: Truth) -> np.ndarray:
+def expected_boxes(scenario: Scenario, truth: SceneTruth) -> np.ndarray:
     """The generator's boxes as the benchmark's files can hold them, worked out here once more."""
     boxes = truth.boxes.copy()
     if scenario.benchmark in INTEGERS:
@@ -218,10 +218,12 @@ def test_lasher_boxes_of_the_two_cameras(tiny_sample):
 
 
 def test_lasher_offset_moves_the_infrared_boxes_only(tmp_path):
-    from evalkit.sample.layouts import LAYOUTS, Clip
+    from evalkit.sample.layouts import LAYOUTS, RenderedSequence
 
     scenario = next(item for item in SCENARIOS if item.name == "las-walk")
-    LAYOUTS["LasHeR"].annotate(tmp_path, tmp_path, Clip(scenario, TINY_FRAMES, 0, truth_of(scenario), TINY_WH))
+    LAYOUTS["LasHeR"].annotate(
+        tmp_path, tmp_path, RenderedSequence(scenario, TINY_FRAMES, 0, truth_of(scenario), TINY_WH)
+    )
     boxes = [np.loadtxt(tmp_path / f"test/las-walk/{name}.txt", delimiter=",") for name in ("visible", "infrared")]
     assert np.array_equal(boxes[1] - boxes[0], np.tile([1, 0, 0, 0], (12, 1)))
 
@@ -258,11 +260,11 @@ def test_full_sample_has_the_agreed_names():
     }
 
 
-def truth_with(cover: list[float]) -> Truth:
+def truth_with(cover: list[float]) -> SceneTruth:
     count = len(cover)
     nothing = np.zeros(count, dtype=bool)
     gone = np.array([value == 0 for value in cover])
-    return Truth(np.ones((count, 4)), np.ones(count), np.array(cover), nothing, gone)
+    return SceneTruth(np.ones((count, 4)), np.ones(count), np.array(cover), nothing, gone)
 
 
 def test_cover_labels_count_the_official_bins():

@@ -203,7 +203,7 @@ def make_jobs(videos, results, tracker):
 
     spec = get_benchmark("custom")
     split = get_split(spec, None)
-    target = running.Target(spec, split, videos, Origin("custom:x"), tuple(spec.list_sequences(videos, split)))
+    target = running.RunTarget(spec, split, videos, Origin("custom:x"), tuple(spec.list_sequences(videos, split)))
     info = load_tracker({}, tracker, TrackerOptions()).info
     run = running.open_run(ResultStore(results), target, info, precision="fp32", seed=0, repeat=0)
     jobs = running.make_plan(target, run, aux=False).jobs
