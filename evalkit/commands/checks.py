@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from evalkit.benchmarks.checking import CheckReport, CheckStep, ProblemKind
+from evalkit.benchmarks.data_check import CheckReport, CheckStep, ProblemKind
 from evalkit.commands.common import App
 from evalkit.commands.listing import plain
 from evalkit.visible import visible

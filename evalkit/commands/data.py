@@ -107,7 +107,7 @@ def check_data(
       evalkit check-data custom --data-root videos --layout layout.toml --json
     """
     from evalkit.benchmarks import get_benchmark, get_split
-    from evalkit.benchmarks.checking import check_copy
+    from evalkit.benchmarks.data_check import check_copy
     from evalkit.commands.checks import check_progress, report_document, report_lines
     from evalkit.evaluation.roots import find_root
 

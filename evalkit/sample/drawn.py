@@ -12,11 +12,11 @@ import numpy as np
 
 from evalkit.boxes import FloatArray
 from evalkit.sample.drawing import PHASES, octaves, random_sprites, random_texture, recolored
+from evalkit.sample.geometry import frame_truth
 from evalkit.sample.scene import REFERENCE_WH, UNCHANGED, UPRIGHT, Curve, Mover, Path2D, Post, Scene, Staging, at_rest
 from evalkit.sample.sensors import ColorCamera
 from evalkit.sample.sprites import Sprite
 from evalkit.sample.textures import FloatImage
-from evalkit.sample.truth import frame_truth
 from evalkit.sample.world import GROUND_TEMPERATURE, MARGIN_BOTTOM, MARGIN_TOP, MARGIN_X, WALL_DEPTH, World
 
 SMALLEST, LARGEST = 14.0, 110.0  # square root of a target's area in pixels, where its relative scale is 1

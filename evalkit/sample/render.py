@@ -19,8 +19,8 @@ import numpy as np
 from evalkit.errors import SampleError, listed
 from evalkit.images import single_opencv_thread
 from evalkit.sample import RECORD, TRUTH, SampleIdentity, read_identity
-from evalkit.sample.images import palette_bmp, write_image
-from evalkit.sample.layouts import LAYOUTS, RenderedSequence
+from evalkit.sample.geometry import scene_truth
+from evalkit.sample.image_files import palette_bmp, write_image
 from evalkit.sample.scenarios import SCENARIOS, Scenario
 from evalkit.sample.scene import REFERENCE_WH, Scene
 from evalkit.sample.sensors import (
@@ -32,7 +32,7 @@ from evalkit.sample.sensors import (
     thermal_image,
 )
 from evalkit.sample.textures import ByteImage
-from evalkit.sample.truth import scene_truth
+from evalkit.sample.writers import LAYOUTS, RenderedSequence
 
 TINY_WH = (160, 120)
 TINY_FRAMES = 12

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.benchmarks import BENCHMARKS, get_benchmark, get_split
-from evalkit.benchmarks.checking import CheckReport, CheckStep, ProblemKind, check_copy
+from evalkit.benchmarks.data_check import CheckReport, CheckStep, ProblemKind, check_copy
 from helpers import trees
 from helpers.program import call
 from helpers.trees import BUILDERS

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
-from evalkit.benchmarks.checking import ProblemKind
 from evalkit.benchmarks.custom import ANNOTATIONS, AUX_FOLDERS, IMAGE_FOLDERS
 from evalkit.benchmarks.custom_layout import CustomLayout, read_layout
+from evalkit.benchmarks.data_check import ProblemKind
 from helpers import ROOT, trees
 
 DOCS = ROOT / "docs"

@@ -13,7 +13,7 @@ from evalkit.errors import EvalkitError, TrackerError
 from ..common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD
 from .pairs import Item, PairMaker
 from .rendered import Pairs
-from .videos import PairSource
+from .sources import PairSource
 
 _ATTEMPTS = 100
 

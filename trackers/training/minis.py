@@ -69,7 +69,7 @@ def main(
     torch.set_flush_denormal(True)  # tiny numbers cost a processor a hundred times the usual
 
     from ..common.definition import definition
-    from .loop import PoolSettings, Training, weights_path
+    from .pool_training import PoolSettings, Training, weights_path
     from .recipes import RECIPES
     from .rendered import Pool
 

@@ -24,8 +24,8 @@ from ..common.definition import Definition
 from ..common.multimodal import network_images
 from ..common.taps import blend_taps, gather_taps, tap_bytes
 from ..swintrack import SwinTrackLoop
-from .crops import jittered
 from .rendered import Sampling
+from .views import jittered
 
 Pixels = npt.NDArray[np.uint8]
 _PATCH = 16  # side of the cells on which OSTrack asks whether a crop is all padding

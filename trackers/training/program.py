@@ -14,13 +14,13 @@ import torch
 from evalkit.tracking.training import DryRun, FinetuneRequest, Parameters, TrainingResult, TrainingStep
 
 from ..learned import LEARNED
+from .finetuning import Finetuning, ProcessGroup, make_pairs
+from .finetuning import train as run_training
 from .initial import RANDOM
 from .plan import TrainingPlan, count_parameters, make_plan
 from .recipe import Recipe
 from .recipes import RECIPES
 from .rendered import Pairs
-from .run import Finetuning, ProcessGroup, make_pairs
-from .run import train as run_training
 
 _PROCESSOR_BATCHES = (1, 2)
 _CARD_STEPS = 5
@@ -51,7 +51,7 @@ def tracker_parameters() -> dict[str, dict[str, Parameters]]:
 def train(
     request: FinetuneRequest, progress: cabc.Callable[[TrainingStep], None], say: cabc.Callable[[str], None]
 ) -> TrainingResult:
-    """Train to the end; see :func:`trackers.training.run.train`."""
+    """Train to the end; see :func:`trackers.training.finetuning.train`."""
     plan = make_plan(request, ProcessGroup.of_environment().size)
     for note in plan.notes:
         say(f"note: {note}")

@@ -19,7 +19,7 @@ from evalkit.sequences import Modality
 
 from ..common.multimodal import stretched_depth
 from ..common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD
-from .crops import Views, cut, jittered
+from .views import Views, cut, jittered
 
 GRAY = (0.299, 0.587, 0.114)  # of R, G, B (OpenCV)
 _TEMPLATE_SEEN, _SEARCH_SEEN = 0.7, 0.25  # share of the object that must be visible

@@ -13,9 +13,9 @@ from ..layers.heads import CenterMaps, decode_center
 from ..ostrack import OSTrack
 from ..swintrack import SwinTrackLoop
 from ..vipt import ViPT
-from .crops import square_views, window_views
 from .losses import CenterLossWeights, cell_loss, center_loss, corners, overlaps
 from .rendered import CropRules, Pairs
+from .views import square_views, window_views
 
 
 class Learned(NamedTuple):

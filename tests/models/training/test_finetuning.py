@@ -21,7 +21,7 @@ from helpers import ROOT
 from helpers.program import PATIENCE, PROGRAM, call
 from trackers.common.definition import definition
 from trackers.common.weights import read_weights
-from trackers.training import program, run
+from trackers.training import finetuning, program
 from trackers.training.adaptation import LowRankUpdate, add_low_rank, add_stochastic_depth, plain_state
 from trackers.training.plan import TrainingPlan, count_parameters, make_plan
 from trackers.training.recipe import LowRank
@@ -100,7 +100,7 @@ def test_a_recipe_with_a_parent_asks_for_its_weights(tmp_path):
 def test_frozen_tensors_stay_bit_identical(name, tmp_path):
     recipe = RECIPES[name]
     asked = request(tmp_path, name, steps=2, settings={"batch": "2"})
-    begin, _ = run.starting_network(recipe, "random", recipe.seed)
+    begin, _ = finetuning.starting_network(recipe, "random", recipe.seed)
     begin = {key: value.clone() for key, value in begin.state_dict().items()}
     finished, said = train(asked)
     after = load_file(finished.weights)
@@ -165,7 +165,7 @@ def test_two_processes_follow_one_that_accumulates(tmp_path):
     assert done.returncode == 0, done.stderr
     assert call(*arguments(tmp_path / "one", 2, "--set", "accumulate=2")).code == 0
     first, second = (load_file(tmp_path / folder / "weights.safetensors") for folder in ("two", "one"))
-    begin, _ = run.starting_network(RECIPES["srft-mini-rgbt"], "random", 0)
+    begin, _ = finetuning.starting_network(RECIPES["srft-mini-rgbt"], "random", 0)
     moved = max(
         (first[key] - value).abs().max() for key, value in begin.state_dict().items() if value.is_floating_point()
     )
@@ -174,14 +174,14 @@ def test_two_processes_follow_one_that_accumulates(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_last_good_state(tmp_path, monkeypatch):
-    step = run.Finetuning.train_step
+    step = finetuning.Finetuning.train_step
 
     def poisoned(self, parts):
         if self.step == 2:
             parts = [part._replace(search=part.search * math.nan) for part in parts]
         return step(self, parts)
 
-    monkeypatch.setattr(run.Finetuning, "train_step", poisoned)
+    monkeypatch.setattr(finetuning.Finetuning, "train_step", poisoned)
     with pytest.raises(TrackerError, match=r"not finite at step 3.*last good state is in .*resume\.pt"):
         train(request(tmp_path, steps=4))
     state = torch.load(tmp_path / "out" / "resume.pt", weights_only=True)

@@ -17,7 +17,7 @@ from trackers.training import pairs
 from trackers.training.loader import BatchShare, PairNumbers, PairSet, batches, on_device
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Sampling
-from trackers.training.videos import DrawnScenes
+from trackers.training.sources import DrawnScenes
 
 GOLDEN = ROOT / ".." / "shared" / "golden"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the goldens beside the repository are absent")

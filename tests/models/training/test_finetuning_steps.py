@@ -13,11 +13,11 @@ from trackers.common.definition import definition
 from trackers.layers.vit import VitConfig
 from trackers.ostrack import OSTrackConfig
 from trackers.srft import SRTrackConfig
-from trackers.training import initial, run
+from trackers.training import finetuning, initial
+from trackers.training.finetuning import FinetuneRequest, Finetuning
 from trackers.training.plan import TrainingPlan, scheduled_keep_rate
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Pairs
-from trackers.training.run import FinetuneRequest, Finetuning
 
 GOLDEN = ROOT / ".." / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the goldens beside the repository are absent")
@@ -46,7 +46,7 @@ def tiny(monkeypatch, name, prompts=0):
         vit=VitConfig(width=16, depth=4, heads=2), elimination_layers=(2,), head_channels=16, prompts=prompts
     )
     made = replace(definition(name), config=config)
-    monkeypatch.setattr(run, "definition", lambda _: made)
+    monkeypatch.setattr(finetuning, "definition", lambda _: made)
     monkeypatch.setattr(initial, "definition", lambda _: made)
 
 
@@ -143,7 +143,7 @@ def test_keep_rates_equal_the_references(name, epochs, golden):
 def test_whole_steps_of_srft_equal_the_published_program(rule, monkeypatch):
     config = SRTrackConfig(16, 32, VitConfig(patch=4, width=8, depth=12, heads=2), head_channels=16)
     made = replace(definition("srft-rgbe-256"), config=config)
-    monkeypatch.setattr(run, "definition", lambda _: made)
+    monkeypatch.setattr(finetuning, "definition", lambda _: made)
     monkeypatch.setattr(initial, "definition", lambda _: made)
     with np.load(GOLDEN / "srft_step.npz") as file:
         golden = dict(file)

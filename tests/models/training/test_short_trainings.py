@@ -11,7 +11,7 @@ from evalkit.sequences import Modality
 from trackers.common.definition import definition
 from trackers.common.weights import SHIPPED
 from trackers.learned import LEARNED
-from trackers.training.loop import PoolSettings, Training, weights_path
+from trackers.training.pool_training import PoolSettings, Training, weights_path
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Pool
 

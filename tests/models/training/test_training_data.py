@@ -10,7 +10,7 @@ from evalkit.errors import DatasetLayoutError, EvalkitError
 from evalkit.sequences import Modality
 from helpers import trees
 from trackers.common.definition import definition
-from trackers.training import videos
+from trackers.training import sources
 from trackers.training.loader import PairSet
 from trackers.training.pairs import EmptyPairError, PairMaker
 from trackers.training.recipes import RECIPES
@@ -37,15 +37,15 @@ SECOND = {"visevent": "rgbe", "lasher": "rgbt", "depthtrack": "rgbd"}
 
 @pytest.fixture(autouse=True)
 def short_videos(monkeypatch):
-    monkeypatch.setattr(videos, "_FEWEST_FRAMES", 2)
-    monkeypatch.setattr(videos, "_FEWEST_USABLE", 1)
+    monkeypatch.setattr(sources, "_FEWEST_FRAMES", 2)
+    monkeypatch.setattr(sources, "_FEWEST_USABLE", 1)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_training_splits_give_pairs_of_the_frames_that_show_the_target(name, tmp_path):
     root = LAYOUTS[name](tmp_path / name)
     sampling = Sampling(mirror_each=0.5, redraw_empty=False)
-    parts = [videos.Videos(get_benchmark(name), root, sampling, validation=validation) for validation in (False, True)]
+    parts = [sources.Videos(get_benchmark(name), root, sampling, validation=validation) for validation in (False, True)]
     assert parts[0].names
     assert parts[1].names
     assert not set(parts[0].names) & set(parts[1].names)
@@ -64,7 +64,7 @@ def test_training_splits_give_pairs_of_the_frames_that_show_the_target(name, tmp
 def test_boxes_that_are_too_small_are_not_usable(tmp_path):
     root = LAYOUTS["trackingnet"](tmp_path)
     with pytest.raises(EmptyPairError):
-        videos.Videos(get_benchmark("trackingnet"), root, Sampling(smallest=16)).clip(0, np.random.default_rng(1))
+        sources.Videos(get_benchmark("trackingnet"), root, Sampling(smallest=16)).clip(0, np.random.default_rng(1))
 
 
 @pytest.fixture
@@ -84,12 +84,12 @@ def coco(tmp_path):
 
 
 def test_an_object_of_coco_is_template_and_search_at_once(coco):
-    source = videos.Coco(coco)
+    source = sources.Coco(coco)
     clip = source.clip(0, np.random.default_rng(1))
     assert clip.still
     np.testing.assert_array_equal(clip.boxes, [[10.5, 12, 20, 16]])
     assert clip.frames.read(0).rgb[20, 30, 0] == 10  # the second image
-    assert len(videos.Coco(coco, validation=True).clip(0, np.random.default_rng(1)).boxes) == 1
+    assert len(sources.Coco(coco, validation=True).clip(0, np.random.default_rng(1)).boxes) == 1
     item = PairSet([source], PairMaker(definition("ostrack-256"), Sampling()), 1)[0]
     assert item.search.shape == (3, 256, 256)
 
@@ -101,7 +101,7 @@ def test_an_object_of_coco_is_template_and_search_at_once(coco):
 def test_a_damaged_annotation_of_coco_is_said_to_be_one(content, coco):
     trees.text(coco / "annotations" / "instances_train2017.json", content)
     with pytest.raises(DatasetLayoutError, match="COCO"):
-        videos.Coco(coco)
+        sources.Coco(coco)
 
 
 def test_coco_reads_no_image_outside_of_its_folder(coco):
@@ -111,7 +111,7 @@ def test_coco_reads_no_image_outside_of_its_folder(coco):
     }
     trees.text(coco / "annotations" / "instances_train2017.json", json.dumps(content))
     with pytest.raises(DatasetLayoutError, match="outside"):
-        videos.Coco(coco)
+        sources.Coco(coco)
 
 
 @pytest.mark.parametrize(
@@ -125,20 +125,20 @@ def test_coco_reads_no_image_outside_of_its_folder(coco):
 )
 def test_sources_that_cannot_be_are_refused(data, text):
     with pytest.raises(EvalkitError, match=text):
-        videos.open_sources(data, Sampling(), None, seed=0)
+        sources.open_sources(data, Sampling(), None, seed=0)
 
 
 def test_a_tracker_of_two_sensors_refuses_color_alone(coco):
     with pytest.raises(EvalkitError, match="color alone"):
-        videos.open_sources({"coco": str(coco)}, Sampling(), Modality.THERMAL, seed=0)
+        sources.open_sources({"coco": str(coco)}, Sampling(), Modality.THERMAL, seed=0)
 
 
 @pytest.mark.parametrize("tracker", ["srft-mini-rgbe", "srft-mini-rgbd", "swintrack-mini"])
 def test_drawn_scenes_are_a_source_for_every_tracker(tracker):
     made, recipe = definition(tracker), RECIPES[tracker]
-    sources = videos.open_sources({"rendered": "5"}, recipe.sampling, made.second, seed=0)
-    item = PairSet(sources, PairMaker(made, recipe.sampling), 1)[3]
+    opened = sources.open_sources({"rendered": "5"}, recipe.sampling, made.second, seed=0)
+    item = PairSet(opened, PairMaker(made, recipe.sampling), 1)[3]
     assert item.search.shape[0] == (6 if made.second else 3)
-    others = videos.open_sources({"rendered": "5"}, recipe.sampling, made.second, seed=0, validation=True)
+    others = sources.open_sources({"rendered": "5"}, recipe.sampling, made.second, seed=0, validation=True)
     held = PairSet(others, PairMaker(made, recipe.sampling), 1)[3]
     assert not (item.search == held.search).all()

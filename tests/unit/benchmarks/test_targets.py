@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evalkit.benchmarks import get_benchmark, targets
-from evalkit.benchmarks.checking import check_copy
+from evalkit.benchmarks.data_check import check_copy
 from evalkit.errors import AnnotationError, DatasetLayoutError
 from helpers.videos import number_of, numbered, write_video
 

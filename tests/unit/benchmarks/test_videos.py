@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from evalkit.benchmarks import get_benchmark, videos
-from evalkit.benchmarks.checking import check_copy
+from evalkit.benchmarks.data_check import check_copy
 from evalkit.benchmarks.videos import VideoFrames
 from evalkit.errors import AnnotationError, DatasetLayoutError, ImageReadError
 from helpers.videos import number_of, write_video

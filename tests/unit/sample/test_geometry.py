@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from evalkit.sample.geometry import SceneTruth, scene_truth
 from evalkit.sample.scenarios import SCENARIOS, Scenario
 from evalkit.sample.scene import Scene
 from evalkit.sample.sensors import (
@@ -14,7 +15,6 @@ from evalkit.sample.sensors import (
     radiance,
     thermal_image,
 )
-from evalkit.sample.truth import SceneTruth, scene_truth
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 NAMES = list(BY_NAME)

@@ -15,7 +15,7 @@ import pytest
 
 from evalkit.errors import SampleError
 from evalkit.sample import RECORD, render, sample_origin, sprites, textures
-from evalkit.sample.images import palette_bmp, write_image
+from evalkit.sample.image_files import palette_bmp, write_image
 from evalkit.sample.render import make_sample
 from evalkit.sample.scenarios import SCENARIOS
 from helpers import ROOT

@@ -15,7 +15,7 @@ from trackers.common.definition import definition
 from trackers.common.torch_tracker import Engine
 from trackers.common.weights import read_weights
 from trackers.learned import LEARNED
-from trackers.training.loop import CHECKPOINT, PoolSettings, Training, weights_path
+from trackers.training.pool_training import CHECKPOINT, PoolSettings, Training, weights_path
 from trackers.training.recipe import Start
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Pool, Sampling

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from evalkit.benchmarks import get_benchmark
-from evalkit.sample.layouts import ATTRIBUTE_CODES, cover_labels, decimal_rows, integer_rows, whole_pixels
+from evalkit.sample.geometry import SceneTruth, scene_truth
 from evalkit.sample.render import TINY_FRAMES, TINY_WH
 from evalkit.sample.scenarios import SCENARIOS, Scenario
 from evalkit.sample.scene import Scene
-from evalkit.sample.truth import SceneTruth, scene_truth
+from evalkit.sample.writers import ATTRIBUTE_CODES, cover_labels, decimal_rows, integer_rows, whole_pixels
 from evalkit.sequences import Modality
 
 READERS = {
@@ -218,7 +218,7 @@ def test_lasher_boxes_of_the_two_cameras(tiny_sample):
 
 
 def test_lasher_offset_moves_the_infrared_boxes_only(tmp_path):
-    from evalkit.sample.layouts import LAYOUTS, RenderedSequence
+    from evalkit.sample.writers import LAYOUTS, RenderedSequence
 
     scenario = next(item for item in SCENARIOS if item.name == "las-walk")
     LAYOUTS["LasHeR"].annotate(

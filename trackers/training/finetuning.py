@@ -34,9 +34,9 @@ from .loader import BatchShare, PairNumbers, PairSet, batches, on_device
 from .pairs import PairMaker
 from .plan import TrainingPlan, count_parameters
 from .rendered import Pairs
+from .sources import open_sources
 from .start import new_network, trained_groups
 from .tasks import Learned, Task, make_task, pair_overlaps
-from .videos import open_sources
 
 STATE = "resume.pt"
 WEIGHTS = "weights.safetensors"

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.boxes import Boxes, Flags
+from evalkit.sample.geometry import SceneTruth
 from evalkit.sample.scenarios import Scenario
-from evalkit.sample.truth import SceneTruth
 
 FRAMES_PER_SECOND = 25
 # GOT-10k's cover label counts these upper bounds that the visible share exceeds; 8 = wholly visible.
