@@ -69,9 +69,12 @@ def table_of_contents(content: Bytes) -> list[zipfile.ZipInfo]:
     """
     try:
         with zipfile.ZipFile(as_file(content)) as archive:
-            return archive.infolist()
+            members = archive.infolist()
     except _DAMAGES as problem:
         raise ZipDamageError(str(problem)) from problem
+    if not all(member.filename for member in members):  # `ZipInfo.is_dir` would raise IndexError
+        raise ZipDamageError("a member has no name")
+    return members
 
 
 def inner_path(stored: str) -> tuple[str, bool]:

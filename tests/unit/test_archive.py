@@ -137,6 +137,14 @@ def test_encrypted_zip_is_refused(tmp_path):
         open_tree(tmp_path / "a.zip")
 
 
+def test_a_member_without_a_name_is_damage(tmp_path):
+    packed = bytearray(zipped({"one.txt": b"1"}))
+    packed[packed.index(b"PK\x01\x02") + 46] = 0  # names end at a zero
+    (tmp_path / "a.zip").write_bytes(packed)
+    with pytest.raises(ResultFormatError, match=r"a member has no name"):
+        open_tree(tmp_path / "a.zip")
+
+
 def test_oversized_claims_are_refused_before_anything_is_unpacked(tmp_path, monkeypatch):
     (tmp_path / "a.zip").write_bytes(zipped({"bomb.txt": b"0" * 5_000_000, "b.txt": b"1"}))
     monkeypatch.setattr(archive, "MEMBER_LIMIT", 1_000_000)

@@ -91,7 +91,7 @@ def scheduled_keep_rate(done: float, span: tuple[float, float], least: float) ->
     """1 before the span, ``least`` after it, a cosine between.
 
     Example:
-        >>> scheduled_keep_rate(60 / 300, (20 / 300, 100 / 300), 0.7)
+        >>> round(scheduled_keep_rate(60 / 300, (20 / 300, 100 / 300), 0.7), 6)
         0.85
     """
     share = min(1.0, max(0.0, (done - span[0]) / (span[1] - span[0])))
