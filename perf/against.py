@@ -44,7 +44,9 @@ class Cost:
     def best(cls, costs: cabc.Sequence["Cost"]) -> "Cost":
         """The smallest of each kind."""
         return cls(
-            min(one.processor for one in costs), min(one.wall for one in costs), min(one.memory for one in costs)
+            min(entry.processor for entry in costs),
+            min(entry.wall for entry in costs),
+            min(entry.memory for entry in costs),
         )
 
 
@@ -113,11 +115,11 @@ def compare(steps: Steps, *, rounds: int = 3, commit: str = VERSION_0_1) -> dict
         return {name: Compared(Cost.best(costs[name, then]), Cost.best(costs[name, ROOT])) for name in steps}
 
 
-def table(found: cabc.Mapping[str, Compared], commit: str = VERSION_0_1) -> str:
+def table(measured: cabc.Mapping[str, Compared], commit: str = VERSION_0_1) -> str:
     """Costs as text, one line per step and code."""
     lines = [f"{'step':14} {'code':9} {'processor':>9} {'wall':>8} {'memory':>8} {'ratio':>6}"]
-    for name, one in found.items():
-        for code, cost, ratio in ((commit[:8], one.then, ""), ("today", one.today, f"{one.ratio:.2f}")):
+    for name, entry in measured.items():
+        for code, cost, ratio in ((commit[:8], entry.then, ""), ("today", entry.today, f"{entry.ratio:.2f}")):
             numbers = f"{cost.processor:7.2f} s {cost.wall:6.2f} s {cost.memory:5.0f} MB {ratio:>6}"
             lines.append(f"{name:14} {code:9} {numbers}".rstrip())
     return "\n".join(lines)
@@ -132,10 +134,10 @@ def main() -> None:
     options = parser.parse_args()
     if not options.words or options.words[0] not in {"evalkit", "python"}:
         parser.error("give a command that begins with evalkit or python")
-    found = compare(
+    measured = compare(
         {options.words[1] if options.words[1:] else "": options.words}, rounds=options.rounds, commit=options.commit
     )
-    print(table(found, options.commit))
+    print(table(measured, options.commit))
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def compare(rounds: int) -> None:
             print(f"{name:12s} {1000 * statistics.median(times[name]):6.2f} {ratio:9.2f}  {text}")
 
 
-def one_run(jobs_file: str, capacity: int) -> None:
+def single_run(jobs_file: str, capacity: int) -> None:
     """Run the loop and print what it cost; the caller's environment decides the thresholds."""
     jobs: list[Job] = pickle.loads(Path(jobs_file).read_bytes())
     frames = sum(job.length for job in jobs)
@@ -141,21 +141,21 @@ def memory(rounds: int) -> None:
         listed = Path(folder) / "jobs"
         listed.write_bytes(pickle.dumps(jobs))
         for capacity in (1, 4, 16):
-            found: dict[str, list[dict[str, float]]] = {name: [] for name in settings}
+            measured: dict[str, list[dict[str, float]]] = {name: [] for name in settings}
             for _ in range(rounds):
                 for name, extra in settings.items():
-                    command = [sys.executable, __file__, "--one", str(listed), "--capacity", str(capacity)]
+                    command = [sys.executable, __file__, "--single", str(listed), "--capacity", str(capacity)]
                     done = subprocess.run(command, env=os.environ | extra, capture_output=True, text=True, check=True)
-                    found[name].append(json.loads(done.stdout))
-            show(capacity, found)
+                    measured[name].append(json.loads(done.stdout))
+            show(capacity, measured)
 
 
-def show(capacity: int, found: dict[str, list[dict[str, float]]]) -> None:
-    for name, runs in found.items():
+def show(capacity: int, measured: dict[str, list[dict[str, float]]]) -> None:
+    for name, runs in measured.items():
         ranges = [(key, [run[key] for run in runs]) for key in runs[0]]
         text = ", ".join(f"{key} {min(values):.1f} to {max(values):.1f}" for key, values in ranges)
         print(f"capacity {capacity:2d}, thresholds {name:11s}: {text}")
-    pairs = zip(found[RAISED], found[KEPT], strict=True)
+    pairs = zip(measured[RAISED], measured[KEPT], strict=True)
     ratios = [(a["user_ms"] + a["system_ms"]) / (b["user_ms"] + b["system_ms"]) for a, b in pairs]
     print(
         f"capacity {capacity:2d}: processor time, raised over as it comes: median {statistics.median(ratios):.2f}, "
@@ -168,13 +168,13 @@ def main() -> None:
     parser.add_argument("--also", help="a folder with further packages (pip install --target)")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--single", help=argparse.SUPPRESS)
     parser.add_argument("--capacity", type=int, default=1, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.also:
         sys.path.append(arguments.also)
-    if arguments.one:
-        one_run(arguments.one, arguments.capacity)
+    if arguments.single:
+        single_run(arguments.single, arguments.capacity)
     elif arguments.memory:
         memory(arguments.rounds)
     else:

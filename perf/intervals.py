@@ -42,8 +42,8 @@ def coverage(population: FloatArray, count: int, trials: int, seed: int = 0) -> 
     for trial in range(trials):
         values = rng.choice(population, count)
         metrics = {"x": MeanMetric(values, weights)}
-        found = bootstrap_intervals(metrics, count, level=LEVEL, seed=trial, resamples=RESAMPLES)
-        low, high = found.get("x", (np.nan, np.nan))
+        measured = bootstrap_intervals(metrics, count, level=LEVEL, seed=trial, resamples=RESAMPLES)
+        low, high = measured.get("x", (np.nan, np.nan))
         ours += low <= truth <= high
         means = values[rng.integers(0, count, (RESAMPLES, count))].mean(axis=1)
         low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -84,8 +84,8 @@ def plain_loop(name: str, frames: Sequence[Frame], options: TrackerOptions) -> C
             maps = network(template, search)
             unit, _ = decode_center(maps.score * window, maps.size, maps.offset)
             middle = (box[:2] + box[2:] / 2)[None]
-            found = square_to_image(unit.cpu().numpy(), middle, [factor], loop.search_size)
-            box = clip_boxes(found, np.array([SIZE_WH], dtype=float))[0]
+            measured = square_to_image(unit.cpu().numpy(), middle, [factor], loop.search_size)
+            box = clip_boxes(measured, np.array([SIZE_WH], dtype=float))[0]
             boxes.append(box)
         return np.array(boxes)
 

@@ -74,8 +74,8 @@ def main() -> None:
         seconds = {name: _best(parse, texts, separator, asked.repeat) for name, parse in PARSERS.items()}
         print(f"{kind}: {asked.files} files, {asked.files * asked.rows} rows, {sum(map(len, texts)) / 1e6:.1f} MB")
         for name, value in seconds.items():
-            found = PARSERS[name](texts, separator)
-            equal = all(np.array_equal(one, other) for one, other in zip(found, reference, strict=True))
+            measured = PARSERS[name](texts, separator)
+            equal = all(np.array_equal(entry, other) for entry, other in zip(measured, reference, strict=True))
             ratio = value / seconds["evalkit"]
             print(f"  {name:18} {value:7.3f} s {ratio:6.1f} x  {'exact' if equal else 'not exact'}")
 

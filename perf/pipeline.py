@@ -196,9 +196,9 @@ def measure(arguments: argparse.Namespace, jobs: list[Job]) -> dict[str, Any]:
             name = f"ours, capacity {capacity}, waves {waves}"
             cases.append(Case(name, functools.partial(ours, name, capacity, waves)))
     for _ in range(arguments.rounds):
-        found = [boxes for case in cases if (boxes := case.measure()) is not None]
-        for other in found[1:]:
-            for name, boxes in found[0].items():
+        measured = [boxes for case in cases if (boxes := case.measure()) is not None]
+        for other in measured[1:]:
+            for name, boxes in measured[0].items():
                 np.testing.assert_allclose(other[name], boxes, rtol=0, atol=arguments.tolerance)
     return {"cases": [as_json(case, cases[0], jobs) for case in cases], "timings": timings}
 
@@ -255,26 +255,26 @@ def main(words: cabc.Sequence[str] | None = None) -> int:
     lengths = lasot_lengths(arguments.scale, arguments.sequences)
     with tempfile.TemporaryDirectory() as folder:
         jobs = write_sequences(Path(folder), lengths, (width, height), arguments.files)
-        found = measure(arguments, jobs)
-    report(arguments, found, lengths)
-    least = min(case["best_of_decode"] for case in found["cases"] if case["name"].startswith("ours"))
+        measured = measure(arguments, jobs)
+    report(arguments, measured, lengths)
+    least = min(case["best_of_decode"] for case in measured["cases"] if case["name"].startswith("ours"))
     return int(arguments.at_least is not None and least < arguments.at_least)
 
 
-def report(arguments: argparse.Namespace, found: dict[str, Any], lengths: list[int]) -> None:
+def report(arguments: argparse.Namespace, measured: dict[str, Any], lengths: list[int]) -> None:
     hardware = describe_machine(arguments.device)
     if arguments.json:
-        print(json.dumps({"hardware": hardware, "arguments": vars(arguments), "cases": found["cases"]}, indent=1))
+        print(json.dumps({"hardware": hardware, "arguments": vars(arguments), "cases": measured["cases"]}, indent=1))
         return
     print(f"{hardware['processor']}, {hardware['cores']} cores, {hardware['card'] or 'no card'}")
     print(f"{len(lengths)} sequences, {sum(lengths)} frames of {arguments.size}, {arguments.decoders} decoder threads")
-    for case in found["cases"]:
+    for case in measured["cases"]:
         print(
             f"{case['name']:28s} {case['frames_per_second']:8.1f} frames/s   {case['cpu_ms_per_frame']:6.2f} ms of "
             f"processor per frame   {case['of_decode_wall']:.2f} of the decode rate (wall), "
             f"{case['of_decode_cpu']:.2f} (processor)"
         )
-    for name, timing in found["timings"].items():
+    for name, timing in measured["timings"].items():
         print(f"last round, {name}: {summary(timing)}", *details(timing), sep="\n")
 
 

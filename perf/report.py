@@ -40,19 +40,19 @@ def write_truth(top: Path, sequences: int, frames: int) -> None:
     for number, (name, spec) in enumerate(BENCHMARKS.items()):
         rng = np.random.default_rng(number)
         names = [f"made-{place}" for place in range(1, sequences + 1)]
-        codes = {one: [code for code in spec.attributes if rng.random() < 0.4] for one in names}
+        codes = {entry: [code for code in spec.attributes if rng.random() < 0.4] for entry in names}
         _write(top / name / "attributes.json", json.dumps({"sequences": codes}))
-        for one in names:
+        for entry in names:
             corners = 100 + np.abs(np.cumsum(rng.integers(-3, 4, (frames, 2)), axis=0))
             boxes = np.hstack([corners, rng.integers(20, 90, (frames, 2))])
             text = "".join(",".join(map(str, row)) + "\n" for row in boxes.tolist())
             assert spec.copies is not None
             files = spec.copies.files
-            _write(top / name / (f"{one}/{files[0]}" if files else f"anno/{one}.txt"), text)
+            _write(top / name / (f"{entry}/{files[0]}" if files else f"anno/{entry}.txt"), text)
             for file, text in FLAGS.items():
-                _write(top / name / one / file, text * frames)
+                _write(top / name / entry / file, text * frames)
             for file, text in FACTS.items():
-                _write(top / name / one / file, text)
+                _write(top / name / entry / file, text)
     sources = [f'[[source]]\nbenchmark = "{name}"\nannotations = "{name}"\n' for name in BENCHMARKS]
     _write(top / "report.toml", "\n".join(sources))
 
@@ -70,9 +70,9 @@ def fill(data: Path, results: Path, trackers: int) -> None:
         for number in range(trackers):
             tracker = PUBLISHED.get(name, "tracker-000") if number == 0 else f"tracker-{number:03}"
             rng = np.random.default_rng(number)
-            found = {one.name: [_noisy(one, rng, 1 + number / 8)] for one in truth.annotations}
+            measured = {entry.name: [_noisy(entry, rng, 1 + number / 8)] for entry in truth.annotations}
             store_results(
-                ImportedResults(tracker, "plain", "made", found, (), (), {}, {}, {}, (), (), tracker.__str__),
+                ImportedResults(tracker, "plain", "made", measured, (), (), {}, {}, {}, (), (), tracker.__str__),
                 ResultStore(results),
                 benchmark=name,
                 split=truth.split.name,
@@ -133,11 +133,12 @@ def main() -> int:
             spend(["evalkit", "make-sample", str(data)], ROOT)
         else:
             write_truth(data, options.sequences, options.frames)
-        found = measure(data, out, options.trackers, options.rounds, options.commit)
+        measured = measure(data, out, options.trackers, options.rounds, options.commit)
         size = out.stat().st_size / 1e6
-    print(table(found, options.commit))
+    print(table(measured, options.commit))
     tables, report = (
-        sum(one.today.processor for name, one in found.items() if name.startswith(kind)) for kind in ("table", "report")
+        sum(entry.today.processor for name, entry in measured.items() if name.startswith(kind))
+        for kind in ("table", "report")
     )
     missed = 0
     for name, value, unit, limit in (

@@ -144,7 +144,7 @@ def peer_seconds(truth: Path, results: Path, tracker: str, repeat: int) -> tuple
         folder = Path(made)
         for name, tree, top in (("truth", open_tree(truth), "lasot/"), ("results", open_tree(results), f"{tracker}/")):
             (folder / name).mkdir()
-            for path in (one for one in tree.names if one.startswith(top) and one.endswith(".txt")):
+            for path in (entry for entry in tree.names if entry.startswith(top) and entry.endswith(".txt")):
                 stem = path.removesuffix("/groundtruth.txt").removesuffix(".txt").rpartition("/")[2]
                 if path.endswith("/groundtruth.txt") or (name == "results" and not stem.endswith("_time")):
                     (folder / name / f"{stem}.txt").write_bytes(tree.read(path).replace(b"\t", b","))
@@ -188,7 +188,7 @@ def report(folder: Path, repeat: int) -> int:
     truth, results = folder / "lasot_test_gt.zip", folder / "results_lasot.zip"
     files = ["--predictions", str(results), "--annotations", str(truth), "--quiet"]
     tracker = min(open_tree(results).names).split("/")[0]
-    one = process_seconds(["score", "lasot", *files, "--tracker", tracker], repeat)
+    whole = process_seconds(["score", "lasot", *files, "--tracker", tracker], repeat)
     four = process_seconds(["score", "lasot", *files], repeat)
     arithmetic = arithmetic_seconds(*in_memory(SEQUENCES, ROWS), repeat=3 * repeat)
     many = arithmetic_seconds(*in_memory(20_000, 2_000_000), repeat=1)
@@ -197,8 +197,8 @@ def report(folder: Path, repeat: int) -> int:
     peer, peer_arithmetic = peer_seconds(truth, results, tracker, repeat)
     memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
     lines = [
-        ("whole process", one, "s", f"one tracker, cold Python, three curves, from zips; got10k {peer:.2f} s"),
-        ("four trackers", four / one, "x", f"of the time of one ({four:.2f} s)"),
+        ("whole process", whole, "s", f"one tracker, cold Python, three curves, from zips; got10k {peer:.2f} s"),
+        ("four trackers", four / whole, "x", f"of the time of one ({four:.2f} s)"),
         (
             "arithmetic",
             arithmetic,
@@ -215,7 +215,7 @@ def report(folder: Path, repeat: int) -> int:
         good = value <= LIMITS[name]
         missed += not good
         print(f"{name:15} {value:6.2f} {unit:3} limit {LIMITS[name]:5.2f}  {'ok    ' if good else 'MISSED'} {text}")
-    print(f"got10k / evalkit: whole process {peer / one:.1f}, arithmetic {peer_arithmetic / arithmetic:.1f}")
+    print(f"got10k / evalkit: whole process {peer / whole:.1f}, arithmetic {peer_arithmetic / arithmetic:.1f}")
     return 1 if missed else 0
 
 

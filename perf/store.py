@@ -61,13 +61,13 @@ def main() -> int:
             "score": ["evalkit", "score", "custom", *given],
             "report": ["evalkit", "make-report", "--benchmark", "custom", *given, "--output", "{own}/report.html"],
         }
-        found = compare(steps, rounds=options.rounds)
-    print(table(found))
+        measured = compare(steps, rounds=options.rounds)
+    print(table(measured))
     missed = 0
     for name, limit in LIMITS.items():
-        good = found[name].today.wall <= limit
+        good = measured[name].today.wall <= limit
         missed += not good
-        print(f"{name:8} {found[name].today.wall:6.1f} s  limit {limit:4.0f} s  {'ok' if good else 'MISSED'}")
+        print(f"{name:8} {measured[name].today.wall:6.1f} s  limit {limit:4.0f} s  {'ok' if good else 'MISSED'}")
     return 1 if missed else 0
 
 

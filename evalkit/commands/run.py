@@ -160,10 +160,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     if not options["benchmarks"]:
         raise click.UsageError("which benchmark? Name it: BENCHMARK; `evalkit list benchmarks` has the names.")
     asked = RunOptions(**{name: value for name, value in options.items() if name in names})
-    if asked.fresh and asked.shard:
-        raise click.BadParameter("sets all shards aside; use it without --shard.", param_hint="--fresh")
-    if len(trackers) > 1 and weights is not None and Path(weights).is_file():
-        raise click.BadParameter("a file is one tracker's; of several pass their folder.", param_hint="--weights")
+    _refuse_contradictions(asked, trackers, weights)
     chosen = TrackerOptions(
         weights=weights, precision=precision, seed=seed, compiled=compiled, root=root, settings=settings
     )
@@ -195,6 +192,13 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     if not stopped and all(document["status"] == RunStatus.COMPLETE.value for document in documents):
         app.say(f"next: {_next(documents, asked)}")
     return 0 if not stopped and all(map(_done, documents)) else 1
+
+
+def _refuse_contradictions(asked: RunOptions, trackers: cabc.Sequence[str], weights: str | None) -> None:
+    if asked.fresh and asked.shard:
+        raise click.BadParameter("sets all shards aside; use it without --shard.", param_hint="--fresh")
+    if len(trackers) > 1 and weights is not None and Path(weights).is_file():
+        raise click.BadParameter("a file is one tracker's; of several pass their folder.", param_hint="--weights")
 
 
 @contextlib.contextmanager

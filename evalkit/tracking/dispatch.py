@@ -258,12 +258,7 @@ class Dispatcher:
             return  # a late word of one that was given up
         match event:
             case Ready():
-                try:
-                    self._welcome(rank, event)
-                except EvalkitError as problem:
-                    if not seat.late:
-                        raise
-                    self._refuse(rank, problem)
+                self._admit(rank, event)
             case Began(number):
                 seat.begun.add(number)
             case Progress(frames, capacity):
@@ -299,6 +294,17 @@ class Dispatcher:
             case Lost(reason):
                 self._lose(rank, reason)
 
+    def _admit(self, rank: int, ready: Ready) -> None:
+        """Take a worker in, or refuse it: one that came later must not end what the others do."""
+        try:
+            self._welcome(rank, ready)
+        except EvalkitError as problem:
+            if not self._seats[rank].late:
+                raise
+            self._reports.note(f"worker {rank} does not take part: {problem}")
+            self._transport.kill(rank)
+            self._dismiss(self._seats[rank])
+
     def _welcome(self, rank: int, ready: Ready) -> None:
         if self._first is None:
             self._first = ready
@@ -314,12 +320,6 @@ class Dispatcher:
         seat.state = SeatState.WORKING
         seat.capacity, seat.node, seat.share = ready.capacity, ready.node, ready.share
         self._share_machines()
-
-    def _refuse(self, rank: int, problem: EvalkitError) -> None:
-        """One that came later must not end what the others do."""
-        self._reports.note(f"worker {rank} does not take part: {problem}")
-        self._transport.kill(rank)
-        self._dismiss(self._seats[rank])
 
     def _share_machines(self) -> None:
         """Tell workers how many they are on their machine, where that is not what they count on."""

@@ -8,7 +8,10 @@ import pytest
 
 from helpers import ROOT
 
-PROGRAM = [*ROOT.glob("evalkit/**/*.py"), *ROOT.glob("trackers/**/*.py"), ROOT / "cli.py"]
+PROGRAM = [
+    *(path for folder in ("evalkit", "trackers", "perf") for path in ROOT.glob(f"{folder}/**/*.py")),
+    ROOT / "cli.py",
+]
 TEXTS = [
     path
     for folder in ("evalkit", "trackers", "perf", "docs", "tests")
