@@ -228,7 +228,7 @@ def _number(value: float, style: NumberStyle) -> str:
     """Write one coordinate.
 
     Example:
-        >>> [_number(-1.25, style) for style in Numbers]
+        >>> [_number(-1.25, style) for style in NumberStyle]
         ['-1.25', '-1', '-1.25', '-1.250', '-1.2500']
         >>> _number(3.0, Numbers.EXACT)
         '3'
