@@ -230,7 +230,7 @@ def _number(value: float, style: NumberStyle) -> str:
     Example:
         >>> [_number(-1.25, style) for style in NumberStyle]
         ['-1.25', '-1', '-1.25', '-1.250', '-1.2500']
-        >>> _number(3.0, Numbers.EXACT)
+        >>> _number(3.0, NumberStyle.EXACT)
         '3'
     """
     if style is NumberStyle.EXACT:
