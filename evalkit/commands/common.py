@@ -181,6 +181,12 @@ def seed_option(help_text: str) -> cabc.Callable[[cabc.Callable[..., Any]], cabc
     return click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help=help_text)
 
 
+def precision_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+    """Add ``--precision``: fp32 everywhere unless asked."""
+    choices = click.Choice(["fp32", "tf32", "bf16", "fp16"])
+    return click.option("--precision", type=choices, default="fp32", show_default=True, help="Numbers.")(command)
+
+
 def own_tracker_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
     """Add ``--tracker-root`` as ``root`` and ``--set`` as ``settings``: what an own tracker's class may need."""
     for decorate in (

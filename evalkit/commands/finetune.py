@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from evalkit.commands.common import App, common_options, json_option, print_json
+from evalkit.commands.common import App, common_options, json_option, precision_option, print_json
 from evalkit.commands.listing import plain
 from evalkit.commands.output import echo
 from evalkit.tracking.training import FinetuneRequest, TrainingStep, load_training
@@ -62,13 +62,7 @@ def _pairs(kind: str) -> cabc.Callable[[click.Context, click.Parameter, tuple[st
     help="batch, batch_rule, accumulate, epochs, pairs, seed, workers, keep, save_every, checks.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1.")
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="Numbers.",
-)
+@precision_option
 @click.option("--steps", type=click.IntRange(min=1), help="Length; the recipe's schedule is shortened to it.")
 @click.option("--dry-run", is_flag=True, help="Parameters, memory, speed and time to finish; trains nothing.")
 @click.option("--resume", is_flag=True, help="Go on with the training in --output, exactly where it stopped.")

@@ -20,6 +20,7 @@ from evalkit.commands.common import (
     data_root_option,
     json_option,
     own_tracker_options,
+    precision_option,
     print_json,
     results_option,
     seed_option,
@@ -85,13 +86,7 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
     callback=_known_device,
     help="auto, cpu, cuda, cuda:1, or cuda:0,1 for one worker on each.",
 )
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="Numbers.",
-)
+@precision_option
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network: slow first steps, faster later ones.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes; default: one per device.")
 @click.option(

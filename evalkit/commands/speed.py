@@ -13,6 +13,7 @@ from evalkit.commands.common import (
     data_root_option,
     json_option,
     own_tracker_options,
+    precision_option,
     print_json,
     seed_option,
 )
@@ -35,13 +36,7 @@ if TYPE_CHECKING:
 @own_tracker_options
 @click.option("--weights", help="Weight file or folder; `random` costs as much as trained ones.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="Numbers.",
-)
+@precision_option
 @click.option("--capacity", default="auto", show_default=True, help="Streams of the throughput measurement.")
 @click.option("--decoders", type=click.IntRange(1, 1024), help="Threads; default: all cores.")
 @click.option("--waves", type=click.Choice(["auto", "1", "2"]), default="auto", show_default=True, help="As in a run.")

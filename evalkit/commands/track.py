@@ -13,6 +13,7 @@ from evalkit.commands.common import (
     common_options,
     json_option,
     own_tracker_options,
+    precision_option,
     print_json,
     seed_option,
 )
@@ -32,13 +33,7 @@ from evalkit.tracking.interface import TrackerOptions
 @click.option("--weights", help="Weight file or folder of the tracker.")
 @own_tracker_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="Numbers.",
-)
+@precision_option
 @seed_option("For trackers with random parts.")
 @click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="Frame in which the box holds.")
 @click.option("--limit-frames", type=click.IntRange(min=1), help="Only N frames.")

@@ -10,6 +10,7 @@ from evalkit.commands.common import (
     common_options,
     json_option,
     own_tracker_options,
+    precision_option,
     print_json,
     seed_option,
 )
@@ -29,13 +30,7 @@ MARKS = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}
 @click.option("--weights", help="Weight file or folder; `random` for a dry run.")
 @own_tracker_options
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1.")
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="Numbers.",
-)
+@precision_option
 @seed_option("For trackers with random parts.")
 @click.option(
     "--tolerance",
