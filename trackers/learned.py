@@ -138,23 +138,24 @@ def _srft(variant: str, crop: tuple[int, float], structure: str, cost: Cost, **s
     ]
 
 
-def _vipt(pair: str) -> LearnedEntry:
+def _vipt(pair: str, *, shallow: bool = False) -> LearnedEntry:
     second, benchmark = _PAIRS[pair]
+    configuration, remark = (f"shaw_{pair}", "one prompt block") if shallow else (f"deep_{pair}", "deep prompts")
     return LearnedEntry(
-        name=f"vipt-{pair}",
-        summary=f"ViPT, deep prompts on OSTrack-256, color and {second}.",
+        name=f"vipt-shallow-{pair}" if shallow else f"vipt-{pair}",
+        summary=f"ViPT, {remark} on OSTrack-256, color and {second}.",
         modalities=frozenset({Modality.RGB, second}),
         weights=(
-            f"ViPTrack_ep0060.pth.tar of configuration deep_{pair}, or the authors' release of it, from the page that "
-            "github.com/jiawen-zhu/ViPT links"
+            f"ViPTrack_ep0060.pth.tar of configuration {configuration}, or the authors' release of it, from the page "
+            "that github.com/jiawen-zhu/ViPT links"
         ),
         reference=_VIPT,
-        parameters=93_358_161,
-        multiply_adds=21.76e9,
+        parameters=93_129_878 if shallow else 93_358_161,
+        multiply_adds=21.69e9 if shallow else 21.76e9,
         input_sizes=(128, 256),
         benchmark=benchmark,
         family=f"{__package__}.vipt",
-        settings={"second": second},
+        settings={"second": second, "prompts": 1} if shallow else {"second": second},
     )
 
 
@@ -213,6 +214,7 @@ _ENTRIES = (
     *_srft("384", (384, 5.0), "srtrack_dropmae_384, from DropTrack-384", (206_674_053, 167.65e9), temporal=True),
     *_srft("ostrack-384", (384, 4.0), "srtrack_384, from OSTrack-384", (206_672_517, 167.65e9)),
     *(_vipt(pair) for pair in _PAIRS),
+    *(_vipt(pair, shallow=True) for pair in _PAIRS),
     _mini(
         "ostrack-mini", _OSTRACK, _OSTRACK_MINI, "OSTrack's structure, small, trained on drawn scenes.", shipped=True
     ),

@@ -1,4 +1,4 @@
-"""ViPT, deep prompts (Zhu et al., CVPR 2023): OSTrack-256 with a prompt from the second modality before every block."""
+"""ViPT (Zhu et al., CVPR 2023): OSTrack-256 with prompts from the second modality before every block or the first."""
 
 from dataclasses import dataclass, field
 
@@ -19,20 +19,27 @@ from .ostrack import OSTrackBackbone, OSTrackConfig
 
 @dataclass(frozen=True, slots=True)
 class ViPTConfig:
-    """The network: OSTrack's, and a prompt block before each of its blocks."""
+    """The network: OSTrack's, and prompt blocks.
+
+    Attributes:
+        base: OSTrack's.
+        prompts: Blocks that have a prompt block before them, from the first on; None = all ("deep").
+    """
 
     base: OSTrackConfig = field(default_factory=OSTrackConfig)
+    prompts: int | None = None
 
 
 class ViPTBackbone(OSTrackBackbone):
     """OSTrack's backbone with prompts; template and search pass through a prompt block separately."""
 
-    def __init__(self, config: OSTrackConfig) -> None:
-        super().__init__(config)
-        width, depth = config.vit.width, config.vit.depth
-        self.patch_embed_prompt = PatchEmbed(config.vit)
-        self.prompt_blocks = nn.ModuleList([PromptBlock(width) for _ in range(depth)])
-        self.prompt_norms = nn.ModuleList([nn.LayerNorm(width, eps=LAYER_NORM_EPS) for _ in range(depth)])
+    def __init__(self, config: ViPTConfig) -> None:
+        super().__init__(config.base)
+        vit = config.base.vit
+        count = config.prompts or vit.depth
+        self.patch_embed_prompt = PatchEmbed(vit)
+        self.prompt_blocks = nn.ModuleList([PromptBlock(vit.width) for _ in range(count)])
+        self.prompt_norms = nn.ModuleList([nn.LayerNorm(vit.width, eps=LAYER_NORM_EPS) for _ in range(count)])
 
     def embed(self, template: Tensor) -> Tensor:
         """Of template crops (B, 6, T, T): tokens and their first prompt, (B, 2 Lz, width)."""
@@ -59,7 +66,7 @@ class ViPTBackbone(OSTrackBackbone):
         kept: list[Tensor] = []
         for index, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            if index:
+            if 0 < index < len(self.prompt_blocks):
                 tokens, prompt = self._add_prompt(index, tokens, prompt, positions)
             if index in self.config.elimination_layers and ratio < 1:
                 tokens, weights = block.attend_with_rows(tokens, self.rows)
@@ -94,7 +101,7 @@ class ViPT(nn.Module):
     def __init__(self, config: ViPTConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = ViPTBackbone(config.base)
+        self.backbone = ViPTBackbone(config)
         self.box_head = CenterHead(config.base.vit.width, config.base.head_channels)
 
     def embed(self, template: Tensor) -> Tensor:
@@ -109,8 +116,8 @@ class ViPT(nn.Module):
         return maps
 
 
-def define(name: str, *, second: Modality) -> Definition:
+def define(name: str, *, second: Modality, prompts: int | None = None) -> Definition:
     """ViPT for color and a second modality."""
     # it reads depth color maps in OpenCV's own order beside RGB images
     loop = CenterLoop(second=second, depth_channel_order=ChannelOrder.BGR, float32_start=True)
-    return Definition(name, "vipt", ViPTConfig(), loop, ViPT, CenterTracker, second=second)
+    return Definition(name, "vipt", ViPTConfig(prompts=prompts), loop, ViPT, CenterTracker, second=second)

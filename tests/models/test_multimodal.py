@@ -28,6 +28,9 @@ from trackers.common.crops import crop_square, square_around
 from trackers.common.definition import definition
 from trackers.common.multimodal import ChannelOrder, clip_depth, depth_color_map, network_images
 from trackers.layers.heads import decode_center
+from trackers.layers.vit import VitConfig
+from trackers.ostrack import OSTrack, OSTrackConfig
+from trackers.vipt import ViPT, ViPTConfig
 
 MISC = np.load(GOLDEN / "mm_misc.npz")
 DEPTHS = {"full": mm_video.depth(1), "half": mm_video.depth(1) // 2, "nohole": np.maximum(mm_video.depth(1), 700) // 3}
@@ -207,6 +210,25 @@ def test_every_srtrack_stage_equals_the_reference(srtrack_256, shared_golden):
 
 def test_the_last_vipt_stage_equals_the_reference(vipt, shared_golden):
     check_taps(vipt, "vipt_deep_256", ["backbone.norm"], shared_golden)
+
+
+def test_a_shallow_vipt_is_a_deep_one_whose_later_prompts_are_nothing():
+    base = OSTrackConfig(64, 128, VitConfig(width=16, depth=4, heads=2), elimination_layers=(2,), head_channels=16)
+    shallow, deep = (ViPT(ViPTConfig(base, prompts)).eval() for prompts in (1, None))
+    for part in (*deep.parameters(), *shallow.parameters()):
+        torch.nn.init.normal_(part, std=0.1, generator=torch.Generator().manual_seed(part.numel()))
+    deep.load_state_dict(shallow.state_dict(), strict=False)
+    crops = torch.randn(2, 6, 64, 64), torch.randn(2, 6, 128, 128)
+    assert not torch.equal(shallow(*crops).score, deep(*crops).score)
+    for block in deep.backbone.prompt_blocks[1:]:
+        torch.nn.init.zeros_(block.conv1x1.weight)
+        torch.nn.init.zeros_(block.conv1x1.bias)
+    torch.testing.assert_close(shallow(*crops).score, deep(*crops).score)
+    plain = OSTrack(base).eval()
+    plain.load_state_dict({key: value for key, value in shallow.state_dict().items() if "prompt" not in key})
+    torch.nn.init.zeros_(shallow.backbone.prompt_blocks[0].conv1x1.weight)
+    torch.nn.init.zeros_(shallow.backbone.prompt_blocks[0].conv1x1.bias)
+    torch.testing.assert_close(shallow(*crops).score, plain(*(part[:, :3] for part in crops)).score)
 
 
 def track_loop(seeded, stored, structure, modality, frames=None):

@@ -113,6 +113,7 @@ def test_the_authors_layout_sample_is_refused_with_its_missing_entries():
         ),
         ("srft-rgbt-384", "ostrack-384", "srft-rgbe-384, srft-rgbd-384, srft-rgbt-384"),
         ("vipt-rgbt", "ostrack-256", "vipt-rgbe, vipt-rgbd, vipt-rgbt"),
+        ("vipt-shallow-rgbe", "vipt-rgbe", "vipt-shallow-rgbe, vipt-shallow-rgbd, vipt-shallow-rgbt"),
     ],
 )
 def test_another_trackers_file_is_refused_and_its_tracker_named(file, asked, fits):

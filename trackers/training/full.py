@@ -283,7 +283,7 @@ def _lora(base: Recipe) -> Recipe:
     )
 
 
-def _vipt(pair: str, *, shallow: bool) -> Recipe:
+def _vipt(pair: str, *, shallow: bool = False) -> Recipe:
     name = "vipt-shallow" if shallow else "vipt"
     return Recipe(
         f"{name}-{pair}",
@@ -302,7 +302,7 @@ def _vipt(pair: str, *, shallow: bool) -> Recipe:
         depth=(0.1, 0.0),
         data=(_PAIRS[pair],),
         sampling=Sampling(mirror_each=0.5, smallest={"rgbe": 5.0, "rgbd": 10.0, "rgbt": 0.0}[pair]),
-        sources=_sources(_VIPT, **dict.fromkeys(("depth", "clip", "weight_decay"), _OSTRACK), head_statistics=OURS),
+        sources=_sources(_VIPT, batch=f"{_VIPT}; its shallow configuration has 8 a process" if shallow else _VIPT),
         summary="Prompts from the second modality before " + ("the first block." if shallow else "every block."),
     )
 
@@ -325,7 +325,8 @@ def _all() -> cabc.Iterator[Recipe]:
             yield from _modes(_srft(pair, variant))
         yield from _partial(_srft(pair, "256"))
         yield _lora(_srft(pair, "256"))
-        yield _vipt(pair, shallow=False)
+        yield _vipt(pair)
+        yield _vipt(pair, shallow=True)
 
 
 FULL: dict[str, Recipe] = {recipe.name: recipe for recipe in _all()}
