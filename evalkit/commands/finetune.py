@@ -20,6 +20,7 @@ Examples:
     --data lasot=/data/LaSOT,got10k=/data/GOT-10k,coco=/data/coco,trackingnet=/data/TrackingNet --set workers=8
   evalkit finetune srft-rgbt-256 --init ostrack-256.safetensors --data lasher=/data/LasHeR --output out
   evalkit finetune ostrack-mini --data rendered --output out --set workers=2
+  evalkit finetune upvpt-ostrack-mini --data rendered --output out
   torchrun --nproc-per-node 8 --no-python evalkit finetune ostrack-256 --init mae.pth ... --device cuda
   evalkit run-benchmark lasot --tracker upvpt-ostrack-256 --weights out/weights.safetensors
 """
@@ -51,7 +52,10 @@ def _pairs(kind: str) -> cabc.Callable[[click.Context, click.Parameter, tuple[st
     metavar="B=ROOT",
     help="Training data: a benchmark or coco with its folder, or rendered[=SEED] for drawn scenes without end.",
 )
-@click.option("--init", help="Weights to start from: FILE, a tracker that has its own, or `random`.")
+@click.option(
+    "--init",
+    help="Weights to start from: FILE, a tracker that has its own, or `random`. [default: the parent's, if shipped]",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for weights, checkpoints, logs.")
 @click.option(
     "--set",

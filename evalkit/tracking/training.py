@@ -16,7 +16,8 @@ class FinetuneRequest:
     Attributes:
         recipe: Name.
         data: Source -> folder; ``rendered`` -> seed, or nothing.
-        init: A weight file, a tracker with weights of its own, ``random``; None = from scratch.
+        init: A weight file, a tracker with weights of its own, ``random``; None = the recipe's parent, where evalkit
+            brings its weights; from scratch, where there is no parent.
         output: Folder for weights, checkpoints and logs.
         settings: Changes of the recipe and of the run, as text.
         device: A torch device name.

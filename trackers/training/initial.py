@@ -24,12 +24,24 @@ RANDOM = "random"
 _LATER = re.compile(r"prompt|temporal_pos_embed")  # what a parent may lack
 
 
+def init_of(recipe: Recipe, given: str | None) -> str | None:
+    """A weight file, a tracker that brings its own weights, or ``random``: what is given, or the parent if it is one.
+
+    Example:
+        >>> from .recipes import RECIPES
+        >>> init_of(RECIPES["upvpt-ostrack-mini"], None), init_of(RECIPES["upvpt-ostrack-256"], None)
+        ('ostrack-mini', None)
+    """
+    shipped = recipe.parent is not None and LEARNED[recipe.parent].shipped
+    return recipe.parent if given is None and shipped else given
+
+
 def starting_network(recipe: Recipe, init: str | None, seed: int) -> tuple[nn.Module, dict[str, str]]:
     """The network before the first step, and where its numbers come from.
 
     Args:
         recipe: What is trained.
-        init: A weight file, a tracker that brings its own weights, or ``random``.
+        init: See :func:`init_of`.
         seed: Of what starts at random.
 
     Raises:
@@ -38,8 +50,8 @@ def starting_network(recipe: Recipe, init: str | None, seed: int) -> tuple[nn.Mo
     """
     if init is None and recipe.parent is not None:
         raise TrackerError(
-            f"recipe {recipe.name} starts from {recipe.parent}: pass its weights with --init FILE, or --init "
-            "random to try the command out."
+            f"recipe {recipe.name} starts from {recipe.parent}, whose weights evalkit does not bring: pass them with "
+            "--init FILE, or --init random to try the command out."
         )
     made = definition(recipe.tracker)
     model = new_network(made, seed, recipe.start if recipe.parent is None else Start.XAVIER)

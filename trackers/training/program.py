@@ -16,7 +16,7 @@ from evalkit.tracking.training import DryRun, FinetuneRequest, Parameters, Train
 from ..learned import LEARNED
 from .finetuning import Finetuning, ProcessGroup, make_pairs
 from .finetuning import train as run_training
-from .initial import RANDOM
+from .initial import RANDOM, init_of
 from .plan import TrainingPlan, count_parameters, make_plan
 from .recipe import Recipe
 from .recipes import RECIPES
@@ -53,6 +53,7 @@ def train(
 ) -> TrainingResult:
     """Train to the end; see :func:`trackers.training.finetuning.train`."""
     plan = make_plan(request, ProcessGroup.of_environment().size)
+    request = dataclasses.replace(request, init=init_of(plan.recipe, request.init))
     for note in plan.notes:
         say(f"note: {note}")
     say(f"{plan.recipe.name}: {count_parameters(plan.recipe).text()}")

@@ -16,11 +16,13 @@ import torch
 from safetensors.torch import load_file
 
 from evalkit.errors import EvalkitError, TrackerError, UnknownNameError
+from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest
 from helpers import ROOT
 from helpers.program import PATIENCE, PROGRAM, call
+from trackers.common.checkpoint import WeightsError
 from trackers.common.definition import definition
-from trackers.common.weights import read_weights
+from trackers.common.weights import SHIPPED, read_weights
 from trackers.training import finetuning, program
 from trackers.training.adaptation import LowRankUpdate, add_low_rank, add_stochastic_depth, plain_state
 from trackers.training.plan import TrainingPlan, count_parameters, make_plan
@@ -91,9 +93,24 @@ def test_settings_that_make_no_sense_are_refused(settings, text, tmp_path):
         make_plan(FinetuneRequest("ostrack-256", tmp_path, settings={"acumulate": "3"}))
 
 
-def test_a_recipe_with_a_parent_asks_for_its_weights(tmp_path):
-    with pytest.raises(TrackerError, match="starts from ostrack-mini: pass its weights with --init"):
-        train(request(tmp_path, "upvpt-ostrack-mini", init=None))
+def test_a_recipe_with_a_parent_asks_for_its_weights_unless_they_are_shipped(tmp_path):
+    with pytest.raises(TrackerError, match=r"starts from ostrack-256.*pass them with --init FILE"):
+        train(request(tmp_path, "upvpt-ostrack-256", init=None))
+    for name in ("upvpt-ostrack-mini", "srft-mini-rgbt"):
+        asked = request(tmp_path / name, name, init=None, steps=1)
+        finished, _ = train(asked)
+        origin = json.loads((asked.output / "manifest.json").read_text())["origin"]
+        shipped = SHIPPED / "ostrack-mini.safetensors"
+        assert origin == {"init": "ostrack-mini", "init_sha256": hash_files([shipped])}
+        parent = read_weights(definition("ostrack-mini"), shipped).network.state_dict()
+        entry = "box_head.conv5_size.weight"
+        torch.testing.assert_close(load_file(finished.weights)[entry], parent[entry], atol=1e-2, rtol=0)
+        assert parent[entry].abs().max() > 0.05
+
+
+def test_a_tracker_that_does_not_fit_is_no_start(tmp_path):
+    with pytest.raises(WeightsError, match="upvpt-ostrack-mini cannot start from it"):
+        train(request(tmp_path, "upvpt-ostrack-mini", init="srft-mini-rgbt"))
 
 
 @pytest.mark.parametrize("name", ["upvpt-ostrack-mini", "upvpt-swintrack-mini-attention"])
