@@ -10,9 +10,12 @@ import numpy.typing as npt
 
 from evalkit.boxes import Boxes, FloatArray
 from evalkit.sequences import Frame
+from evalkit.tracking.interface import TrackerInfo
 
 from .patches import (
+    DEPTH_SETTINGS,
     LEAST_SHARE,
+    SENSORS,
     Maps,
     Size,
     TargetState,
@@ -24,6 +27,7 @@ from .patches import (
     target_of,
 )
 from .peaks import peak_to_sidelobe, subpixel
+from .settings import described
 from .stepping import Step, SteppingTracker
 
 Spectra = npt.NDArray[np.complex64]
@@ -83,9 +87,19 @@ class FilterMemory:
 
 
 class CorrelationFilterTracker(SteppingTracker[FilterMemory]):
-    """A tracker that learns a filter per sensor, and adds the normalized responses."""
+    """A tracker that learns a filter per sensor, and adds the normalized responses.
+
+    Args:
+        name: In the catalog.
+        settings: Its numbers.
+        default: Those that it has by itself.
+    """
 
     settings: FilterSettings
+
+    def __init__(self, name: str, settings: FilterSettings, default: FilterSettings) -> None:
+        self.settings = settings
+        self.info = TrackerInfo(name, SENSORS, {**described(settings, default), **DEPTH_SETTINGS})
 
     @abc.abstractmethod
     def normalize(self, patches: Maps) -> Maps:

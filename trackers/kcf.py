@@ -3,16 +3,33 @@
 Source: Henriques, Caseiro, Martins, Batista, High-Speed Tracking with Kernelized Correlation Filters, TPAMI 2015.
 """
 
-import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.tracking.interface import TrackerInfo, TrackerOptions
+from evalkit.tracking.interface import TrackerOptions
 
 from .correlation import CorrelationFilterTracker, FilterSettings, Model, Spectra, backward, forward, unit_variance
-from .patches import DEPTH_SETTINGS, SENSORS, Maps
+from .patches import Maps
+from .settings import replaced
 
-SETTINGS = FilterSettings(
+KERNEL_SIGMA = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class KcfSettings(FilterSettings):
+    """Numbers of KCF.
+
+    Attributes:
+        kernel_sigma: Width of the Gaussian kernel.
+        regularization: Of the ridge regression.
+    """
+
+    kernel_sigma: float = KERNEL_SIGMA
+    regularization: float = 1e-4
+
+
+SETTINGS = KcfSettings(
     padding=2.5,
     largest_side=96,
     label_sigma=0.1,
@@ -20,25 +37,15 @@ SETTINGS = FilterSettings(
     scales=(0.97, 1.0, 1.03),
     scale_penalty=0.985,
 )
-KERNEL_SIGMA = 0.2
-REGULARIZATION = 1e-4
 
 
 class KcfTracker(CorrelationFilterTracker):
     """Ridge regression in the kernel's space, solved in the Fourier domain."""
 
-    settings = SETTINGS
-    info = TrackerInfo(
-        name="kcf",
-        modalities=SENSORS,
-        config={
-            **dataclasses.asdict(SETTINGS),
-            "scales": list(SETTINGS.scales),
-            "kernel_sigma": KERNEL_SIGMA,
-            "regularization": REGULARIZATION,
-            **DEPTH_SETTINGS,
-        },
-    )
+    settings: KcfSettings
+
+    def __init__(self, settings: KcfSettings = SETTINGS) -> None:
+        super().__init__("kcf", settings, SETTINGS)
 
     def normalize(self, patches: Maps) -> Maps:
         """Mean 0, variance 1 of each map (..., height, width)."""
@@ -47,23 +54,24 @@ class KcfTracker(CorrelationFilterTracker):
     def train(self, features: Maps, label: Spectra) -> Model:
         """Return dual coefficients and template, both as spectra (sensors, height, width // 2 + 1)."""
         spectra = forward(features)
-        kernel = forward(gaussian_kernel(features, spectra, spectra))
-        return label / (kernel + np.float32(REGULARIZATION)), spectra
+        kernel = forward(gaussian_kernel(features, spectra, spectra, self.settings.kernel_sigma))
+        return label / (kernel + np.float32(self.settings.regularization)), spectra
 
     def respond(self, model: Model, features: Maps) -> Maps:
         """Evaluate the regression at all shifts of (scales, sensors, height, width); responses of the same shape."""
         coefficients, template = model
-        kernel = gaussian_kernel(features, forward(features), template)
+        kernel = gaussian_kernel(features, forward(features), template, self.settings.kernel_sigma)
         return backward(coefficients * forward(kernel), features)
 
 
-def gaussian_kernel(features: Maps, spectra: Spectra, template: Spectra) -> Maps:
+def gaussian_kernel(features: Maps, spectra: Spectra, template: Spectra, sigma: float = KERNEL_SIGMA) -> Maps:
     """Kernel between the features and all shifts of the template.
 
     Args:
         features: (..., height, width).
         spectra: Their spectra.
         template: Spectra of the template, broadcast against them.
+        sigma: Width of the kernel.
 
     Returns:
         (..., height, width), in (0, 1].
@@ -75,7 +83,7 @@ def gaussian_kernel(features: Maps, spectra: Spectra, template: Spectra) -> Maps
     other = energy(template, width)
     cross = backward(spectra * template.conj(), features)
     distance = np.maximum(own + other - 2 * cross, 0) / (height * width)
-    kernel: Maps = np.exp(-distance / KERNEL_SIGMA**2).astype(np.float32)
+    kernel: Maps = np.exp(-distance / sigma**2).astype(np.float32)
     return kernel
 
 
@@ -96,6 +104,6 @@ def energy(spectra: Spectra, width: int) -> Maps:
     return total
 
 
-def build(_name: str, _options: TrackerOptions) -> KcfTracker:
-    """The factory of the catalog; there is nothing to choose."""
-    return KcfTracker()
+def build(name: str, options: TrackerOptions) -> KcfTracker:
+    """The factory of the catalog."""
+    return KcfTracker(replaced(name, SETTINGS, options.settings))

@@ -3,34 +3,38 @@
 Source: Bolme, Beveridge, Draper, Lui, Visual Object Tracking using Adaptive Correlation Filters, CVPR 2010.
 """
 
-import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.tracking.interface import TrackerInfo, TrackerOptions
+from evalkit.tracking.interface import TrackerOptions
 
 from .correlation import CorrelationFilterTracker, FilterSettings, Model, Spectra, backward, forward, unit_variance
-from .patches import DEPTH_SETTINGS, SENSORS, Maps
+from .patches import Maps
+from .settings import replaced
 
-SETTINGS = FilterSettings(padding=2.0, largest_side=96, label_sigma=0.1, rate=0.125)
-REGULARIZATION = 1e-2
-"""Added to the denominator, relative to its mean."""
+
+@dataclass(frozen=True, slots=True)
+class MosseSettings(FilterSettings):
+    """Numbers of MOSSE.
+
+    Attributes:
+        regularization: Added to the denominator, relative to its mean.
+    """
+
+    regularization: float = 1e-2
+
+
+SETTINGS = MosseSettings(padding=2.0, largest_side=96, label_sigma=0.1, rate=0.125)
 
 
 class MosseTracker(CorrelationFilterTracker):
     """Running averages of numerator and denominator; the size stays as it was."""
 
-    settings = SETTINGS
-    info = TrackerInfo(
-        name="mosse",
-        modalities=SENSORS,
-        config={
-            **dataclasses.asdict(SETTINGS),
-            "scales": list(SETTINGS.scales),
-            "regularization": REGULARIZATION,
-            **DEPTH_SETTINGS,
-        },
-    )
+    settings: MosseSettings
+
+    def __init__(self, settings: MosseSettings = SETTINGS) -> None:
+        super().__init__("mosse", settings, SETTINGS)
 
     def normalize(self, patches: Maps) -> Maps:
         """Logarithm, mean 0, variance 1 of each map (..., height, width): light cancels out."""
@@ -45,10 +49,12 @@ class MosseTracker(CorrelationFilterTracker):
         """Correlate features (scales, sensors, height, width); responses of the same shape."""
         numerator, denominator = model
         power = denominator.real
-        filters = numerator / (power + REGULARIZATION * power.mean(axis=(-2, -1), keepdims=True) + np.float32(1e-6))
+        filters = numerator / (
+            power + self.settings.regularization * power.mean(axis=(-2, -1), keepdims=True) + np.float32(1e-6)
+        )
         return backward(filters * forward(features), features)
 
 
-def build(_name: str, _options: TrackerOptions) -> MosseTracker:
-    """The factory of the catalog; there is nothing to choose."""
-    return MosseTracker()
+def build(name: str, options: TrackerOptions) -> MosseTracker:
+    """The factory of the catalog."""
+    return MosseTracker(replaced(name, SETTINGS, options.settings))

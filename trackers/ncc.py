@@ -24,16 +24,29 @@ from .patches import (
     target_of,
 )
 from .peaks import subpixel
+from .settings import described, replaced
 from .stepping import Step, SteppingTracker
 
-WINDOW = 3
-"""Side of the search window over that of the target."""
-TEMPLATE_AREA = 40.0**2
-"""Larger templates are shrunk to this number of pixels."""
-CENTER_PREFERENCE = 1e-3
-"""Taken from the score at the window's edge: decides between equal scores, e.g. on a constant image."""
-DEPTH_WEIGHT = 0.25
-"""Weight of depth against the color image: much of a scene is at the target's depth."""
+
+@dataclass(frozen=True, slots=True)
+class NccSettings:
+    """Numbers of NCC.
+
+    Attributes:
+        window: Side of the search window over that of the target.
+        template_area: Larger templates are shrunk to this number of pixels.
+        center_preference: Taken from the score at the window's edge: decides between equal scores, e.g. on a constant
+            image.
+        depth_weight: Weight of depth against the color image: much of a scene is at the target's depth.
+    """
+
+    window: int = 3
+    template_area: float = 40.0**2
+    center_preference: float = 1e-3
+    depth_weight: float = 0.25
+
+
+SETTINGS = NccSettings()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,33 +64,25 @@ class NccTracker(SteppingTracker[NccMemory]):
     box, and a place at another depth is not the target.
     """
 
-    info = TrackerInfo(
-        name="ncc",
-        modalities=SENSORS,
-        config={
-            "window": WINDOW,
-            "template_area": TEMPLATE_AREA,
-            "center_preference": CENTER_PREFERENCE,
-            "depth_weight": DEPTH_WEIGHT,
-            **DEPTH_SETTINGS,
-        },
-    )
+    def __init__(self, settings: NccSettings = SETTINGS) -> None:
+        self.settings = settings
+        self.info = TrackerInfo("ncc", SENSORS, {**described(settings, SETTINGS), **DEPTH_SETTINGS})
 
     def begin(self, frame: Frame, box: Boxes) -> NccMemory:
         """Cut the template (sensors, height, width) out of the box (4,)."""
-        target = target_of(frame, box)
-        shrink = min(1.0, np.sqrt(TEMPLATE_AREA / target.size_wh.prod()))
+        target, area = target_of(frame, box), self.settings.template_area
+        shrink = min(1.0, np.sqrt(area / target.size_wh.prod()))
         # at least 4 pixels: a template of one pixel has no variance
-        sides = np.clip(np.round(target.size_wh * shrink), 4, 4 * TEMPLATE_AREA**0.5)
+        sides = np.clip(np.round(target.size_wh * shrink), 4, 4 * area**0.5)
         patches = read_patches(frame, target, [target.size_wh], (int(sides[0]), int(sides[1])))
         return NccMemory(target, patches[0])
 
     def step(self, memory: NccMemory, frame: Frame) -> Step[NccMemory]:
         """Move to the best place in the window."""
-        target, template = memory.target, memory.template
+        target, template, side = memory.target, memory.template, self.settings.window
         same_sensors(frame, len(template))
         height, width = template.shape[1:]
-        window = read_patches(frame, target, [target.size_wh * WINDOW], (width * WINDOW, height * WINDOW))[0]
+        window = read_patches(frame, target, [target.size_wh * side], (width * side, height * side))[0]
         score = self._score(template, window, frame)
         row, column = (int(index) for index in np.unravel_index(int(score.argmax()), score.shape))
         place = np.array(subpixel(score, row, column)[::-1]) + 0.5 - np.array(score.shape[::-1]) / 2
@@ -93,10 +98,11 @@ class NccTracker(SteppingTracker[NccMemory]):
         score = _match(template[0], window[0])
         if frame.aux is not None and frame.aux.dtype == np.uint16:
             fill = _fill(window[1], (template.shape[2], template.shape[1]))
-            score = np.float32(1 - DEPTH_WEIGHT) * score + np.float32(DEPTH_WEIGHT) * fill
+            weight = self.settings.depth_weight
+            score = np.float32(1 - weight) * score + np.float32(weight) * fill
         elif frame.aux is not None:
             score = (score + _match(template[1], window[1])) / np.float32(2)
-        return score - np.float32(CENTER_PREFERENCE) * _distance(score.shape)
+        return score - np.float32(self.settings.center_preference) * _distance(score.shape)
 
 
 def _match(template: Maps, window: Maps) -> Maps:
@@ -124,6 +130,6 @@ def _distance(shape: tuple[int, ...]) -> Maps:
     return np.add.outer(rows, columns).astype(np.float32)
 
 
-def build(_name: str, _options: TrackerOptions) -> NccTracker:
-    """The factory of the catalog; there is nothing to choose."""
-    return NccTracker()
+def build(name: str, options: TrackerOptions) -> NccTracker:
+    """The factory of the catalog."""
+    return NccTracker(replaced(name, SETTINGS, options.settings))

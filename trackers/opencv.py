@@ -15,6 +15,8 @@ from evalkit.tracking.catalog import STEP_TIMEOUT
 from evalkit.tracking.interface import Image, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
 
+from .settings import changed
+
 NOTES = (
     "OpenCV takes whole pixels: the first box is rounded and cut to the frame",
     "a frame in which OpenCV reports the target as lost repeats the last box with confidence 0",
@@ -222,8 +224,9 @@ def build_tracker(model: OpenCVModel, options: TrackerOptions) -> Tracker[Any, A
     """Make a tracker out of an OpenCV class.
 
     Raises:
-        TrackerError: This OpenCV has no such class, or the weight files are unfit.
+        TrackerError: This OpenCV has no such class, the weight files are unfit, or there are settings.
     """
+    changed(model.name, {}, options.settings)
     if not hasattr(cv2, model.kind) and not hasattr(cv2, f"{model.kind}_create"):
         raise TrackerError(
             f"tracker {model.name}: OpenCV {cv2.__version__} has no cv2.{model.kind}. "

@@ -6,6 +6,7 @@ from evalkit.boxes import Boxes
 from evalkit.sequences import Frame
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
 
+from .settings import changed
 from .stepping import Step, SteppingTracker
 
 
@@ -23,6 +24,7 @@ class StillTracker(SteppingTracker[Boxes]):
         return Step(memory, memory, np.nan)
 
 
-def build(_name: str, _options: TrackerOptions) -> StillTracker:
+def build(name: str, options: TrackerOptions) -> StillTracker:
     """The factory of the catalog; there is nothing to choose."""
+    changed(name, {}, options.settings)
     return StillTracker()

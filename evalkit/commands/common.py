@@ -2,7 +2,6 @@
 
 import collections.abc as cabc
 import importlib
-import json
 import math
 import sys
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalkit.commands.assignments import settings_option
 from evalkit.commands.output import echo, echo_text
 from evalkit.errors import EvalkitError, OptionError, UnknownNameError, text_of, unknown_name
 from evalkit.visible import json_text, visible
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 WEEK_SECONDS = 7 * 24 * 3600.0
+SETTINGS = "What the tracker's constructor, its parameters, or a tracker of the catalog take by that name. Repeatable."
 
 
 @dataclass(slots=True)
@@ -189,33 +190,15 @@ def precision_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any
 
 def own_tracker_options(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
     """Add ``--tracker-root`` as ``root`` and ``--set`` as ``settings``: what an own tracker's class may need."""
-    for decorate in (
-        click.option(
-            "--set",
-            "settings",
-            multiple=True,
-            callback=_settings,
-            metavar="KEY=VALUE",
-            help="Of an own tracker: what its constructor, or its parameters, take by that name. Repeatable.",
-        ),
-        click.option("--tracker-root", "root", help="Folder from which an own tracker's modules are imported."),
-    ):
+    for decorate in (settings_option(SETTINGS), tracker_root_option):
         command = decorate(command)
     return command
 
 
-def _settings(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
-    """Settings by name; a value that is JSON counts as that, any other as text."""
-    settings: dict[str, Any] = {}
-    for value in values:
-        key, equals, text = value.partition("=")
-        if not equals or not key.isidentifier():
-            raise click.BadParameter(f"{value!r} is no setting; write KEY=VALUE.")
-        try:
-            settings[key] = json.loads(text)
-        except (ValueError, RecursionError):
-            settings[key] = text
-    return settings
+def tracker_root_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
+    """Add ``--tracker-root``, passed as ``root``."""
+    text = "Folder from which an own tracker's modules are imported."
+    return click.option("--tracker-root", "root", help=text)(command)
 
 
 def json_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:

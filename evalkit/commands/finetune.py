@@ -3,11 +3,13 @@
 import collections.abc as cabc
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from evalkit.commands.assignments import settings_option, written
 from evalkit.commands.common import App, common_options, json_option, precision_option, print_json
 from evalkit.commands.listing import plain
 from evalkit.commands.output import echo
@@ -26,21 +28,15 @@ Examples:
 """
 
 
-def _pairs(kind: str) -> cabc.Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
-    """Values ``KEY=VALUE`` of a repeatable option that also takes comma lists."""
-
-    def parse(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-        parsed: dict[str, str] = {}
-        for item in (part.strip() for value in values for part in value.split(",") if part.strip()):
-            key, equals, value = item.partition("=")
-            if not equals and kind == "setting":
-                raise click.BadParameter(f"{item!r} is no {kind}; write KEY=VALUE.")
-            if key in parsed:
-                raise click.BadParameter(f"{key} is given twice.")
-            parsed[key] = value
-        return parsed
-
-    return parse
+def _sources(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Values ``B=ROOT`` of a repeatable option that also takes comma lists."""
+    parsed: dict[str, str] = {}
+    for item in (part.strip() for value in values for part in value.split(",") if part.strip()):
+        key, _, root = item.partition("=")
+        if key in parsed:
+            raise click.BadParameter(f"{key} is given twice.")
+        parsed[key] = root
+    return parsed
 
 
 @click.command("finetune", epilog=EPILOG)
@@ -48,7 +44,7 @@ def _pairs(kind: str) -> cabc.Callable[[click.Context, click.Parameter, tuple[st
 @click.option(
     "--data",
     multiple=True,
-    callback=_pairs("source"),
+    callback=_sources,
     metavar="B=ROOT",
     help="Training data: a benchmark or coco with its folder, or rendered[=SEED] for drawn scenes without end.",
 )
@@ -57,14 +53,7 @@ def _pairs(kind: str) -> cabc.Callable[[click.Context, click.Parameter, tuple[st
     help="Weights to start from: FILE, a tracker that has its own, or `random`. [default: the parent's, if shipped]",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for weights, checkpoints, logs.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    callback=_pairs("setting"),
-    metavar="KEY=V",
-    help="batch, batch_rule, accumulate, epochs, pairs, seed, workers, keep, save_every, checks.",
-)
+@settings_option("batch, batch_rule, accumulate, epochs, pairs, seed, workers, keep, save_every, checks. Repeatable.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1.")
 @precision_option
 @click.option("--steps", type=click.IntRange(min=1), help="Length; the recipe's schedule is shortened to it.")
@@ -79,7 +68,7 @@ def finetune(  # noqa: PLR0917 - one parameter per option
     data: dict[str, str],
     init: str | None,
     output: Path | None,
-    settings: dict[str, str],
+    settings: dict[str, Any],
     device: str,
     precision: str,
     steps: int | None,
@@ -97,7 +86,8 @@ def finetune(  # noqa: PLR0917 - one parameter per option
     if not data and not dry_run:
         raise click.UsageError("--data is missing: B=ROOT for each training set, or rendered.")
     program = load_training(app.training)
-    request = FinetuneRequest(recipe, output or Path(), data, init, settings, device, precision, steps, resume)
+    texts = {key: written(value) for key, value in settings.items()}
+    request = FinetuneRequest(recipe, output or Path(), data, init, texts, device, precision, steps, resume)
     if dry_run:
         measured = program.dry_run(request)
         if as_json:

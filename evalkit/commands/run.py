@@ -13,35 +13,41 @@ from typing import Any
 
 import click
 
+from evalkit.commands.assignments import settings_option, written
 from evalkit.commands.common import (
+    SETTINGS,
     App,
     Seconds,
     common_options,
     data_root_option,
     json_option,
-    own_tracker_options,
     precision_option,
     print_json,
     results_option,
     seed_option,
+    tracker_root_option,
 )
 from evalkit.commands.options import benchmarks_argument, names_option, sequences_option
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.watched import watch
+from evalkit.errors import EvalkitError
 from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions
 from evalkit.evaluation.session import RunOptions, Watch, run_tracker
+from evalkit.store.atomic import file_name
 from evalkit.store.locks import Shard
 from evalkit.store.runs import RunStatus
 from evalkit.tracking.catalog import check_name
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.shards import parse_shard
 from evalkit.tracking.timing import details, summary
+from evalkit.visible import visible
 
 ISOLATE = (
     "What is finished is stored; the same command goes on with the rest. With --workers 2 the tracker runs in "
     "processes of its own: a sequence that ends one is recorded as failed, and the others go on."
 )
+LONGEST_NAME = 200
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
 
@@ -60,6 +66,16 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
     return value
 
 
+def _known_name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not value or value.strip() != value or "," in value or visible(value) != value:
+        raise click.BadParameter(f"{value!r} is no name: text without commas, line breaks, and blanks around it.")
+    if len(file_name(value)) > LONGEST_NAME:
+        raise click.BadParameter("is too long for the name of a folder.")
+    return value
+
+
 @click.command()
 @benchmarks_argument
 @click.option(
@@ -70,7 +86,9 @@ def _known_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
     callback=names_option,
     help="A name from `evalkit list trackers`, or FILE.py:CLASS.",
 )
-@own_tracker_options
+@settings_option(f"{SETTINGS} Of several values each is run, of several settings every combination.", several=True)
+@click.option("--name", callback=_known_name, help="Store and print the runs under this name, not the tracker's.")
+@tracker_root_option
 @click.option("--weights", help="Weight file or folder of the tracker; `random` for a dry run.")
 @click.option("--split", help="Default: the split that papers report.")
 @data_root_option
@@ -130,7 +148,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     trackers: tuple[str, ...],
     weights: str | None,
     root: str | None,
-    settings: dict[str, Any],
+    settings: list[dict[str, Any]],
     precision: str,
     seed: int,
     compiled: bool,
@@ -145,6 +163,8 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     Examples:
       evalkit run-benchmark uav123,lasot --tracker kcf --data-root sample
       evalkit run-benchmark lasot --tracker kcf,ncc,mine.py:Correlation --limit-sequences 10
+      evalkit run-benchmark lasot --tracker kcf --set rate=0.01,0.02,0.05
+      evalkit run-benchmark lasot --tracker mine.py:Mine --set window=1,2 --set scales=[1],[0.9,1] --name ours
       evalkit run-benchmark custom --tracker ncc --data-root videos --layout layout.toml
       evalkit run-benchmark got10k --split val --tracker ncc --repeat 3 --json
       evalkit run-benchmark lasot --tracker ostrack-256 --weights W --device cuda:0,1,2,3
@@ -155,17 +175,15 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     if not options["benchmarks"]:
         raise click.UsageError("which benchmark? Name it: BENCHMARK; `evalkit list benchmarks` has the names.")
     asked = RunOptions(**{name: value for name, value in options.items() if name in names})
-    _refuse_contradictions(asked, trackers, weights)
-    chosen = TrackerOptions(
-        weights=weights, precision=precision, seed=seed, compiled=compiled, root=root, settings=settings
-    )
+    _refuse_contradictions(app, asked, trackers, weights)
+    chosen = TrackerOptions(weights=weights, precision=precision, seed=seed, compiled=compiled, root=root)
     more = {name: value for name, value in options.items() if name not in names}
+    plain = ExecutorOptions("", chosen, catalog=app.catalog, code=app.code, verbose=app.verbose, **more)
     hows = [
-        ExecutorOptions(tracker, chosen, catalog=app.catalog, code=app.code, verbose=app.verbose, **more)
+        dataclasses.replace(plain, tracker=tracker, options=dataclasses.replace(chosen, settings=combination))
         for tracker in trackers
+        for combination in settings
     ]
-    for tracker in trackers:
-        check_name(app.catalog, tracker)
     if all(how.in_process for how in hows):
         watch(app, advice=ISOLATE)
     told = Watch(app.say, functools.partial(frame_progress, app))
@@ -173,9 +191,20 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         told = dataclasses.replace(told, under_way=app.witness.under_way)
     documents: list[dict[str, Any]] = []
     stopped = False
+    problems: list[str] = []
     with _stop_on_sigterm():
-        for how in hows:
-            ran = run_tracker(asked, how, told)
+        for number, how in enumerate(hows, 1):
+            label = _label(how.tracker, how.options.settings)
+            if len(settings) > 1:
+                app.say(f"{number} of {len(hows)}: {label}")
+            try:
+                ran = run_tracker(asked, how, told)
+            except EvalkitError as problem:
+                if how is hows[0] or app.debug:
+                    raise
+                problems.append(label)  # hours may have gone into those before, and others wait
+                app.say(f"failed: {label}: {problem}")
+                continue
             documents += ran.documents
             stopped = ran.timing is None
             if ran.timing is None:
@@ -184,12 +213,26 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
                 app.say(summary(ran.timing))
             app.detail(*details(ran.timing))
     _report(app, documents, as_json=as_json, stopped=stopped)
-    if not stopped and all(document["status"] == RunStatus.COMPLETE.value for document in documents):
+    if problems:
+        app.say(f"not run: {'; '.join(problems)}")
+    elif not stopped and all(document["status"] == RunStatus.COMPLETE.value for document in documents):
         app.say(f"next: {_next(documents, asked)}")
-    return 0 if not stopped and all(map(_done, documents)) else 1
+    return 0 if not stopped and not problems and all(map(_done, documents)) else 1
 
 
-def _refuse_contradictions(asked: RunOptions, trackers: cabc.Sequence[str], weights: str | None) -> None:
+def _label(tracker: str, settings: cabc.Mapping[str, Any]) -> str:
+    return " ".join([tracker, *(f"{key}={written(value)}" for key, value in settings.items())])
+
+
+def _refuse_contradictions(app: App, asked: RunOptions, trackers: cabc.Sequence[str], weights: str | None) -> None:
+    for tracker in trackers:
+        check_name(app.catalog, tracker)
+    if asked.name is not None and len(trackers) > 1:
+        raise click.BadParameter("is one tracker's; run the others by themselves.", param_hint="--name")
+    if asked.name in app.catalog and asked.name not in trackers:
+        raise click.BadParameter(
+            f"{asked.name!r} is a tracker of the catalog; the results of both would be mixed up.", param_hint="--name"
+        )
     if asked.fresh and asked.shard:
         raise click.BadParameter("sets all shards aside; use it without --shard.", param_hint="--fresh")
     if len(trackers) > 1 and weights is not None and Path(weights).is_file():
@@ -240,8 +283,12 @@ def _next(documents: list[dict[str, Any]], asked: RunOptions) -> str:
         "--results": asked.results if asked.results != Path("results") else None,
     }
     more = [text for name, value in options.items() if value is not None for text in (name, str(value))]
-    trackers = ",".join(dict.fromkeys(str(document["tracker"]) for document in documents))
-    return shlex.join(["evalkit", "make-table", names, "--tracker", trackers, *more])
+    rows = dict.fromkeys((document["benchmark"], document["tracker"]) for document in documents)
+    if sum(not document["repeat"] for document in documents) > len(rows):  # several settings: each is a row
+        chosen = ["--run", ",".join(dict.fromkeys(str(document["run"]) for document in documents))]
+    else:
+        chosen = ["--tracker", ",".join(dict.fromkeys(tracker for _, tracker in rows))]
+    return shlex.join(["evalkit", "make-table", names, *chosen, *more])
 
 
 def _done(document: cabc.Mapping[str, Any]) -> bool:
@@ -256,7 +303,8 @@ def _summary(document: dict[str, Any]) -> str:
     total = document["sequences"] + len(document["missing"])
     repeat = f" repeat {document['repeat']}" if document["repeat"] else ""
     return (
-        f"{document['benchmark']} {document['split']} {document['tracker']}{repeat}: {document['status']}, "
+        f"{document['benchmark']} {document['split']} {_label(document['tracker'], document['settings'])}{repeat}: "
+        f"{document['status']}, "
         f"{document['sequences']} of {total} sequences, {document['frames']} frames, "
         f"{rate:.1f} frames/s in the tracker, "
         f"run {document['run']}, digest {document['digest'][:12]}"

@@ -16,6 +16,7 @@ from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment
 from evalkit.store.runs import ResultStore, Run
 from evalkit.tracking.execution import Executor
+from evalkit.tracking.interface import TrackerInfo
 from evalkit.tracking.timing import LoopTiming
 
 
@@ -35,6 +36,7 @@ class RunOptions:
         repeat: Runs of the same thing.
         fresh: Set earlier results aside.
         shard: Only this part of the sequences.
+        name: Instead of the tracker's.
     """
 
     benchmarks: tuple[str, ...]
@@ -48,6 +50,7 @@ class RunOptions:
     repeat: int = 1
     fresh: bool = False
     shard: Shard | None = None
+    name: str | None = None
 
 
 class SessionProgress(Protocol):
@@ -100,13 +103,21 @@ def run_tracker(asked: RunOptions, how: ExecutorOptions, watch: Watch) -> Ran:
         if not how.site.here:  # workers on other machines have other working folders
             asked = dataclasses.replace(asked, results=asked.results.absolute())
             targets = [dataclasses.replace(target, root=target.root.absolute()) for target in targets]
-        session = _Session(asked, how, watch, executor, ResultStore(asked.results), how.environment())
+        info = _named(executor.info, asked.name)
+        session = _Session(asked, how, watch, executor, info, ResultStore(asked.results), how.environment())
         plans = [session.plan(target, repeat, stack) for target in targets for repeat in range(asked.repeat)]
         timing = session.execute(plans)
-        documents = [running.outcome(plan) for plan in plans]
+        documents = [running.outcome(plan) | {"settings": dict(how.options.settings)} for plan in plans]
         for plan, document in zip(plans, documents, strict=True):
             session.say_notes(plan, [note for note in document["notes"] if note not in plan.run.notes])
     return Ran(documents, timing)
+
+
+def _named(info: TrackerInfo, name: str | None) -> TrackerInfo:
+    """A tracker under another name; whose results they are stays in the settings."""
+    if name in {None, info.name}:
+        return info
+    return dataclasses.replace(info, name=name, config={**info.config, "tracker": info.name})
 
 
 def _target(name: str, asked: RunOptions) -> running.RunTarget:
@@ -130,6 +141,7 @@ class _Session:
     how: ExecutorOptions
     watch: Watch
     executor: Executor
+    info: TrackerInfo
     store: ResultStore
     environment: RunEnvironment
 
@@ -144,7 +156,7 @@ class _Session:
         if remark is not None:
             self.watch.say(f"note: {remark}")
         running.check_environment(run, self.environment, allow_mixed=self.how.allow_mixed)
-        aux = bool(self.executor.info.modalities - {Modality.RGB})
+        aux = bool(self.info.modalities - {Modality.RGB})
         plan = running.make_plan(target, run, aux=aux, shard=self.asked.shard)
         title = plan.target.spec.name
         self.say_notes(plan, plan.run.notes)
@@ -157,7 +169,7 @@ class _Session:
     def _open(self, target: running.RunTarget, repeat: int) -> Run:
         options = self.how.options
         return running.open_run(
-            self.store, target, self.executor.info, precision=options.precision, seed=options.seed, repeat=repeat
+            self.store, target, self.info, precision=options.precision, seed=options.seed, repeat=repeat
         )
 
     def say_notes(self, plan: running.Plan, notes: cabc.Iterable[str]) -> None:

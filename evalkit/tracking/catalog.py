@@ -77,7 +77,7 @@ def load_tracker(
     Args:
         catalog: Trackers known by name.
         name: A name of the catalog, ``FILE.py:CLASS`` or ``module:Class``.
-        options: Weights, device, precision, seed.
+        options: Weights, device, precision, seed, settings.
         timeout: Seconds that an own tracker may take for one frame; None = no limit.
 
     Returns:
@@ -85,14 +85,12 @@ def load_tracker(
 
     Raises:
         UnknownNameError: No such name; the text offers the nearest one.
-        TrackerError: The own file cannot be used, or weights are missing, unfit or not wanted.
+        TrackerError: The own file cannot be used, weights are missing, unfit or not wanted, or a setting is unknown.
     """
     check_name(catalog, name)
     if (entry := catalog.get(name)) is not None:
         if entry.weights is None and options.weights is not None:
             raise TrackerError(f"tracker {name} takes no weights; leave out --weights {options.weights}.")
-        if options.settings:
-            raise TrackerError(f"tracker {name} takes no settings; leave out --set {next(iter(options.settings))}.")
         known: Tracker[Any, Any] = entry.load(entry.factory)(name, options)
         return known
     from evalkit.tracking.own import load_own

@@ -14,6 +14,8 @@ State = TypeVar("State")
 Inputs = TypeVar("Inputs")
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Image = npt.NDArray[np.uint8]
+CHANGED = "set"
+"""Key of :attr:`TrackerInfo.config`: the names of the settings that the user chose, absent where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ class TrackerOptions:
         precision: fp32, tf32, bf16 or fp16.
         seed: Seed for trackers with random parts (and for random weights).
         compiled: Compile the network; its first steps are slow, later ones may be faster.
-        settings: Of ``--set``: name -> value; an own tracker's constructor takes them by name.
+        settings: Of ``--set``: name -> value; a tracker of the catalog knows their names, an own tracker's constructor
+            takes them by name.
         root: Of ``--tracker-root``: folder from which an own tracker's modules are imported.
     """
 

@@ -13,7 +13,7 @@ from evalkit.provenance import RANDOM_WEIGHTS, hash_files
 from evalkit.sequences import Modality
 from evalkit.tracking import foreign, parameter_files, vot_process
 from evalkit.tracking.foreign import Interface, interface_of
-from evalkit.tracking.interface import Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
+from evalkit.tracking.interface import CHANGED, Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
 from evalkit.tracking.repository import OwnSpec, explain, load_module, parse_own
 
@@ -84,7 +84,7 @@ class _Maker:
             raise TrackerError(
                 f"own tracker {self._spec.text}: `info` must be a TrackerInfo, not {type(info).__name__}."
             )
-        more = {**self._options.settings, "source_sha256": _source_hash(self._kind)}
+        more = {**self._settings(), "source_sha256": _source_hash(self._kind)}
         return _WithSource(tracker, info, more, self._weights)
 
     def simple(self) -> SimpleTracker:
@@ -111,7 +111,7 @@ class _Maker:
                 f"is {self._interface.value}, which has one image."
             )
         known = getattr(tracker, "is_deterministic", False) if self._interface is Interface.GOT10K else True
-        config = {**_config(tracker, name), **self._options.settings, "source_sha256": _source_hash(self._kind)}
+        config = {**_config(tracker, name), **self._settings(), "source_sha256": _source_hash(self._kind)}
         if self._params is not None:
             config |= {"parameters": self._spec.parameters, **parameter_files.identity(self._params)}
         return TrackerInfo(
@@ -122,6 +122,11 @@ class _Maker:
             deterministic=bool(getattr(tracker, "deterministic", known)),
             required=seconds,
         )
+
+    def _settings(self) -> dict[str, Json]:
+        """The user's, and their names."""
+        settings, names = self._options.settings, list[Json](sorted(self._options.settings))
+        return {**settings, CHANGED: names} if settings else {}
 
     def _make(self, *given: Any) -> Any:
         arguments = self._arguments(len(given))

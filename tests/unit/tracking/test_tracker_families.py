@@ -382,7 +382,8 @@ def test_settings_reach_the_constructor_from_the_command_line(write, tmp_path):
     assert call(*arguments, *mine, "--set", "step").code == 2
     refused = call(*arguments, "--tracker", "ncc", "--set", "step=1")
     assert refused.code == 1
-    assert "tracker ncc takes no settings" in refused.stderr
+    assert "tracker ncc: unknown setting 'step'" in refused.stderr
+    assert "Its settings: window=3, template_area=1600.0" in refused.stderr
 
 
 def test_a_repository_is_importable_in_workers_too(write, tmp_path):
