@@ -7,8 +7,8 @@ from pathlib import Path
 import platformdirs
 import pydantic
 
+from evalkit.atomic import write_whole
 from evalkit.errors import EvalkitError
-from evalkit.store.atomic import write_whole
 
 
 class Settings(pydantic.BaseModel):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.atomic import file_name
 from evalkit.commands.common import App, common_options
 from evalkit.commands.options import request_options
 from evalkit.evaluation.request import Request, names_in
-from evalkit.store.atomic import file_name
 
 if TYPE_CHECKING:
     from evalkit.report.pictures.overlay import Picture

@@ -59,10 +59,10 @@ def make_report(
       evalkit make-report --source lasot lasot.zip lasot_truth.zip --source uav123 uav.zip uav_truth.zip
       evalkit make-report --from report.toml
     """
+    from evalkit.atomic import write_whole
     from evalkit.evaluation.parts import make_parts
     from evalkit.evaluation.report_sources import all_sources, read_report_file
     from evalkit.report.html.page import build_html
-    from evalkit.store.atomic import write_whole
 
     plan = read_report_file(listed) if listed else None
     parts = make_parts(all_sources(request, files, plan, app.say), worst=worst, say=app.say)

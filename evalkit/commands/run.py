@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from evalkit.atomic import file_name
 from evalkit.commands.assignments import settings_option, written
 from evalkit.commands.common import (
     SETTINGS,
@@ -34,7 +35,6 @@ from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError
 from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions
 from evalkit.evaluation.session import RunOptions, Watch, run_tracker
-from evalkit.store.atomic import file_name
 from evalkit.store.locks import Shard
 from evalkit.store.runs import RunStatus
 from evalkit.tracking.catalog import check_name

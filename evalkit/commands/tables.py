@@ -78,7 +78,7 @@ def make_table(
 
 def _write(app: App, tables: "cabc.Sequence[Table | ComparedTable]", chosen: str | None, output: Path | None) -> None:
     """To a file, to the terminal, or both."""
-    from evalkit.store.atomic import write_whole
+    from evalkit.atomic import write_whole
 
     if output is not None:
         write_whole(output, write_tables(tables, chosen or format_of(output.suffix) or "text").encode())

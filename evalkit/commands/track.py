@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from evalkit.atomic import file_name
 from evalkit.commands.common import (
     App,
     Seconds,
@@ -21,7 +22,6 @@ from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.progress import frame_progress
 from evalkit.commands.watched import watch
 from evalkit.evaluation.executors import ExecutorOptions, single_device
-from evalkit.store.atomic import file_name
 from evalkit.tracking.catalog import check_name, load_tracker
 from evalkit.tracking.interface import TrackerOptions
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TextIO
 import cv2
 import numpy as np
 
+from evalkit.atomic import write_whole
 from evalkit.benchmarks.frames import open_folder
 from evalkit.benchmarks.videos import VIDEO_SUFFIXES, VideoFrames
 from evalkit.boxes import Boxes
@@ -24,7 +25,6 @@ from evalkit.report.pictures.animation import write_mp4
 from evalkit.report.pictures.filmstrip import Filmstrip
 from evalkit.report.pictures.overlay import Picture, draw_boxes, stamp
 from evalkit.sequences import Frame, Modality
-from evalkit.store.atomic import write_whole
 from evalkit.tracking.catalog import check_modalities
 from evalkit.tracking.interface import Tracker
 from evalkit.tracking.interrupts import Interrupts, held_back

@@ -14,8 +14,8 @@ import os
 import time
 from pathlib import Path
 
+from evalkit.atomic import remove_unfinished
 from evalkit.errors import StoreError
-from evalkit.store.atomic import remove_unfinished
 
 Shard = tuple[int, int]
 """Number (from 1) and count."""

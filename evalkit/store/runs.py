@@ -11,9 +11,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.atomic import file_name, read_file, write_together, write_whole
 from evalkit.errors import StoreError, listed
 from evalkit.sequences import Trajectory
-from evalkit.store.atomic import file_name, read_file, write_together, write_whole
 from evalkit.store.box_csv import boxes_from_csv, boxes_to_csv, predictions_sha256
 from evalkit.store.locks import Shard, hold_run
 from evalkit.store.manifest import (

@@ -5,8 +5,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from evalkit.atomic import read_file
 from evalkit.errors import StoreError
-from evalkit.store.atomic import read_file
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 _encode = json.JSONEncoder(ensure_ascii=False, default=dict).encode

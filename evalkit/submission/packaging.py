@@ -9,10 +9,10 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalkit.atomic import write_whole
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import SubmissionError, listed
 from evalkit.sequences import Trajectory
-from evalkit.store.atomic import write_whole
 from evalkit.store.runs import ResultStore, Run
 from evalkit.submission.checking import SubmissionReport, check_content
 from evalkit.submission.content import content_of_bytes

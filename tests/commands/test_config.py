@@ -5,8 +5,7 @@ import os
 
 import pytest
 
-from evalkit import settings
-from evalkit.store import atomic
+from evalkit import atomic, settings
 from helpers.program import call
 
 

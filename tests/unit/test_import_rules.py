@@ -14,6 +14,7 @@ from helpers.trees import draw_videos
 
 # Module prefix -> evalkit and trackers modules that it may import. The longest prefix decides; arrows never turn back.
 CORE = [
+    "evalkit.atomic",
     "evalkit.hardware",
     "evalkit.machine",
     "evalkit.errors",
@@ -62,7 +63,8 @@ RULES = {
     "evalkit.scoring": [*DATA, "evalkit.published", "evalkit.scoring", "evalkit.benchmarks.spec"],
     "evalkit.tracking": [*DATA, "evalkit.tracking", "evalkit.store"],
     "evalkit.testing": [*DATA, "evalkit.tracking"],
-    "evalkit.settings": [*CORE, "evalkit.store.atomic"],
+    "evalkit.settings": CORE,
+    "evalkit.atomic": CORE,
     "evalkit.evaluation": [*DATA, *LAYERS, "evalkit.evaluation"],
     "evalkit.published": CORE,
     "evalkit.report": [

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, distributed, nn
 
 from evalkit import __version__
+from evalkit.atomic import remove_unfinished, whole_file, write_whole
 from evalkit.errors import TrackerError
 from evalkit.images import single_opencv_thread
 from evalkit.provenance import hash_files
@@ -30,7 +31,7 @@ from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_stati
 from .damping import DampedUpdate, Damping, kappa_of
 from .fisher import MATRICES, prior_ranks
 from .initial import RANDOM, starting_entries, starting_network
-from .loader import BatchShare, PairNumbers, PairSet, batches, on_device
+from .loader import BatchShare, Late, PairNumbers, PairSet, batches, on_device
 from .pairs import PairMaker
 from .plan import TrainingPlan, count_parameters
 from .rendered import Pairs
@@ -297,21 +298,19 @@ class Folder:
                     f"{path}: holds this training already. Go on with --resume, or choose another folder."
                 )
         (path / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        remove_unfinished(path)
         self._facts = {"training": self._settings, "version": __version__, "torch": torch.__version__, **facts}
         self.write_manifest()
 
     def write_manifest(self, **more: Any) -> None:
         """Write what is known of the training."""
         self._facts |= more
-        partial = self.path / f".{MANIFEST}.partial"
-        partial.write_text(json.dumps(self._facts, indent=1) + "\n", encoding="utf-8")
-        partial.replace(self.path / MANIFEST)
+        write_whole(self.path / MANIFEST, (json.dumps(self._facts, indent=1) + "\n").encode())
 
     def save_state(self, run: Finetuning) -> None:
         """Write the state to resume from."""
-        partial = self.path / f".{STATE}.partial"
-        torch.save(run.state(), partial)
-        partial.replace(self.path / STATE)
+        with whole_file(self.path / STATE) as temporary, temporary.open("wb") as file:
+            torch.save(run.state(), file)
 
     def save_epoch(self, run: Finetuning, epoch: int) -> None:
         """Write the weights of an epoch and remove those that are too old."""
@@ -374,9 +373,7 @@ def save_weights(run: Finetuning, path: Path, epoch: int) -> None:
         "evalkit.step": str(run.step),
         "evalkit.seed": str(run.plan.seed),
     } | {f"evalkit.{key}": value for key, value in run.origin.items()}
-    partial = path.with_name(f".{path.name}.partial")
-    save_file(entries, partial, metadata)
-    partial.replace(path)
+    write_whole(path, save(entries, metadata))
 
 
 def make_pairs(
@@ -386,7 +383,10 @@ def make_pairs(
     sampling = plan.recipe.sampling
     data = request.data or dict.fromkeys(plan.recipe.data, "")
     sources = open_sources(data, sampling, definition.second, seed=plan.seed, validation=validation)
-    return PairSet(sources, PairMaker(definition, sampling), plan.seed), [source.describe() for source in sources]
+    first = plan.late_from * plan.recipe.batch
+    late = None if plan.recipe.late is None or validation else Late(first, PairMaker(definition, plan.recipe.late))
+    pairs = PairSet(sources, PairMaker(definition, sampling), plan.seed, late)
+    return pairs, [source.describe() for source in sources]
 
 
 def train(

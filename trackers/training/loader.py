@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,13 @@ from .sources import PairSource
 _ATTEMPTS = 100
 
 
+class Late(NamedTuple):
+    """From this pair number on, another maker (of :attr:`~.recipe.Recipe.late`)."""
+
+    first: int
+    maker: PairMaker
+
+
 class PairSet(Dataset[Item]):
     """Pair number i of a training; all that is random in it comes from the seed and i.
 
@@ -25,10 +33,13 @@ class PairSet(Dataset[Item]):
         sources: Equally probable.
         maker: Draws and cuts.
         seed: Of the training.
+        late: What draws and cuts at the training's end.
     """
 
-    def __init__(self, sources: cabc.Sequence[PairSource], maker: PairMaker, seed: int) -> None:
-        self._sources, self._maker, self._seed = tuple(sources), maker, seed
+    def __init__(
+        self, sources: cabc.Sequence[PairSource], maker: PairMaker, seed: int, late: Late | None = None
+    ) -> None:
+        self._sources, self._maker, self._seed, self._late = tuple(sources), maker, seed, late
 
     def __getitem__(self, index: int) -> Item:
         """Draw until there is a pair.
@@ -37,11 +48,12 @@ class PairSet(Dataset[Item]):
             TrackerError: 100 draws gave none; the text says why the last one did not.
         """
         rng = np.random.default_rng([self._seed, index])
+        maker = self._maker if self._late is None or index < self._late.first else self._late.maker
         problem: EvalkitError | None = None
         for _ in range(_ATTEMPTS):
             try:
                 source = self._sources[int(rng.integers(len(self._sources)))]
-                return self._maker.draw(source.clip(index, rng), rng)
+                return maker.draw(source.clip(index, rng), rng)
             except EvalkitError as trouble:
                 problem = trouble
         raise TrackerError(f"no pair can be drawn from the training data; the last of {_ATTEMPTS} tries: {problem}")

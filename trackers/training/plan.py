@@ -62,6 +62,11 @@ class TrainingPlan:
         """Epoch, counted from 1, of the step that follows ``step`` done ones."""
         return 1 + step * self.recipe.epochs // self.steps
 
+    @property
+    def late_from(self) -> int:
+        """Number of done steps from which the recipe's ``late`` sampling holds."""
+        return math.ceil(self.steps * (1 - (self.recipe.cooldown or 0.0)))
+
     def rate(self, step: int) -> float:
         """Factor of the learning rates in the step that follows ``step`` done ones."""
         recipe = self.recipe

@@ -80,7 +80,7 @@ class Recipe:
         losses: Weights: GIoU, L1, focal of a center head; varifocal, GIoU of SwinTrack's.
         data: Training sets that it is meant for.
         sampling: How pairs are drawn.
-        late: The same during the cooldown; None = no change.
+        late: The same during the cooldown, from the same scenes and videos; None = no change.
         seed: Default of ``--seed``.
         sources: Attribute -> where its value comes from.
         summary: One line.

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import evalkit
+from evalkit.atomic import write_whole
 from evalkit.errors import ScoringError
 from evalkit.report.figures.look import figure_bytes
 from evalkit.report.headline import Key, remarks, result_key
 from evalkit.scoring.scores import Scores
-from evalkit.store.atomic import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

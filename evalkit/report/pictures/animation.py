@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from evalkit.atomic import copy_whole, write_whole
 from evalkit.errors import EvalkitError
 from evalkit.report.pictures.overlay import Picture
-from evalkit.store.atomic import copy_whole, write_whole
 
 # H.264 plays in every browser, player and slide program; VP9 in most, for builds of FFmpeg that lack H.264
 CODECS = {

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from evalkit.atomic import write_whole
 from evalkit.boxes import Boxes, FloatArray
 from evalkit.report.palette import RGB, TRUTH, rgb_of, styles_of
 from evalkit.scoring.conventions import OverlapArithmetic
 from evalkit.scoring.overlap import overlap
 from evalkit.sequences import Annotation, Frame, Sequence, Trajectory
-from evalkit.store.atomic import write_whole
 
 Picture = npt.NDArray[np.uint8]
 

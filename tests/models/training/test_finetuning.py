@@ -55,6 +55,21 @@ def test_rates_follow_the_recipes_schedules():
     assert swin.rate(307_199) == 0.1
 
 
+def test_the_end_of_a_training_has_pairs_of_its_own_sampling(tmp_path):
+    asked = request(tmp_path, steps=5)
+    plan, made = make_plan(asked), definition("ostrack-mini")
+    assert plan.late_from == 3  # the last two fifths
+    near = replace(plan.recipe, sampling=plan.recipe.late, late=None)
+    pairs, plain, late = (
+        finetuning.make_pairs(replace(plan, recipe=recipe), asked, made)[0]
+        for recipe in (plan.recipe, replace(plan.recipe, late=None), near)
+    )
+    for number in range(4, 8):  # of two pairs a step
+        same, other = (plain, late) if number < 6 else (late, plain)
+        assert torch.equal(pairs[number].search, same[number].search)
+        assert not torch.equal(pairs[number].search, other[number].search)
+
+
 def test_another_batch_needs_a_rule(tmp_path):
     def plan(**settings):
         return make_plan(FinetuneRequest("upvpt-ostrack-256", tmp_path, settings=settings))

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from evalkit import hardware
+from evalkit import atomic, hardware
+from evalkit.atomic import read_file
 from evalkit.errors import EvalkitError
-from evalkit.store import atomic, runs
-from evalkit.store.atomic import read_file
+from evalkit.store import runs
 from evalkit.store.manifest import RunEnvironment, current_environment
 from evalkit.store.runs import ResultStore, Run
 from helpers.own_trackers import own_tracker

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from evalkit import atomic
 from evalkit.errors import StoreError
 from evalkit.sequences import Trajectory
-from evalkit.store import atomic, box_csv
+from evalkit.store import box_csv
 from evalkit.store.box_csv import predictions_sha256
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, RunStatus
@@ -187,7 +188,7 @@ def test_a_results_folder_that_cannot_be_written_is_an_error_not_a_traceback(tmp
 
 def test_a_killed_writer_leaves_whole_files_only(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from evalkit.store import atomic\n"
+        "import os, sys; from pathlib import Path; from evalkit import atomic\n"
         "sync = os.fsync\n"
         "def die(handle): os.kill(os.getpid(), 9)\n"
         "os.fsync = die\n"

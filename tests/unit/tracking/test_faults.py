@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.store.atomic import write_whole
+from evalkit.atomic import write_whole
 from helpers.own_trackers import own_tracker
 from helpers.program import only_run, run_videos
 from helpers.trees import draw_videos

@@ -29,26 +29,38 @@ def write_whole(path: Path, data: bytes) -> None:
     write_together(path.parent, {path.name: data})
 
 
+@contextlib.contextmanager
+def whole_file(path: Path) -> cabc.Iterator[Path]:
+    """A temporary file beside ``path`` for a large content; it takes the path's place when the block ends well.
+
+    Raises:
+        StoreError: As :func:`write_whole`; the old file, if any, is untouched.
+    """
+    temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as problem:
+        raise StoreError(
+            f"cannot write {path}: {problem.strerror or problem}. Make room or choose another folder, then run the "
+            "same command again."
+        ) from problem
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def copy_whole(source: Path, path: Path) -> None:
     """Copy a file of any size to its place as :func:`write_whole` would write it.
 
     Raises:
         StoreError: As there.
     """
-    temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
         shutil.copyfile(source, temporary)
-        _sync(temporary)
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as problem:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise StoreError(
-            f"cannot write {path}: {problem.strerror or problem}. Make room or choose another folder, then run the "
-            "same command again."
-        ) from problem
 
 
 def write_together(folder: Path, *steps: cabc.Mapping[str, bytes]) -> None:
