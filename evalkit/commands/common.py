@@ -224,7 +224,12 @@ def results_option(command: cabc.Callable[..., Any]) -> cabc.Callable[..., Any]:
 
 def print_json(document: object) -> None:
     """Print one JSON document; NaN and infinity become null, since JSON has neither."""
-    echo_text(json_text(_finite(document)) + "\n")
+    echo_text(json_document(document))
+
+
+def json_document(document: object) -> str:
+    """What :func:`print_json` prints."""
+    return json_text(_finite(document)) + "\n"
 
 
 def _finite(value: object) -> object:

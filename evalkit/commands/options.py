@@ -32,7 +32,7 @@ _PATH = click.Path(path_type=Path)
 sequences_option = click.option(
     "--sequences", multiple=True, callback=_sequences, help="Only these: names with commas, or @FILE, one a line."
 )
-SHARED = (
+_RESULTS = (
     click.option(
         "--tracker", "trackers", multiple=True, callback=names_option, help="Default: all that have complete results."
     ),
@@ -43,6 +43,8 @@ SHARED = (
     click.option("--predictions", type=_PATH, help="Raw result files instead of runs: folder or zip, any layout."),
     click.option("--layout-of-results", help="Layout of the raw files, where it cannot be told."),
     click.option("--results", type=_PATH, help="Results folder.  [default: results]"),
+)
+_TRUTH = (
     click.option("--split", help="Default: the split that papers report."),
     sequences_option,
     click.option("--annotations", type=_PATH, help="Annotations-only copy instead of the data root: folder or zip."),
@@ -55,9 +57,21 @@ SHARED = (
         callback=_protocols,
         help="Protocol ids, official, papers, or all (where several make sense).  [default: papers]",
     ),
-    click.option("--allow-missing", is_flag=True, help="Take what is there and say so."),
-    click.option("--request", "file", type=_PATH, help="A TOML file with these values; options stand before it."),
 )
+_REQUEST = click.option("--request", "file", type=_PATH, help="A TOML file with these values; options stand before it.")
+SHARED = (
+    *_RESULTS,
+    *_TRUTH,
+    click.option("--allow-missing", is_flag=True, help="Take what is there and say so."),
+    _REQUEST,
+)
+OF_FILES = (
+    click.option("--tracker", "trackers", multiple=True, callback=names_option, help="Only these; of one, its name."),
+    click.option("--layout-of-results", help="Layout of the files, where it cannot be told."),
+    *_TRUTH,
+    _REQUEST,
+)
+"""For a command whose results are files anyway."""
 
 
 def benchmarks_argument(command: Command, metavar: str = "BENCHMARK[,BENCHMARK...]") -> Command:
@@ -90,12 +104,15 @@ def _single(benchmarks: tuple[str, ...]) -> str:
     return benchmarks[0]
 
 
-def request_options(*, required: bool = True, several: bool = True) -> cabc.Callable[[Command], Command]:
+def request_options(
+    *, required: bool = True, several: bool = True, shared: cabc.Sequence[cabc.Callable[[Command], Command]] = SHARED
+) -> cabc.Callable[[Command], Command]:
     """Add BENCHMARK and the shared options, passed on as ``request``; other options that are its fields go into it.
 
     Args:
         required: Without a benchmark the command is refused.
         several: More than one benchmark is possible.
+        shared: The shared options that make sense.
     """
 
     def decorate(command: Command) -> Command:
@@ -109,9 +126,10 @@ def request_options(*, required: bool = True, several: bool = True) -> cabc.Call
                 _single(request.benchmarks)
             return command(*args, request=request, **options)
 
-        for add in reversed(SHARED):
-            called = add(called)
-        return benchmarks_argument(called)
+        built: Command = called
+        for add in reversed(shared):
+            built = add(built)
+        return benchmarks_argument(built)
 
     return decorate
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "export-results": ("results:export_results", "Write a run in another toolkit's text format."),
     "score": ("score:score", "Score a run or raw result files under a protocol."),
     "explain": ("explain:explain", "The same boxes under every protocol; which rule moves the number."),
+    "audit": ("audit:audit", "Somebody's raw results: does the published number hold? Verdict first."),
     "compare": ("compare:compare", "Two trackers: paired test, interval, win/tie/loss."),
     "make-table": ("tables:make_table", "A table of scores: markdown, CSV, LaTeX, JSON."),
     "make-plots": ("plots:make_plots", "Curves, rankings, attributes, speed: PDF, PNG, SVG."),

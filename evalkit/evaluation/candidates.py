@@ -14,6 +14,7 @@ from evalkit.evaluation.truth import Truth
 from evalkit.sequences import Trajectory
 
 if TYPE_CHECKING:
+    from evalkit.results.reader import ImportedResults
     from evalkit.store.runs import ResultStore, Run
 
 Say = cabc.Callable[[str], object]
@@ -115,20 +116,22 @@ def _of_files(request: Request, truth: Truth, tracker: str | None) -> list[Candi
         layout=request.layout_of_results,
         initial_boxes={annotation.name: annotation.ground_truth[0] for annotation in truth.annotations},
     )
+    return [of_files(imported, truth, f"files:{imported.digest()[:12]}") for imported in results]
+
+
+def of_files(imported: "ImportedResults", truth: Truth, run: str) -> Candidate:
+    """The candidate of one tracker's raw files."""
     wanted, foreign = truth.names, "{} files of other sequences ignored: {}"
-    return [
-        Candidate(
-            tracker=imported.tracker,
-            run=f"files:{imported.digest()[:12]}",
-            trajectories={name: runs for name, runs in imported.sequences.items() if name in wanted},
-            unreadable=imported.unreadable,
-            notes=(
-                *imported.notes,
-                *([foreign.format(len(imported.foreign), listed(imported.foreign))] if imported.foreign else []),
-            ),
-        )
-        for imported in results
-    ]
+    return Candidate(
+        tracker=imported.tracker,
+        run=run,
+        trajectories={name: runs for name, runs in imported.sequences.items() if name in wanted},
+        unreadable=imported.unreadable,
+        notes=(
+            *imported.notes,
+            *([foreign.format(len(imported.foreign), listed(imported.foreign))] if imported.foreign else []),
+        ),
+    )
 
 
 def _named(request: Request, truth: Truth, store: "ResultStore", runs: "list[Run]") -> "list[Run]":

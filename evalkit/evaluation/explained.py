@@ -51,7 +51,7 @@ def explain_request(
         truth = load_truth(single)
         candidates = read_candidates(single, truth)
         reference = single_protocol(truth.spec, single.protocol)
-        key = _metric_key(metric, reference, truth.spec)
+        key = metric_key(metric, reference, truth.spec)
         for candidate in candidates:
             annotations, notes = limited(truth, candidate)
             caution = why_not_comparable(truth, candidate)
@@ -70,7 +70,7 @@ def explain_request(
             yield Explained(truth, candidate, explanation, caution, tuple(dict.fromkeys(notes)))
 
 
-def _metric_key(text: str | None, reference: Protocol, spec: BenchmarkSpec) -> str:
+def metric_key(text: str | None, reference: Protocol, spec: BenchmarkSpec) -> str:
     """The metric asked for; else the number that ranks: F in the long-term protocols, else the first of papers."""
     labels = {reported.key: reported.label for reported in reference.reported}
     if text is None:

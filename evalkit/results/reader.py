@@ -16,6 +16,7 @@ from evalkit.results.trajectories import Remarks, box_files, read_boxes, read_co
 from evalkit.sequences import Trajectory
 
 _SINGLE = frozenset({".txt", ".csv", ".json", ".npy", ".mat"})
+_STRAYS = 0.05  # share of the sequences of a tracker's other benchmark below which files count as strays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,19 +106,35 @@ def read_results(
         ResultFormatError: Nothing is there, no file belongs to the benchmark, the layout is ambiguous, or the tracker
             asked for is none of several. What is wrong with single files is in the value, not an error.
     """
+    raw = open_results(path, names=names, benchmark=benchmark, layout=layout)
+    chosen = sorted(_selected(raw.labels, tracker, raw.tree).items(), key=lambda item: item[1])
+    return [
+        raw.read(folders, label, frame_counts=frame_counts, initial_boxes=initial_boxes, with_times=with_times)
+        for folders, label in chosen
+    ]
+
+
+def open_results(path: Path, *, names: cabc.Sequence[str], benchmark: str, layout: str | None = None) -> "RawResults":
+    """Sort out whose files a folder or zip of raw results holds, to be read tracker by tracker.
+
+    Args:
+        path: As of :func:`read_results`.
+        names: Official sequence names.
+        benchmark: Name of the benchmark.
+        layout: As of :func:`read_results`.
+
+    Raises:
+        ResultFormatError: Nothing is there, or no file belongs to the benchmark.
+    """
     if layout is not None and layout not in RESULT_LAYOUTS:
         raise unknown_name("layout of results", layout, RESULT_LAYOUTS)
-    recognizer = Recognizer(frozenset(names), benchmark)
-    tree, files = _classified(path, recognizer)
+    tree, files = _classified(path, Recognizer(frozenset(names), benchmark))
     wanted = [file for file in files if file.sequence and _fits(file, layout)]
     if not any(file.role is Role.BOXES for file in wanted):
         raise ResultFormatError(*_nothing_found(tree, files, names, benchmark, layout))
     labels = tracker_labels([file.tracker for file in wanted if file.role is Role.BOXES], path.stem)
-    reading = _Reading(tree, names, layout, frame_counts or {}, initial_boxes, with_times)
-    return [
-        _read_tracker(reading, label, [file for file in wanted if file.tracker == folders], files)
-        for folders, label in sorted(_selected(labels, tracker, tree).items(), key=lambda item: item[1])
-    ]
+    foreign = tuple(file.path for file in files if file.role is Role.FOREIGN)
+    return RawResults(tree, tuple(wanted), foreign, labels, names, layout)
 
 
 def trackers_in(path: Path, *, names: cabc.Sequence[str], benchmark: str) -> tuple[str, ...]:
@@ -127,8 +144,81 @@ def trackers_in(path: Path, *, names: cabc.Sequence[str], benchmark: str) -> tup
     return tuple(sorted(tracker_labels(groups, path.stem).values()))
 
 
+def digest_of(path: Path) -> str:
+    """SHA-256 of an archive, or over the names and contents of a folder."""
+    return open_tree(path, single=_SINGLE).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Results of one tracker on one benchmark, by the names of files alone.
+
+    Attributes:
+        benchmark: Name of the benchmark.
+        tracker: As of :func:`read_results`.
+        folders: That name the tracker.
+        files: Box files.
+        sequences: That they are of.
+    """
+
+    benchmark: str
+    tracker: str
+    folders: tuple[str, ...]
+    files: frozenset[str] = field(repr=False)
+    sequences: frozenset[str] = field(repr=False)
+
+
+def results_held(path: Path, known: cabc.Mapping[str, cabc.Collection[str]]) -> list[Held]:
+    """Find out which trackers' results on which benchmarks a folder or zip holds.
+
+    A file whose name several benchmarks know counts for the one that knows more names of its tracker; a few files of
+    another benchmark among a tracker's are strays.
+
+    Args:
+        path: As of :func:`read_results`.
+        known: Benchmark -> names of its sequences, of all splits.
+
+    Returns:
+        In the order of ``known``, then of trackers; empty where nothing is recognized.
+
+    Raises:
+        ResultFormatError: Nothing is there, or it cannot be opened.
+    """
+    tree = open_tree(path, single=_SINGLE)
+    groups: list[Held] = []
+    for benchmark, names in known.items():
+        _, files = _sorted_out(tree, Recognizer(frozenset(names), benchmark))
+        boxes: dict[tuple[str, ...], list[ResultFile]] = {}
+        for file in files:
+            if file.sequence and file.role is Role.BOXES:
+                boxes.setdefault(file.tracker, []).append(file)
+        for folders, label in (
+            sorted(tracker_labels(boxes, path.stem).items(), key=lambda item: item[1]) if boxes else ()
+        ):
+            mine = boxes[folders]
+            paths, sequences = (frozenset(file.path for file in mine), frozenset(file.sequence for file in mine))
+            groups.append(Held(benchmark, label, folders, paths, sequences))
+    owner: dict[str, Held] = {}
+    for group in sorted(groups, key=lambda group: -len(group.sequences)):
+        owner |= dict.fromkeys(group.files - owner.keys(), group)
+    largest: dict[tuple[str, ...], int] = {}
+    for group in groups:
+        largest[group.folders] = max(largest.get(group.folders, 0), len(group.sequences))
+
+    def is_kept(group: Held) -> bool:
+        own = sum(owner[name] is group for name in group.files)
+        whole = 2 * len(group.sequences) >= len(known[group.benchmark])
+        return 2 * own >= len(group.files) and (whole or len(group.sequences) >= _STRAYS * largest[group.folders])
+
+    return [group for group in groups if is_kept(group)]
+
+
 def _classified(path: Path, recognizer: Recognizer) -> tuple[Tree, list[ResultFile]]:
-    tree = _unfolded(open_tree(path, single=_SINGLE), recognizer)
+    return _sorted_out(open_tree(path, single=_SINGLE), recognizer)
+
+
+def _sorted_out(tree: Tree, recognizer: Recognizer) -> tuple[Tree, list[ResultFile]]:
+    tree = _unfolded(tree, recognizer)
     return tree, recognizer.settled(recognizer.classify(name) for name in tree.names)
 
 
@@ -215,60 +305,87 @@ def _nothing_found(
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """What the caller of read_results asks for."""
+class RawResults:
+    """Files of a folder or zip, sorted out, but not read.
+
+    Attributes:
+        tree: The folder or archive.
+        files: That belong to sequences of the benchmark.
+        foreign: That are named as results of other sequences.
+        labels: Folders -> name, of all trackers.
+        names: Official sequence names.
+        layout: That the user names; None recognizes it.
+    """
 
     tree: Tree
+    files: tuple[ResultFile, ...]
+    foreign: tuple[str, ...]
+    labels: dict[tuple[str, ...], str]
     names: cabc.Sequence[str]
-    wanted: str | None
-    frame_counts: cabc.Mapping[str, int]
-    initial_boxes: cabc.Mapping[str, Boxes] | None
-    with_times: bool
+    layout: str | None
+
+    def read(
+        self,
+        folders: tuple[str, ...],
+        label: str,
+        *,
+        frame_counts: cabc.Mapping[str, int] | None = None,
+        initial_boxes: cabc.Mapping[str, Boxes] | None = None,
+        with_times: bool = False,
+    ) -> ImportedResults:
+        """Read one tracker's files.
+
+        Args:
+            folders: Of the tracker, a key of ``labels``.
+            label: The name to give it.
+            frame_counts: As of :func:`read_results`.
+            initial_boxes: As there.
+            with_times: As there.
+
+        Raises:
+            ResultFormatError: Two files are for one place, or the layout is ambiguous.
+        """
+        tree, remarks, counts = self.tree, Remarks(), frame_counts or {}
+        files = [file for file in self.files if file.tracker == folders]
+        who = f"{tree.where}: {label}"
+        chosen = box_files(files, self.names, who=who)
+        boxes, beside, kind = read_boxes(tree, chosen, self.layout, initial_boxes, remarks, who=who)
+        rows = {result_key(file): len(table) for file, table in boxes}
+        confidences, unfit = read_confidences(tree, files, rows, remarks)
+        confidences = beside | confidences
+        boxes = [(file, table) for file, table in boxes if result_key(file) not in unfit]
+        if kind == "vot":
+            without = dict.fromkeys(file.sequence for file, _ in boxes if result_key(file) not in confidences)
+            if without:
+                text = f"No confidence file for {len(without)} sequences, counted as 0: {listed(without)}."
+                remarks.notes.append(text)
+        times = read_times(tree, files, rows, remarks) if with_times else {}
+        sequences: dict[str, list[Trajectory]] = {}
+        for file, table in boxes:
+            nothing = np.full(len(table), np.nan)
+            # the VOT toolkit counts a missing confidence as 0
+            confidence = confidences.get(result_key(file), np.zeros(len(table)) if kind == "vot" else nothing)
+            trajectory = Trajectory(table, confidence, times.get(result_key(file), nothing))
+            sequences.setdefault(file.sequence, []).append(trajectory)
+        places = {_folder(file.path) for file in chosen}
+        return ImportedResults(
+            tracker=label,
+            layout=kind,
+            where=tree.where,
+            sequences=sequences,
+            missing=tuple(sorted(set(self.names) - {file.sequence for file in chosen})),
+            unreadable=tuple(remarks.unreadable),
+            short=_mismatches(sequences, counts, -1),
+            long=_mismatches(sequences, counts, 1),
+            with_nan=_rows_without_box(sequences),
+            foreign=tuple(path for path in self.foreign if _folder(path) in places),
+            notes=(*remarks.notes, *_repetition_notes(sequences)),
+            digest=tree.digest,
+        )
 
 
-def _read_tracker(
-    reading: _Reading, label: str, files: cabc.Sequence[ResultFile], everything: cabc.Sequence[ResultFile]
-) -> ImportedResults:
-    """Read one tracker's files."""
-    tree, remarks = reading.tree, Remarks()
-    who = f"{tree.where}: {label}"
-    chosen = box_files(files, reading.names, who=who)
-    boxes, beside, kind = read_boxes(tree, chosen, reading.wanted, reading.initial_boxes, remarks, who=who)
-    rows = {result_key(file): len(table) for file, table in boxes}
-    confidences, unfit = read_confidences(tree, files, rows, remarks)
-    confidences = beside | confidences
-    boxes = [(file, table) for file, table in boxes if result_key(file) not in unfit]
-    if kind == "vot":
-        without = dict.fromkeys(file.sequence for file, _ in boxes if result_key(file) not in confidences)
-        if without:
-            remarks.notes.append(f"No confidence file for {len(without)} sequences, counted as 0: {listed(without)}.")
-    times = read_times(tree, files, rows, remarks) if reading.with_times else {}
-    sequences: dict[str, list[Trajectory]] = {}
-    for file, table in boxes:
-        nothing = np.full(len(table), np.nan)
-        # the VOT toolkit counts a missing confidence as 0
-        confidence = confidences.get(result_key(file), np.zeros(len(table)) if kind == "vot" else nothing)
-        trajectory = Trajectory(table, confidence, times.get(result_key(file), nothing))
-        sequences.setdefault(file.sequence, []).append(trajectory)
-    folders = {_folder(file) for file in chosen}
-    return ImportedResults(
-        tracker=label,
-        layout=kind,
-        where=tree.where,
-        sequences=sequences,
-        missing=tuple(sorted(set(reading.names) - {file.sequence for file in chosen})),
-        unreadable=tuple(remarks.unreadable),
-        short=_mismatches(sequences, reading.frame_counts, -1),
-        long=_mismatches(sequences, reading.frame_counts, 1),
-        with_nan=_rows_without_box(sequences),
-        foreign=tuple(file.path for file in everything if file.role is Role.FOREIGN and _folder(file) in folders),
-        notes=(*remarks.notes, *_repetition_notes(sequences)),
-        digest=tree.digest,
-    )
-
-
-def _folder(file: ResultFile) -> str:
-    return file.path.rpartition("/")[0]
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _mismatches(
