@@ -5,7 +5,12 @@ import contextlib
 import ctypes
 import io
 import os
+import re
+import shlex
+import shutil
 import sys
+import textwrap
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -13,6 +18,8 @@ import click
 from evalkit.errors import EvalkitError
 from evalkit.visible import visible
 
+WIDTH = 80
+"""Columns that printed lines are made for."""
 _RESULTS = "evalkit.results"
 """Key of the stream for results in click's shared context."""
 
@@ -24,7 +31,21 @@ def echo(*lines: object, err: bool = False) -> None:
         *lines: None of them: an empty one.
         err: To stderr, for messages; else to stdout, for results.
     """
-    echo_text("".join(f"{visible(str(line))}\n" for line in lines or ("",)), err=err)
+    shown = [visible(str(line)) for line in lines or ("",)]
+    if err and sys.stderr is not None and sys.stderr.isatty():
+        shown = [part for line in shown for part in _wrapped(line)]
+    echo_text("".join(f"{line}\n" for line in shown), err=err)
+
+
+def _wrapped(line: str) -> list[str]:
+    """Lines that break between words where the terminal ends, and would otherwise break anywhere."""
+    width = max(20, shutil.get_terminal_size((WIDTH, 1)).columns)
+    if len(line) <= width:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())] + "  "
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [
+        line
+    ]
 
 
 def echo_text(text: str, *, err: bool = False) -> None:
@@ -51,6 +72,41 @@ def _abandon(stream: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
+
+
+def program() -> str:
+    """How this program is called in the shell that has called it: ``evalkit`` only if that is on the path there.
+
+    Example:
+        >>> program()
+        'evalkit'
+    """
+    called = Path(sys.argv[0])
+    if called.name == "evalkit":
+        found = shutil.which("evalkit")
+        same = found is not None and Path(found).exists() and called.exists() and Path(found).samefile(called)
+        return "evalkit" if same else shlex.quote(sys.argv[0])
+    if called.name in {"cli.py", "__main__.py"}:
+        rest = sys.argv[0] if called.name == "cli.py" else f"-m {__package__.partition('.')[0]}.trackers"
+        return f"{shlex.quote(_relative(sys.executable))} {rest}"
+    return "evalkit"
+
+
+def _relative(path: str) -> str:
+    """As a path below the working folder, where it is there."""
+    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
+
+
+def command_line(arguments: cabc.Sequence[str]) -> list[str]:
+    """Lines that can be pasted: this program with arguments, continued where they reach :data:`WIDTH`."""
+    lines = [program()]
+    parts = re.sub(r"(?<!\S)(--\S+) (?!--)", "\\1\0", shlex.join(arguments)).split(" ")  # options keep their values
+    for part in parts:
+        if len(lines[-1]) + len(part) + len("  \\") > WIDTH:
+            lines[-1] += " \\"
+            lines.append(" ")
+        lines[-1] += " " + part.replace("\0", " ")
+    return lines
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import functools
 import re
-import shlex
 import signal
 from pathlib import Path
 from types import FrameType
@@ -14,6 +13,8 @@ from typing import Any
 import click
 
 from evalkit.atomic import file_name
+from evalkit.benchmarks import get_benchmark
+from evalkit.benchmarks.spec import Access
 from evalkit.commands.assignments import settings_option, written
 from evalkit.commands.common import (
     SETTINGS,
@@ -29,12 +30,14 @@ from evalkit.commands.common import (
     tracker_root_option,
 )
 from evalkit.commands.options import benchmarks_argument, names_option, sequences_option
-from evalkit.commands.output import echo, stdout_for_results
-from evalkit.commands.progress import frame_progress
+from evalkit.commands.output import command_line, echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError
 from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions
+from evalkit.evaluation.progress import FrameProgress
 from evalkit.evaluation.session import RunOptions, Watch, run_tracker
+from evalkit.report.headline import headline_of, leading_of
+from evalkit.report.metrics import get_metric
 from evalkit.store.locks import Shard
 from evalkit.store.runs import RunStatus
 from evalkit.tracking.catalog import check_name
@@ -186,7 +189,8 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     ]
     if all(how.in_process for how in hows):
         watch(app, advice=ISOLATE)
-    told = Watch(app.say, functools.partial(frame_progress, app))
+    progress = functools.partial(FrameProgress, say=app.say, quiet=app.quiet)
+    told = Watch(app.say, progress, functools.cache(app.say))
     if app.witness is not None:
         told = dataclasses.replace(told, under_way=app.witness.under_way)
     documents: list[dict[str, Any]] = []
@@ -216,7 +220,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
     if problems:
         app.say(f"not run: {'; '.join(problems)}")
     elif not stopped and all(document["status"] == RunStatus.COMPLETE.value for document in documents):
-        app.say(f"next: {_next(documents, asked)}")
+        app.say("next:", *command_line(_next(documents, asked)))
     return 0 if not stopped and not problems and all(map(_done, documents)) else 1
 
 
@@ -258,7 +262,7 @@ def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped
         print_json(documents[0] if len(documents) == 1 else documents)
     for document in documents:
         if not as_json:
-            echo(_summary(document))
+            echo(*_summary(document))
         for name, error in document["failed"].items():
             if app.quiet or app.verbose:  # otherwise it was said when it happened
                 echo(f"failed: {document['benchmark']}/{name}: {error}", err=True)
@@ -273,22 +277,30 @@ def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped
         app.say(f"shard {documents[0]['shard']} is finished; the run is complete when the other shards are.")
 
 
-def _next(documents: list[dict[str, Any]], asked: RunOptions) -> str:
-    """The command that makes a table of these runs."""
-    names = ",".join(dict.fromkeys(str(document["benchmark"]) for document in documents))
-    options = {
-        "--split": asked.split,
-        "--data-root": asked.data_root,
-        "--layout": asked.layout,
-        "--results": asked.results if asked.results != Path("results") else None,
-    }
-    more = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+def _next(documents: list[dict[str, Any]], asked: RunOptions) -> list[str]:
+    """The command that makes a table of these runs; of what a server alone can score, the one that packs it."""
+    results = ["--results", str(asked.results)] if asked.results != Path("results") else []
+    hidden = {document["benchmark"] for document in documents if _is_hidden(document)}
+    rendered = any(document["data"].is_sample for document in documents)
+    names = dict.fromkeys(d["benchmark"] for d in documents if rendered or d["benchmark"] not in hidden)
     rows = dict.fromkeys((document["benchmark"], document["tracker"]) for document in documents)
+    if not names:
+        benchmark, tracker = next(iter(rows))
+        return ["package-submission", benchmark, "--tracker", tracker, *results]
     if sum(not document["repeat"] for document in documents) > len(rows):  # several settings: each is a row
         chosen = ["--run", ",".join(dict.fromkeys(str(document["run"]) for document in documents))]
     else:
         chosen = ["--tracker", ",".join(dict.fromkeys(tracker for _, tracker in rows))]
-    return shlex.join(["evalkit", "make-table", names, *chosen, *more])
+    options = {"--split": asked.split, "--data-root": asked.data_root, "--layout": asked.layout}
+    more = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+    truth = ["--local-truth"] if hidden and rendered else []  # the sample brings what servers keep
+    return ["make-table", ",".join(names), *chosen, *more, *results, *truth]
+
+
+def _is_hidden(document: cabc.Mapping[str, Any]) -> bool:
+    """Whether a server alone can score the run."""
+    splits = get_benchmark(document["benchmark"]).splits
+    return document["split"] in splits and splits[document["split"]].access is Access.FIRST_FRAME_ONLY
 
 
 def _done(document: cabc.Mapping[str, Any]) -> bool:
@@ -298,14 +310,26 @@ def _done(document: cabc.Mapping[str, Any]) -> bool:
     return bool(document["status"] == RunStatus.COMPLETE.value)
 
 
-def _summary(document: dict[str, Any]) -> str:
+def _summary(document: dict[str, Any]) -> list[str]:
+    """What became of a run; no line is longer than a terminal of 80 columns where names are not."""
     rate = document["frames"] / document["seconds"] if document["seconds"] else 0.0
     total = document["sequences"] + len(document["missing"])
     repeat = f" repeat {document['repeat']}" if document["repeat"] else ""
-    return (
-        f"{document['benchmark']} {document['split']} {_label(document['tracker'], document['settings'])}{repeat}: "
-        f"{document['status']}, "
-        f"{document['sequences']} of {total} sequences, {document['frames']} frames, "
-        f"{rate:.1f} frames/s in the tracker, "
-        f"run {document['run']}, digest {document['digest'][:12]}"
-    )
+    who = _label(document["tracker"], document["settings"])
+    state = f"{document['status']}, {document['sequences']} of {total} sequences, {document['frames']} frames"
+    hidden = ["scored by its server alone"] if _is_hidden(document) else []
+    lines = [
+        f"{document['benchmark']} {document['split']} {who}{repeat}: {state}",
+        *([_numbers(document)] if document["scores"] else hidden),
+        f"run {document['run']}, digest {document['digest'][:12]}, {rate:.1f} frames/s in the tracker",
+    ]
+    return "\n  ".join(lines).splitlines()
+
+
+def _numbers(document: dict[str, Any]) -> str:
+    """The leading metric, then the benchmark's others, as its papers print them."""
+    scores, benchmark = document["scores"], document["benchmark"]
+    keys = headline_of(scores, get_benchmark(benchmark))
+    metrics = [get_metric(key, benchmark) for key in dict.fromkeys([leading_of(keys), *keys])]
+    numbers = "  ".join(f"{metric.label} {metric.text(scores[metric.key])}" for metric in metrics)
+    return f"{numbers}  ({document['protocol']})"

@@ -19,7 +19,6 @@ from evalkit.commands.common import (
     seed_option,
 )
 from evalkit.commands.output import echo, stdout_for_results
-from evalkit.commands.progress import frame_progress
 from evalkit.commands.watched import watch
 from evalkit.evaluation.executors import ExecutorOptions, single_device
 from evalkit.tracking.catalog import check_name, load_tracker
@@ -73,6 +72,7 @@ def track(
       evalkit track cat.mp4 --tracker ostrack-256 --weights W --start 300 --init-box 10,20,30,40 --json
     """
     from evalkit.evaluation.following import follow, open_source, parse_box
+    from evalkit.evaluation.progress import FrameProgress
 
     asked = ExecutorOptions(
         tracker, TrackerOptions(**options), catalog=app.catalog, code=app.code, device=device, timeout=timeout
@@ -87,7 +87,7 @@ def track(
     with contextlib.ExitStack() as stack:
         bar = None
         if box is not None:  # else the bar would wait with the user's mouse
-            bar = stack.enter_context(frame_progress(app, sequences=1, frames=frames.count or 0))
+            bar = stack.enter_context(FrameProgress(0, frames.count or 0, say=app.say, quiet=app.quiet))
         followed = follow(
             built, frames, box, folder, video=not no_video, on_frames=(lambda _: None) if bar is None else bar.advance
         )

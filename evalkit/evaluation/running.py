@@ -17,7 +17,7 @@ from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.errors import DatasetLayoutError, EvalkitError, StoreError, unknown_name
 from evalkit.machine import usable_cores
 from evalkit.provenance import Origin, is_dry_run
-from evalkit.sequences import Sequence
+from evalkit.sequences import Annotation, Sequence
 from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
 from evalkit.store.runs import ResultStore, Run, RunStatus
@@ -64,6 +64,7 @@ class Plan:
         finished_before: Sequences found in the store.
         shard: The part of the target that this process is to do, None = all of it.
         names: Sequences of that part, in the benchmark's order.
+        annotations: Of all sequences of the target that can be read.
         total_frames: Frames of the jobs.
     """
 
@@ -74,6 +75,7 @@ class Plan:
     finished_before: int = 0
     shard: Shard | None = None
     names: tuple[str, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
 
     @property
     def total_frames(self) -> int:
@@ -186,7 +188,13 @@ def make_plan(target: RunTarget, run: Run, *, aux: bool, shard: Shard | None = N
         for name, sequence in zip(target.names, opened, strict=True)
     }
     chosen = set(target.names) if shard is None else shard_names(lengths, shard)
-    plan = Plan(target, run, shard=shard, names=tuple(name for name in target.names if name in chosen))
+    plan = Plan(
+        target,
+        run,
+        shard=shard,
+        names=tuple(name for name in target.names if name in chosen),
+        annotations=tuple(sequence.annotation for sequence in opened if isinstance(sequence, Sequence)),
+    )
     for name, sequence in zip(target.names, opened, strict=True):
         if name not in chosen:
             continue
@@ -240,6 +248,7 @@ def execute(
     on_failure: cabc.Callable[[str, str], None] = lambda _name, _error: None,
     on_note: cabc.Callable[[str], None] = lambda _: None,
     on_under_way: cabc.Callable[[cabc.Iterable[str]], None] = lambda _: None,
+    on_finished: cabc.Callable[[Plan, str], None] = lambda _plan, _name: None,
 ) -> LoopTiming:
     """Track the jobs of all plans in one queue and store what finishes, and where the time went.
 
@@ -250,6 +259,7 @@ def execute(
         on_failure: Called with "benchmark/sequence" and its error.
         on_note: Called with what the user should know.
         on_under_way: Called with the names of the sequences that this process works on, when they change.
+        on_finished: Called with a plan and the name of a sequence whose result is stored, perhaps from another thread.
 
     Returns:
         Where the time went.
@@ -264,11 +274,14 @@ def execute(
         plan.failed[job.name] = error
         on_failure(f"{plan.target.spec.name}/{job.name}", error)
 
+    def finished(job: Job) -> None:
+        on_finished(owners[job.number], job.name)
+
     if not jobs:
         return executor.timing
     begin = time.perf_counter()
     try:
-        executor.run(jobs, Reports(on_frames, failed, on_note, on_under_way))
+        executor.run(jobs, Reports(on_frames, failed, on_note, on_under_way, finished))
     finally:
         _keep_timing(plans, executor.timing, time.perf_counter() - begin)
     return executor.timing

@@ -204,13 +204,14 @@ def limited(truth: Truth, candidate: Candidate) -> tuple[tuple[Annotation, ...],
     limit = candidate.frame_limit
     if limit is None:
         return truth.annotations, candidate.notes
-    return tuple(_cut(annotation, limit) for annotation in truth.annotations), (
+    return tuple(cut(annotation, limit) for annotation in truth.annotations), (
         *candidate.notes,
         f"scored on the first {limit} frames of every sequence",
     )
 
 
-def _cut(annotation: Annotation, limit: int) -> Annotation:
+def cut(annotation: Annotation, limit: int) -> Annotation:
+    """The annotation of the first frames, as a run has them that was limited to so many."""
     rows = -(-limit // annotation.stride)
     visible, second = annotation.visible_eighths, annotation.ground_truth_aux
     return replace(

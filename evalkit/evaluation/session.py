@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evalkit.benchmarks import get_benchmark, get_split
+from evalkit.errors import EvalkitError
 from evalkit.evaluation import running
 from evalkit.evaluation.executors import ExecutorOptions, open_executor
 from evalkit.evaluation.roots import data_origin, find_root
+from evalkit.evaluation.score_so_far import ScoreSoFar, scores_of
+from evalkit.scoring.scores import Scores
 from evalkit.sequences import Modality
 from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment
@@ -62,6 +65,9 @@ class SessionProgress(Protocol):
     def failure(self, name: str, error: str) -> None:
         """A sequence has failed."""
 
+    def finished(self) -> None:
+        """The result of a sequence is stored; perhaps called from another thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -69,12 +75,14 @@ class Watch:
 
     Attributes:
         say: Takes messages for people.
-        progress: Makes a progress display for a number of sequences and frames.
+        progress: Makes a progress display for a number of sequences and frames, and a function for the score so far.
+        note: Takes what a reader of the numbers must know.
         under_way: Is told which sequences the tracker works on.
     """
 
     say: cabc.Callable[[str], None]
-    progress: cabc.Callable[[int, int], contextlib.AbstractContextManager[SessionProgress]]
+    progress: cabc.Callable[[int, int, cabc.Callable[[], str]], contextlib.AbstractContextManager[SessionProgress]]
+    note: cabc.Callable[[str], None]
     under_way: cabc.Callable[[cabc.Iterable[str]], None] = lambda _: None
 
 
@@ -84,10 +92,14 @@ class Ran:
 
     Attributes:
         documents: One per run, see :func:`evalkit.evaluation.running.outcome`.
+        scores: Of each run; None where there are none here, or the call was stopped.
+        runs: In the same order.
         timing: Where the time went; None where it was stopped from outside.
     """
 
     documents: list[dict[str, Any]]
+    scores: list[Scores | None]
+    runs: list[Run]
     timing: LoopTiming | None
 
 
@@ -106,11 +118,19 @@ def run_tracker(asked: RunOptions, how: ExecutorOptions, watch: Watch) -> Ran:
         info = _named(executor.info, asked.name)
         session = _Session(asked, how, watch, executor, info, ResultStore(asked.results), how.environment())
         plans = [session.plan(target, repeat, stack) for target in targets for repeat in range(asked.repeat)]
+        session.say_notes([(plan.target.spec.name, plan.run.notes) for plan in plans])
         timing = session.execute(plans)
         documents = [running.outcome(plan) | {"settings": dict(how.options.settings)} for plan in plans]
-        for plan, document in zip(plans, documents, strict=True):
-            session.say_notes(plan, [note for note in document["notes"] if note not in plan.run.notes])
-    return Ran(documents, timing)
+        session.say_notes(
+            [
+                (plan.target.spec.name, [note for note in document["notes"] if note not in plan.run.notes])
+                for plan, document in zip(plans, documents, strict=True)
+            ]
+        )
+        scores = [None if timing is None else session.score(plan) for plan in plans]
+    for document, score in zip(documents, scores, strict=True):
+        document |= {"protocol": score and score.protocol, "scores": dict(score.summary) if score else {}}
+    return Ran(documents, scores, [plan.run for plan in plans], timing)
 
 
 def _named(info: TrackerInfo, name: str | None) -> TrackerInfo:
@@ -159,7 +179,6 @@ class _Session:
         aux = bool(self.info.modalities - {Modality.RGB})
         plan = running.make_plan(target, run, aux=aux, shard=self.asked.shard)
         title = plan.target.spec.name
-        self.say_notes(plan, plan.run.notes)
         for name, error in plan.failed.items():
             self.watch.say(f"failed: {title}/{name}: {error}")
         if plan.finished_before:
@@ -172,15 +191,36 @@ class _Session:
             self.store, target, self.info, precision=options.precision, seed=options.seed, repeat=repeat
         )
 
-    def say_notes(self, plan: running.Plan, notes: cabc.Iterable[str]) -> None:
-        """Say what a reader of the run's numbers must know."""
-        for note in notes:
-            self.watch.say(f"note: {plan.target.spec.name}: {note}")
+    def say_notes(self, notes: cabc.Iterable[tuple[str, cabc.Iterable[str]]]) -> None:
+        """Say what a reader of the numbers must know, benchmark by benchmark; what holds of all of them once."""
+        places: dict[str, dict[str, None]] = {}
+        for benchmark, texts in notes:
+            for text in texts:
+                places.setdefault(text, {})[benchmark] = None
+        for text, names in places.items():
+            where = "" if len(names) == len(self.asked.benchmarks) > 1 else f"{', '.join(names)}: "
+            self.watch.note(f"note: {where}{text}")
+
+    def score(self, plan: running.Plan) -> Scores | None:
+        """Of a run that has ended; None where it cannot be scored here. A shard scores only what it completes."""
+        if plan.shard is not None and plan.run.missing():
+            return None
+        try:
+            return scores_of(plan)
+        except EvalkitError as problem:
+            self.watch.say(f"{plan.target.spec.name}: no score: {problem}")
+            return None
 
     def execute(self, plans: list[running.Plan]) -> LoopTiming | None:
         """Track what is missing; None if it was stopped from outside."""
         frames = sum(plan.total_frames for plan in plans)
-        with self.watch.progress(sum(len(plan.jobs) for plan in plans), frames) as progress:
+        so_far = ScoreSoFar(plans)
+        with self.watch.progress(sum(len(plan.jobs) for plan in plans), frames, so_far.text) as progress:
+
+            def finished(plan: running.Plan, name: str) -> None:
+                progress.finished()
+                so_far.finished(plan, name)
+
             try:
                 return running.execute(
                     self.executor,
@@ -189,6 +229,7 @@ class _Session:
                     on_failure=progress.failure,
                     on_note=self.watch.say,
                     on_under_way=self.watch.under_way,
+                    on_finished=finished,
                 )
             except KeyboardInterrupt:
                 return None

@@ -50,6 +50,14 @@ class Truth:
         """The data are the rendered sample."""
         return self.origin is not None and self.origin.is_sample
 
+    @property
+    def is_hidden(self) -> bool:
+        """Of every sequence the first boxes alone are known: nothing can be scored."""
+        return all(
+            len(annotation.ground_truth) < annotation.frame_count and annotation.stride == 1
+            for annotation in self.annotations
+        )
+
 
 def load_truth(request: Request) -> Truth:
     """Read the ground truth of a request's only benchmark.
@@ -73,10 +81,7 @@ def load_truth(request: Request) -> Truth:
             truth = _hidden_truth(spec, part, root, allowed=request.local_truth)
         else:
             truth = _from_root(spec, part, root, sequences, allow_missing=request.allow_missing)
-    if all(
-        len(annotation.ground_truth) < annotation.frame_count and annotation.stride == 1
-        for annotation in truth.annotations
-    ):
+    if truth.is_hidden:
         raise _first_frame_only(spec) if truth.split.access is Access.FULL else _server_only(spec, truth.split)
     return truth if sequences is None else _selected(truth, sequences)
 

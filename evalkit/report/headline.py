@@ -19,14 +19,22 @@ def headline(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> list[str]:
 
     The benchmark's headline; where the protocol lacks one of those metrics, all that the protocol reports.
     """
-    reported = list(dict.fromkeys(key for score in scores for key in score.summary))
+    return headline_of(dict.fromkeys(key for score in scores for key in score.summary), spec)
+
+
+def headline_of(reported: cabc.Collection[str], spec: BenchmarkSpec) -> list[str]:
+    """As :func:`headline`, of the metric keys that a protocol reports."""
     keys = [key for key in spec.headline if key in reported]
     return keys if len(keys) == len(spec.headline) else [*keys, *(key for key in reported if key not in keys)]
 
 
 def leading(scores: cabc.Sequence[Scores], spec: BenchmarkSpec) -> str:
     """The metric key that ranks trackers on a benchmark: F for DepthTrack, else the first of its headline."""
-    keys = headline(scores, spec)
+    return leading_of(headline(scores, spec))
+
+
+def leading_of(keys: cabc.Sequence[str]) -> str:
+    """The metric key that ranks trackers, of those of a headline."""
     return "longterm_f" if "longterm_f" in keys else keys[0]
 
 

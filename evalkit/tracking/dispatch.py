@@ -107,12 +107,14 @@ class Reports:
         failure: With a job and its error.
         note: With what the user should know.
         under_way: With the names of the sequences that this process works on, when they change.
+        finished: With a job whose result is on the disk; perhaps from another thread.
     """
 
     frames: cabc.Callable[[int], None] = lambda _: None
     failure: cabc.Callable[[Job, str], None] = lambda _job, _error: None
     note: cabc.Callable[[str], None] = lambda _: None
     under_way: cabc.Callable[[cabc.Iterable[str]], None] = lambda _: None
+    finished: cabc.Callable[[Job], None] = lambda _: None
 
 
 class Dispatcher:
@@ -265,7 +267,8 @@ class Dispatcher:
                 seat.capacity = max(capacity, seat.capacity)
                 self._reports.frames(frames)
             case Finished(number):
-                self._settle(seat, number)
+                if (job := self._settle(seat, number)) is not None:
+                    self._reports.finished(job)
             case Failed(number, error, unreadable) if unreadable and self._try_elsewhere(seat, number):
                 self._reports.note(f"worker {rank}: {error} Trying it on another machine.")
             case Failed(number, error):
@@ -377,6 +380,7 @@ class Dispatcher:
             if job.destination.record(job.name) is not None:  # written, but it could not say so any more
                 self._open.pop(number, None)
                 self._refresh(seat)
+                self._reports.finished(job)
                 continue
             if number in guilty:
                 self._deaths[number] = self._deaths.get(number, 0) + 1

@@ -100,12 +100,16 @@ class InProcess:
             live[job.number] = job.name
             reports.under_way(tuple(live.values()))
 
-        def finished(job: Job) -> None:
+        def ended(job: Job) -> None:
             live.pop(job.number, None)
             reports.under_way(tuple(live.values()))
 
+        def finished(job: Job) -> None:
+            ended(job)
+            reports.finished(job)
+
         def failed(job: Job, error: Exception) -> None:
-            finished(job)
+            ended(job)
             reports.failure(job, one_line(error))
 
         run_jobs(

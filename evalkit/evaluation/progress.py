@@ -1,0 +1,124 @@
+"""Progress of a run: sequences, frames, frames/s, time left, failures, the score so far."""
+
+import collections.abc as cabc
+import datetime as dt
+import importlib.util
+import time
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from evalkit.visible import visible
+
+REDRAW_SECONDS = 0.1
+LINE_SECONDS = 60.0
+"""Between two lines where there is no terminal to redraw on."""
+
+
+class FrameProgress:
+    """Two lines that are redrawn: on a terminal, and in a notebook that has ipywidgets. Elsewhere a line a minute.
+
+    Updates are gathered, since a tracker may run at thousands of frames per second.
+
+    Args:
+        sequences: To do; 0 = one video, of which only frames are counted.
+        frames: To do; 0 = nobody knows.
+        score: The score so far, "" if there is none.
+        say: Takes messages for people.
+        quiet: Show nothing.
+    """
+
+    def __init__(
+        self,
+        sequences: int,
+        frames: int,
+        score: cabc.Callable[[], str] = lambda: "",
+        *,
+        say: cabc.Callable[[str], None],
+        quiet: bool = False,
+    ) -> None:
+        console = Console(stderr=True, quiet=quiet)
+        notebook = console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
+        self._shown = console.is_terminal or notebook
+        self._bar = _Bar(console, disable=not self._shown)
+        self._task = self._bar.add_task("", total=frames or None, rate="")
+        self._say, self._score = say, score
+        self._sequences, self._frames = sequences, frames
+        self._start = self._drawn = time.perf_counter()
+        self._done = self._finished = self._failed = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            self.draw()
+        self._bar.stop()
+
+    def advance(self, frames: int) -> None:
+        """Count frames."""
+        self._done += frames
+        if time.perf_counter() - self._drawn > (REDRAW_SECONDS if self._shown else LINE_SECONDS):
+            self.draw()
+
+    def finished(self) -> None:
+        """Count a sequence whose result is stored; perhaps from another thread."""
+        self._finished += 1
+
+    def failure(self, name: str, error: str) -> None:
+        """Count and print a failed sequence."""
+        self._failed += 1
+        text = f"failed: {name}: {error}"
+        if self._shown:
+            self._bar.console.print(visible(text), markup=False, highlight=False)
+            self.draw()
+        else:
+            self._say(text)
+
+    def draw(self) -> None:
+        """Redraw, or write a line, now."""
+        self._drawn = time.perf_counter()
+        per_second = self._done / max(self._drawn - self._start, 1e-9)
+        rate, failed = f"{per_second:.1f} frames/s", [f"{self._failed} failed"] if self._failed else []
+        parts = [_of(self._done, self._frames, "frames"), *failed]
+        if score := self._score():
+            parts.append(f"so far: {score}")
+        sequences = _of(self._finished, self._sequences, "sequences") if self._sequences else ""
+        if self._shown:
+            self._bar.below = ", ".join(parts)
+            self._bar.update(self._task, description=sequences, completed=self._done, rate=rate)
+            return
+        parts[1:1] = [rate]
+        if self._frames and self._done:
+            left = dt.timedelta(seconds=round((self._frames - self._done) / per_second))
+            parts[2:2] = [f"about {left} left"]
+        self._say(", ".join([*([sequences] if sequences else []), *parts]))
+
+
+class _Bar(Progress):
+    """A bar, and below it a line of text that is cut where the terminal ends."""
+
+    def __init__(self, console: Console, *, disable: bool) -> None:
+        self.below = ""
+        super().__init__(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:.0f}%"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+            disable=disable,
+            expand=True,
+        )
+
+    def get_renderables(self) -> cabc.Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield Text(self.below, no_wrap=True, overflow="ellipsis")
+
+
+def _of(done: int, total: int, what: str) -> str:
+    return f"{done} of {total} {what}" if total else f"{done} {what}"
