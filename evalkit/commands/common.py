@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.commands.assignments import settings_option
-from evalkit.commands.output import echo, echo_text
+from evalkit.commands.output import echo, echo_text, program
 from evalkit.errors import EvalkitError, OptionError, UnknownNameError, text_of, unknown_name
 from evalkit.visible import json_text, visible
 
@@ -128,7 +128,7 @@ def _run(app: click.Group, args: cabc.Sequence[str] | None) -> int:  # noqa: PLR
         if isinstance(problem, OptionError):
             echo(f"Error: Invalid value for {problem.option}: {problem}", err=True)
             return EXIT_USAGE
-        first, *more = problem.lines
+        first, *more = (line.replace("`evalkit ", f"`{program()} ") for line in problem.lines)
         echo(f"error: {first}", *more, err=True)
         return EXIT_USAGE if isinstance(problem, UnknownNameError) else EXIT_FAILED
     except ValueError as problem:

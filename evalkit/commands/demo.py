@@ -9,6 +9,7 @@ import click
 
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.commands.common import App, LazyGroup, common_options, run
+from evalkit.commands.output import command_line
 
 CLASSIC = ("still", "ncc", "mosse", "kcf")
 NETWORKS = {
@@ -20,15 +21,14 @@ NETWORKS = {
 }
 """Small networks that bring their weights, and the benchmarks that have their sensors."""
 
-NEXT = """
-What to try next:
-  evalkit list benchmarks                            the eight benchmarks, their protocols and sizes
-  evalkit explain visevent --tracker kcf --data-root {sample}
-                                                     which rule of which toolkit moves this number
-  evalkit compare lasot --tracker kcf --tracker ncc --data-root {sample}
-  evalkit run-benchmark custom --tracker kcf --data-root YOUR_VIDEOS
-  evalkit run-benchmark lasot --tracker mine.py:MyTracker --data-root /data/LaSOT
-"""
+NEXT = {
+    "the eight benchmarks, their protocols and sizes": "list benchmarks",
+    "which rule of which toolkit moves this number": "explain visevent --tracker kcf {place}",
+    "is the difference more than chance?": "compare lasot --tracker kcf --tracker ncc {place}",
+    "every number of every sequence": "score uav123 --tracker kcf,ncc --per-sequence {place}",
+    "what a tracker needs to be run here; FILE.py:CLASS names an own one": "check-tracker kcf",
+}
+"""What a command shows, and the command; every one works as it is printed."""
 
 
 @click.command()
@@ -43,9 +43,10 @@ What to try next:
     show_default=True,
     help="Tables, plots, the report.",
 )
+@click.option("--tiny", is_flag=True, help="The tiny sample: 12 frames of each benchmark.")
 @common_options
 @click.pass_context
-def demo(ctx: click.Context, sample: Path, results: Path, output: Path) -> int:
+def demo(ctx: click.Context, *, sample: Path, results: Path, output: Path, tiny: bool) -> int:
     r"""Render the sample benchmark, run classical trackers and small networks over all eight layouts, show the scores.
 
     The scores are those of rendered data: they say that everything works, nothing about the trackers' rank.
@@ -59,26 +60,29 @@ def demo(ctx: click.Context, sample: Path, results: Path, output: Path) -> int:
     app = ctx.ensure_object(App)
     app.owns_process = False  # several commands follow each other in it
     start = time.perf_counter()
-    for arguments in _steps(str(sample), str(results), output):
-        app.say("", f"$ evalkit {shlex.join(arguments)}")
+    place = ["--data-root", str(sample), "--results", str(results)]
+    for arguments in [["make-sample", str(sample), *(["--tiny"] if tiny else [])], *_steps(place, output)]:
+        first, *more = command_line(arguments)
+        app.say("", f"$ {first}", *more)
         code = run(program, arguments)
         if code:
             return code
     app.say(
         "",
         f"Done in {time.perf_counter() - start:.0f} s. Tables and plots are in {output}/; open {output}/report.html.",
+        "",
+        "What to try next, as it stands here:",
     )
-    app.say(*NEXT.format(sample=sample).splitlines())
+    for what, line in NEXT.items():
+        app.say(f"# {what}", *command_line(shlex.split(line.format(place=shlex.join(place)))))
     return 0
 
 
-def _steps(sample: str, results: str, output: Path) -> list[list[str]]:
+def _steps(place: list[str], output: Path) -> list[list[str]]:
     names = ",".join(BENCHMARKS)
-    place = ["--data-root", sample, "--results", results]
     truth = [*place, "--local-truth"]  # the sample brings the ground truth that servers keep
     files = ["--format", "png", "--format", "pdf", "--output", str(output)]
     return [
-        ["make-sample", sample],
         *(["run-benchmark", ",".join(where), "--tracker", name, *place] for name, where in _trackers().items()),
         ["make-table", "--benchmark", names, *truth, "--output", str(output / "tables.md")],
         ["make-plots", names, *truth, *files],

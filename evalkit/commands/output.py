@@ -82,19 +82,15 @@ def program() -> str:
         'evalkit'
     """
     called = Path(sys.argv[0])
-    if called.name == "evalkit":
-        found = shutil.which("evalkit")
-        same = found is not None and Path(found).exists() and called.exists() and Path(found).samefile(called)
-        return "evalkit" if same else shlex.quote(sys.argv[0])
-    if called.name in {"cli.py", "__main__.py"}:
-        rest = sys.argv[0] if called.name == "cli.py" else f"-m {__package__.partition('.')[0]}.trackers"
-        return f"{shlex.quote(_relative(sys.executable))} {rest}"
-    return "evalkit"
-
-
-def _relative(path: str) -> str:
-    """As a path below the working folder, where it is there."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
+    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
+    if called.name == "cli.py":
+        return shlex.join([python, sys.argv[0]])
+    if called.name == "__main__.py" and called.parent.name == "trackers":
+        return shlex.join([python, "-m", "evalkit.trackers"])
+    found = shutil.which("evalkit")
+    if called.name != "evalkit" or (found is not None and called.exists() and called.samefile(found)):
+        return "evalkit"
+    return shlex.quote(sys.argv[0])
 
 
 def command_line(arguments: cabc.Sequence[str]) -> list[str]:
