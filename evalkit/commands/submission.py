@@ -21,8 +21,12 @@ from evalkit.sample import sample_origin
 from evalkit.store.runs import ResultStore
 from evalkit.submission.checking import FORMATS, SubmissionReport, check_submission
 from evalkit.submission.expected import of_copy, official
+from evalkit.submission.findings import Finding, Kind
 from evalkit.submission.form import SubmissionFormat
 from evalkit.submission.packaging import Package, make_package, select_runs, write_package
+
+SHOWN = 5
+"""Defects of one kind that are printed."""
 
 
 def _format(name: str) -> SubmissionFormat:
@@ -137,11 +141,12 @@ def _document(package: Package, path: Path) -> dict[str, object]:
 @common_options
 @click.pass_obj
 def check(app: App, /, *, benchmark: str, file: Path, data_root: Path | None, as_json: bool) -> int:
-    r"""Check FILE, a zip or a folder made by anyone, before it goes to a server. Lists every defect at once.
+    r"""Check FILE, a zip or a folder made by anyone, before it goes to a server. Finds every defect at once.
 
-    Each line says what is wrong in which file and line, what was found and what was expected. Errors end with 1;
-    warnings are legal and probably not meant. With --data-root numbers of frames and first boxes are compared with
-    that copy too; TrackingNet's are known in no other way. FILE may lead into a zip: all.zip/mine.zip.
+    Each line says what is wrong in which file and line, what was found and what was expected; of one kind of defect
+    five are shown, and --json lists all. Errors end with 1; warnings are legal and probably not meant. With
+    --data-root numbers of frames and first boxes are compared with that copy too; TrackingNet's are known in no other
+    way. FILE may lead into a zip: all.zip/mine.zip.
 
     \b
     Examples:
@@ -167,13 +172,19 @@ def check(app: App, /, *, benchmark: str, file: Path, data_root: Path | None, as
 
 def _print(app: App, report: SubmissionReport, notes: list[str]) -> None:
     echo(f"{report.where}: {report.files} files, compared with {report.source}")
-    for finding in report.findings:
-        echo(str(finding))
-    for note in notes:
-        app.say(f"note: {note}")
     kinds: dict[str, int] = {}
+    groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in report.findings:
         kinds[finding.kind] = kinds.get(finding.kind, 0) + 1 + len(finding.more_files)
+        groups.setdefault((finding.severity, finding.kind), []).append(finding)
+    for (severity, kind), group in groups.items():
+        echo(*group[:SHOWN])
+        if len(group) > SHOWN:
+            echo(f"{severity}: {kind}: {len(group) - SHOWN} more; --json lists all")
+    if kinds.get(Kind.MISSING_SEQUENCE) == report.sequences:
+        echo(f"none of the {report.sequences} sequences is in it; `evalkit audit FILE` says whose results it holds")
+    for note in notes:
+        app.say(f"note: {note}")
     counts = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
     if report.errors:
         echo(f"not acceptable: {len(report.errors)} errors, {len(report.warnings)} warnings: {counts}")

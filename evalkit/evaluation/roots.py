@@ -11,11 +11,16 @@ from evalkit.provenance import OFFICIAL, Origin
 ENVIRONMENT_VARIABLE = "EVALKIT_DATA_ROOT"
 
 
-def find_root(spec: BenchmarkSpec, data_root: Path | None) -> Path:
+def find_root(spec: BenchmarkSpec, data_root: Path | None, *, without_images: bool = False) -> Path:
     """Return the folder of a benchmark's copy.
 
     Looks at ``--data-root``, then at the user's settings, then at the environment variable EVALKIT_DATA_ROOT. Where
     the folder found holds a sub-folder with the benchmark's title (``LaSOT``, ``GOT-10k``, ...), that one is meant.
+
+    Args:
+        spec: The benchmark.
+        data_root: As the user gave it.
+        without_images: Annotations alone would do, which the error says.
 
     Raises:
         DatasetLayoutError: No folder is configured, or it does not exist.
@@ -30,8 +35,9 @@ def find_root(spec: BenchmarkSpec, data_root: Path | None) -> Path:
     folder = os.environ.get(ENVIRONMENT_VARIABLE)
     if folder:
         return _existing(spec, Path(folder), ENVIRONMENT_VARIABLE)
+    annotations = "--annotations PATH (folder or zip, no images needed), or " if without_images else ""
     raise DatasetLayoutError(
-        f"{spec.title}: no data folder is known. Pass --data-root DIR, or "
+        f"{spec.title}: no data folder is known. Pass {annotations}--data-root DIR, or "
         f"`evalkit config set data-root.{spec.name} DIR`, or set {ENVIRONMENT_VARIABLE}."
     )
 

@@ -76,7 +76,7 @@ def load_truth(request: Request) -> Truth:
         )
     else:
         part = get_split(spec, request.split)
-        root = find_root(spec, request.data_root)
+        root = find_root(spec, request.data_root, without_images=True)
         if part.access is Access.FIRST_FRAME_ONLY:
             truth = _hidden_truth(spec, part, root, allowed=request.local_truth)
         else:

@@ -21,11 +21,12 @@ class Interface(enum.Enum):
     SIMPLE = "initialize(image, box), track(image) -> box"
     PYTRACKING = "pytracking's: initialize(image, {'init_bbox': box}), track(image) -> {'target_bbox': box}"
     GOT10K = "got10k's: init(PIL image, box), update(image) -> box"
+    PYSOT = "pysot's: init(BGR image, box), track(image) -> {'bbox': box, 'best_score': confidence}"
     VOT = "VOT's: Tracker(image, region), track(image) -> region"
     VOT_SCRIPT = "a script that imports vot, in a process of its own"
 
 
-FAMILIES = (Interface.SIMPLE, Interface.PYTRACKING, Interface.GOT10K, Interface.VOT)
+FAMILIES = (Interface.SIMPLE, Interface.PYTRACKING, Interface.GOT10K, Interface.PYSOT, Interface.VOT)
 
 
 def interface_of(kind: type) -> Interface | None:
@@ -44,6 +45,8 @@ def interface_of(kind: type) -> Interface | None:
         return Interface.PYTRACKING if _takes_info(kind) else Interface.SIMPLE
     if hasattr(kind, "update") and hasattr(kind, "init"):
         return Interface.GOT10K
+    if hasattr(kind, "track") and hasattr(kind, "init"):
+        return Interface.PYSOT
     if hasattr(kind, "track") and len(required(kind)) == 2 and required(kind)[0] not in {"params", "options"}:
         return Interface.VOT
     return None
@@ -153,6 +156,27 @@ class Got10kAdapter:
             return method(np.array(image), *more)
 
 
+class PysotAdapter:
+    """A tracker of pysot, and of what was built on it, as a simple one.
+
+    Source: pysot, ``tools/test.py``: ``init(image, box)`` and ``track(image)`` with images as OpenCV reads them, BGR.
+    """
+
+    def __init__(self, tracker: Any, device: str) -> None:
+        self.tracker = tracker
+        self._device = device
+
+    def initialize(self, image: Image, box: Boxes) -> None:
+        """Hand the first image over."""
+        choose_device(self._device)
+        self.tracker.init(_to_bgr(image), box.tolist())
+
+    def track(self, image: Image) -> Any:
+        """Return what ``track`` returns."""
+        choose_device(self._device)
+        return self.tracker.track(_to_bgr(image))
+
+
 class Rectangle(NamedTuple):
     """The VOT toolkit's region."""
 
@@ -204,6 +228,8 @@ def adapted(tracker: Any, interface: Interface, options: TrackerOptions) -> Simp
         return PytrackingAdapter(tracker, options.device)
     if interface is Interface.GOT10K:
         return Got10kAdapter(tracker)
+    if interface is Interface.PYSOT:
+        return PysotAdapter(tracker, options.device)
     simple: SimpleTracker = tracker
     return simple
 
@@ -224,6 +250,10 @@ def stay_on_processor() -> None:
     if torch is not None and not torch.cuda.is_available():
         for kind in (torch.Tensor, torch.nn.Module):
             kind.cuda = lambda self, *_args, **_kwargs: self
+
+
+def _to_bgr(image: Image) -> Image:
+    return np.ascontiguousarray(image[..., ::-1])
 
 
 def _to_pil(image: Image) -> Any:

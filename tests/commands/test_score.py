@@ -377,3 +377,9 @@ def test_without_a_scorable_frame_nothing_is_done_and_the_user_is_told(kit, form
     assert "no frame can be scored under swintrack" in err
     if form:
         assert "no frame can be scored" in json.loads(out)["notes"][-1]
+
+
+def test_without_truth_the_error_names_both_ways_to_give_it():
+    done = call("score", "lasot", "--predictions", "results", "--tracker", "near")
+    assert done.code == 1
+    assert "Pass --annotations PATH (folder or zip, no images needed), or --data-root DIR" in done.stderr

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from helpers import trees
-from helpers.files import zipped
+from helpers.files import write_zip, zipped
 from helpers.program import call
 from helpers.stored import store_run
 from helpers.submission_files import NAMES, files, trajectories
@@ -101,7 +101,8 @@ def test_checking_lists_everything_and_ends_with_1(tmp_path):
     assert lines[-1].startswith("not acceptable: ")
     assert "missing sequence (177)" in lines[-1]
     assert any(line.startswith(f"error: {first}/{first}_001.txt, lines 1-6: wrong separator") for line in lines)
-    assert sum(": missing sequence: " in line for line in lines) == 177
+    assert sum(": missing sequence: found" in line for line in lines) == 5
+    assert "error: missing sequence: 172 more; --json lists all" in lines
     code, out, _ = call("check-submission", "got10k", "mine.zip", "--json")
     document = json.loads(out)
     assert code == 1
@@ -125,6 +126,15 @@ def test_a_packaged_sample_is_right_for_its_copy_and_lacks_the_official_sequence
     code, out, _ = call("check-submission", "got10k", path)
     assert code == 1
     assert "missing sequence (178)" in out.splitlines()[-1]
+
+
+def test_another_benchmarks_results_get_a_short_answer(tmp_path):
+    archive = write_zip(tmp_path / "lasot.zip", {f"airplane-{number}.txt": b"1,2,3,4\n" for number in range(300)})
+    code, out, _ = call("check-submission", "got10k", archive)
+    assert code == 1
+    assert len(out.splitlines()) < 20
+    assert "none of the 180 sequences is in it; `evalkit audit FILE` says whose results it holds" in out.splitlines()
+    assert out.splitlines()[-1].endswith("missing sequence (180)")
 
 
 def test_warnings_alone_end_with_0(tmp_path):

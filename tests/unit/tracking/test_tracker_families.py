@@ -109,6 +109,45 @@ def test_the_last_answer_is_handed_back_and_images_may_be_changed(write):
     assert "pytracking's" in report.checks[0].detail
 
 
+def test_a_pysot_class_gets_bgr_images_that_it_may_change_and_answers_a_dictionary(write):
+    path = write(
+        "mine.py",
+        """
+        class Mine:
+            def init(self, img, bbox):
+                assert type(bbox) is list
+                self.colors = [img[..., channel].mean() for channel in range(3)]
+                self.box = bbox
+            def track(self, img):
+                img[:] = 0
+                self.box = [self.box[0] + 1, *self.box[1:]]
+                return {"bbox": self.box, "best_score": self.colors[0] - self.colors[2]}
+        """,
+    )
+    tracker = load(f"{path}:Mine")
+    image = draw_video(frame_count=4).frames[0].rgb
+    box, score = moved(tracker)
+    assert box == [3, 0, 0, 0]
+    assert score == pytest.approx(image[..., 2].mean() - image[..., 0].mean())
+    assert tracker.interface == Interface.PYSOT.value
+
+
+def test_a_class_with_init_and_update_is_got10k_s_even_where_it_can_track(write):
+    path = write(
+        "mine.py",
+        """
+        class Mine:
+            def init(self, image, box):
+                self.box = box
+            def update(self, image):
+                return self.box
+            def track(self, img_files, box, visualize=False):
+                raise AssertionError
+        """,
+    )
+    assert load(f"{path}:Mine").interface == Interface.GOT10K.value
+
+
 def test_a_vot_class_is_made_with_the_first_image_and_region(write):
     path = write(
         "mine.py",
