@@ -46,7 +46,8 @@ def _sources(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
     multiple=True,
     callback=_sources,
     metavar="B=ROOT",
-    help="Training data: a benchmark or coco with its folder, or rendered[=SEED] for drawn scenes without end.",
+    help="Training data: a benchmark or coco with its folder, or rendered[=SEED] for drawn scenes without end; "
+    "B.list=FILE: use these videos of B alone.",
 )
 @click.option(
     "--init",

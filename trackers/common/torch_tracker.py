@@ -63,12 +63,12 @@ class Engine:
             if self.precision in _AUTOCAST:
                 stack.enter_context(torch.autocast(kind, dtype=_AUTOCAST[self.precision]))
             if kind == "cuda":
-                stack.enter_context(_tf32(allowed=self.precision == "tf32"))
+                stack.enter_context(tf32(allowed=self.precision == "tf32"))
             yield
 
 
 @contextlib.contextmanager
-def _tf32(*, allowed: bool) -> cabc.Iterator[None]:
+def tf32(*, allowed: bool) -> cabc.Iterator[None]:
     """TF32 in matrix products and convolutions; cuDNN's default would use it even for fp32."""
     cudnn = torch.backends.cudnn
     before = torch.get_float32_matmul_precision(), cudnn.allow_tf32

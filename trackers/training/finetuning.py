@@ -26,12 +26,14 @@ from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest, TrainingResult, TrainingStep
 
 from ..common.definition import Definition, definition
+from ..common.torch_tracker import tf32
 from ..srft import SRTrackConfig, initial_entries
 from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_statistics, plain_state
 from .damping import DampedUpdate, Damping, kappa_of
 from .fisher import MATRICES, prior_ranks
 from .initial import RANDOM, starting_entries, starting_network
 from .loader import BatchShare, Late, PairNumbers, PairSet, batches, on_device
+from .losses import Sharing
 from .pairs import PairMaker
 from .plan import TrainingPlan, count_parameters
 from .rendered import Pairs
@@ -61,6 +63,13 @@ class ProcessGroup:
     def of_environment(cls) -> "ProcessGroup":
         """One process, if torchrun did not start this one."""
         return cls(*(int(os.environ.get(name, value)) for name, value in _VARIABLES))
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Of a number over the processes; all must ask."""
+        value = value.detach().float()
+        if self.size > 1:
+            distributed.all_reduce(value)
+        return value / self.size
 
     @contextlib.contextmanager
     def joined(self, device: str) -> cabc.Iterator[torch.device]:
@@ -193,9 +202,11 @@ class Finetuning:
         self.optimizer.zero_grad(set_to_none=True)
         keep_rate = self.plan.keep_rate(self.step, self.least_keep_rate)
         losses: list[dict[str, Tensor]] = []
+        positives = torch.stack([self.task.positives(pairs).float() for pairs in parts]).mean()
+        sharing = Sharing(self.world.mean(positives), self.world.mean)
         for number, pairs in enumerate(parts):
             with self._unshared(last=number == len(parts) - 1):
-                learned = self._learned(self._together, pairs, keep_rate)
+                learned = self._learned(self._together, pairs, keep_rate, sharing)
                 self.scaler.scale(learned.loss / len(parts)).backward()  # type: ignore[no-untyped-call]
             values = {"loss": learned.loss, **learned.parts}
             losses.append({name: value.detach() for name, value in values.items()})
@@ -205,14 +216,15 @@ class Finetuning:
         self.bad |= ~means["loss"].isfinite()
         if not self.scaler.is_enabled():
             self.bad |= ~norm.isfinite()
-        self._update()
+        self._update(norm)
         self.step += 1
         if self.average is not self.model:
             follow(self.average, self.model, self.plan.recipe.average, self.step)
         return means | {"gradient_norm": norm}
 
-    def _update(self) -> None:
-        if self.damped is None:
+    def _update(self, norm: Tensor) -> None:
+        left_out = self.scaler.is_enabled() and not norm.isfinite()  # by the scaler, which lowers its scale
+        if self.damped is None or left_out:
             self.scaler.step(self.optimizer)
         else:
             settings = self.plan.recipe.fisher
@@ -221,11 +233,11 @@ class Finetuning:
             self.damped.step(lambda: self.scaler.step(self.optimizer))
         self.scaler.update()
 
-    def _learned(self, learner: nn.Module, pairs: Pairs, keep_rate: float) -> Learned:
+    def _learned(self, learner: nn.Module, pairs: Pairs, keep_rate: float, sharing: Sharing | None = None) -> Learned:
         dtype = _TYPES.get(self.request.precision)
         with torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
             outputs = learner(pairs, keep_rate)
-        return self.task.learned(outputs, pairs)
+        return self.task.learned(outputs, pairs, sharing)
 
     def _unshared(self, *, last: bool) -> contextlib.AbstractContextManager[None]:
         if isinstance(self._together, nn.parallel.DistributedDataParallel) and not last:
@@ -402,8 +414,8 @@ def train(
         EvalkitError: Weights or data cannot be used.
     """
     world = ProcessGroup.of_environment()
-    torch.set_float32_matmul_precision("highest" if request.precision == "fp32" else "high")
-    with world.joined(request.device) as device, single_opencv_thread():
+    exact = tf32(allowed=request.precision != "fp32")
+    with exact, world.joined(request.device) as device, single_opencv_thread():
         run = Finetuning(plan, request, device, world)
         pairs, described = make_pairs(plan, request, run.definition)
         checks, _ = make_pairs(plan, request, run.definition, validation=True)

@@ -3,6 +3,7 @@
 Boxes are shares of the search side. Source of formulas: OSTrack (CornerNet's heat map), SwinTrack (varifocal loss).
 """
 
+import collections.abc as cabc
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,6 +40,19 @@ class CellLoss(NamedTuple):
     total: Tensor
     varifocal: Tensor
     giou: Tensor
+
+
+class Sharing(NamedTuple):
+    """How a part of a step shares SwinTrack's divisors with the others.
+
+    Attributes:
+        positives: Positive cells of all parts, over their number; None = the part's own.
+        mean: Of a number over the processes. Sums of weights are known after a part's forward pass only, so that parts
+            which one process accumulates have their own.
+    """
+
+    positives: Tensor | None
+    mean: cabc.Callable[[Tensor], Tensor] = torch.Tensor.detach
 
 
 def corners(cxcywh: Tensor) -> Tensor:
@@ -152,6 +166,8 @@ def cell_loss(
     truth: Tensor,
     present: Tensor | None = None,
     weights: tuple[float, float] = (1.5, 1.5),
+    *,
+    sharing: Sharing | None = None,
 ) -> CellLoss:
     """SwinTrack's loss.
 
@@ -161,7 +177,11 @@ def cell_loss(
         truth: (B, 4) corners inside the crop.
         present: (B,) bool, False where the target is not in the crop: no cell is positive.
         weights: Of varifocal loss and GIoU.
+        sharing: Divisors of a step's other parts. Default: there are none.
+
+    Source: SwinTrack divides both parts by means over its processes; the mean of their gradients is then that of one.
     """
+    sharing = sharing or Sharing(positives=None)
     side = score.shape[-1]
     positive = positive_cells(truth, side)
     if present is not None:
@@ -171,7 +191,8 @@ def cell_loss(
     score = score.squeeze(1)
     hit = quality * torch.nn.functional.binary_cross_entropy(score, quality, reduction="none")
     miss = -0.75 * score**2 * (1 - score).clamp(min=torch.finfo(score.dtype).tiny).log()
-    varifocal = torch.where(positive, hit, miss).sum() / positive.sum().clamp(min=1)
+    count = positive.sum() if sharing.positives is None else sharing.positives
+    varifocal = torch.where(positive, hit, miss).sum() / count.clamp(min=1)
     weight = torch.where(positive, score.detach(), 0.0)
-    giou = (torch.where(positive, 1 - generalized, 0.0) * weight).sum() / weight.sum().clamp(min=1e-12)
+    giou = (torch.where(positive, 1 - generalized, 0.0) * weight).sum() / sharing.mean(weight.sum().clamp(min=1e-12))
     return CellLoss(weights[0] * varifocal + weights[1] * giou, varifocal, giou)

@@ -11,6 +11,7 @@ from evalkit.errors import EvalkitError, unknown_name
 from evalkit.tracking.training import FinetuneRequest, Parameters
 
 from ..common.definition import definition
+from ..common.torch_tracker import Engine
 from .adaptation import add_low_rank
 from .recipe import BatchRule, LowRank, Recipe
 from .recipes import RECIPES
@@ -108,10 +109,13 @@ def make_plan(request: FinetuneRequest, processes: int = 1) -> TrainingPlan:
 
     Raises:
         UnknownNameError: No such recipe or setting.
-        EvalkitError: A value cannot be used, or another batch has no rule.
+        EvalkitError: A value cannot be used, another batch has no rule, or the device or its precision is not there.
     """
     if request.recipe not in RECIPES:
         raise unknown_name("recipe", request.recipe, RECIPES)
+    Engine(request.device, request.precision)
+    if request.precision == "fp16" and not request.device.startswith("cuda"):
+        raise EvalkitError("--precision fp16 scales the loss, on CUDA devices only; on a processor use bf16 or fp32.")
     values = {key: _number(key, text) for key, text in request.settings.items() if key != _RULE}
     recipe = RECIPES[request.recipe]
     batch = values.get("batch", recipe.batch)

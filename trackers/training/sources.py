@@ -26,6 +26,7 @@ HELD_OUT = 20  # every so many videos are kept for validation
 _FEWEST_FRAMES, _FEWEST_USABLE = 20, 4  # OSTrack: at least, more than
 _SCENE_FRAMES, _PAIRS_A_SCENE = 8, 8
 _TEMPLATE_SEEN, _SEARCH_SEEN, _SMALLEST = 0.7, 0.25, 6.0
+_LIST = ".list"
 _VALIDATION = 1 << 40  # scenes that no training comes to
 
 
@@ -65,17 +66,27 @@ class Videos:
         root: Its folder.
         sampling: Which boxes are usable.
         validation: The held-out videos instead of the others.
+        listed: A file that names the videos to use, instead of all; see :func:`listed_videos`.
 
     Raises:
-        DatasetLayoutError: The folder has no training split.
+        DatasetLayoutError: The folder has no training split, or the list names no video of it.
     """
 
-    def __init__(self, spec: BenchmarkSpec, root: Path, sampling: Sampling, *, validation: bool = False) -> None:
+    def __init__(
+        self,
+        spec: BenchmarkSpec,
+        root: Path,
+        sampling: Sampling,
+        *,
+        validation: bool = False,
+        listed: Path | None = None,
+    ) -> None:
         if "train" not in spec.splits:
             raise DatasetLayoutError(f"{spec.title} has no training split; it is for testing alone.")
         self._spec, self._root, self._sampling = spec, root, sampling
         self._split: Split = get_split(spec, "train")
         names = spec.list_sequences(root, self._split)
+        names = listed_videos(listed, names) if listed else names
         self.names = [names[number] for number in np.flatnonzero(held_out(len(names)) == validation)]
         if not self.names:
             raise DatasetLayoutError(
@@ -97,6 +108,30 @@ class Videos:
 
     def _video(self, name: str) -> TrainingClip:
         return _read_video(self._spec.name, self._root, name, self._sampling.smallest, self._second)
+
+
+def listed_videos(path: Path, names: cabc.Sequence[str]) -> list[str]:
+    """The videos that a list file names, each once, in the file's order.
+
+    Args:
+        path: A name or a number in each line; numbers count ``names`` from 0, as pytracking's lists of GOT-10k do.
+        names: All videos of the training split.
+
+    Raises:
+        DatasetLayoutError: The file cannot be read, or a line is no video.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DatasetLayoutError(f"cannot read the list of videos {path} ({type(problem).__name__}).") from None
+    known = {name: name for name in names} | {str(number): name for number, name in enumerate(names)}
+    for line in lines:
+        if line not in known:
+            raise DatasetLayoutError(
+                f"{path}: {line[:80]!r} is no training video. Expected in each line one of {len(names)} names, or its "
+                f"number from 0 to {len(names) - 1}."
+            )
+    return list(dict.fromkeys(known[line] for line in lines))
 
 
 @functools.lru_cache(maxsize=512)
@@ -266,7 +301,8 @@ def open_sources(
     """Sources by name.
 
     Args:
-        data: ``rendered`` -> seed (empty: that of the training), ``coco`` -> folder, benchmark -> folder.
+        data: ``rendered`` -> seed (empty: that of the training), ``coco`` -> folder, benchmark -> folder,
+            ``BENCHMARK.list`` -> file that names the videos of it to use.
         sampling: Of the recipe.
         second: Second modality that the tracker needs.
         seed: Of the training.
@@ -276,7 +312,13 @@ def open_sources(
         EvalkitError: A source is not known, not there, or has no second image.
     """
     sources: list[PairSource] = []
+    lists = {name.removesuffix(_LIST): Path(place) for name, place in data.items() if name.endswith(_LIST)}
+    if alone := lists.keys() - (data.keys() - {"rendered", "coco"}):
+        name = min(alone)
+        raise EvalkitError(f"--data {name}{_LIST}: there is no --data {name}=FOLDER whose videos it could list.")
     for name, place in data.items():
+        if name.endswith(_LIST):
+            continue
         if name == "rendered":
             if place and not place.isdecimal():
                 raise EvalkitError(f"--data rendered={place}: expected a seed, a whole number.")
@@ -290,7 +332,7 @@ def open_sources(
         else:
             spec = get_benchmark(name)
             own = spec.modalities
-            sources.append(Videos(spec, Path(place), sampling, validation=validation))
+            sources.append(Videos(spec, Path(place), sampling, validation=validation, listed=lists.get(name)))
         if second is not None and own == {Modality.RGB}:
             raise EvalkitError(f"--data {name}: it has color alone, and this tracker needs a second image ({second}).")
     return sources

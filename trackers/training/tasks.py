@@ -13,9 +13,11 @@ from ..layers.heads import CenterMaps, decode_center
 from ..ostrack import OSTrack
 from ..swintrack import SwinTrackLoop
 from ..vipt import ViPT
-from .losses import CenterLossWeights, cell_loss, center_loss, corners, overlaps
+from .losses import CenterLossWeights, Sharing, cell_loss, center_loss, corners, overlaps, positive_cells
 from .rendered import CropRules, Pairs
 from .views import square_views, window_views
+
+_STRIDE = 16  # pixels of a cell of SwinTrack's map
 
 
 class Learned(NamedTuple):
@@ -37,8 +39,12 @@ class Task(abc.ABC):
         """The network's outputs; runs under mixed precision."""
 
     @abc.abstractmethod
-    def learned(self, outputs: Any, pairs: Pairs) -> Learned:
+    def learned(self, outputs: Any, pairs: Pairs, sharing: Sharing | None = None) -> Learned:
         """Loss and boxes, in float32."""
+
+    def positives(self, pairs: Pairs) -> Tensor:
+        """Number of cells that the loss is divided by, where a step's parts share it."""
+        return pairs.present.sum()
 
 
 class CenterTask(Task):
@@ -50,8 +56,8 @@ class CenterTask(Task):
         maps: CenterMaps = model(pairs.template, pairs.search, *further)
         return maps
 
-    def learned(self, outputs: CenterMaps, pairs: Pairs) -> Learned:
-        """The published loss."""
+    def learned(self, outputs: CenterMaps, pairs: Pairs, sharing: Sharing | None = None) -> Learned:  # noqa: ARG002
+        """The published loss; each part has its own divisors, as in the program."""
         loss = center_loss(outputs, pairs.truth, CenterLossWeights(*self.weights), pairs.present)
         boxes = decode_center(outputs.score, outputs.size, outputs.offset)[0]
         return Learned(loss.total, {"giou": loss.giou, "l1": loss.l1, "focal": loss.focal}, boxes)
@@ -65,16 +71,24 @@ class CellTask(Task):
         score, boxes = model(model.embed(pairs.template), pairs.search)  # type: ignore[operator]  # of SwinTrack
         return score, boxes
 
-    def learned(self, outputs: tuple[Tensor, Tensor], pairs: Pairs) -> Learned:
-        """The published loss; the truth stays half a pixel inside the crop."""
+    def learned(self, outputs: tuple[Tensor, Tensor], pairs: Pairs, sharing: Sharing | None = None) -> Learned:
+        """The published loss."""
         score, boxes = outputs
-        edge = 0.5 / self.rules.sizes[1]
-        truth = torch.cat([pairs.truth[:, :2], pairs.truth[:, :2] + pairs.truth[:, 2:]], dim=1).clamp(edge, 1 - edge)
         varifocal, giou = self.weights
-        loss = cell_loss(score, boxes, truth, pairs.present, (varifocal, giou))
+        loss = cell_loss(score, boxes, self._truth(pairs), pairs.present, (varifocal, giou), sharing=sharing)
         best = score.flatten(1).argmax(dim=1)
         chosen = boxes.flatten(1, 2)[torch.arange(len(best), device=best.device), best]
         return Learned(loss.total, {"varifocal": loss.varifocal, "giou": loss.giou}, chosen)
+
+    def positives(self, pairs: Pairs) -> Tensor:
+        """Cells that the targets touch."""
+        cells = positive_cells(self._truth(pairs), self.rules.sizes[1] // _STRIDE)
+        return (cells & pairs.present[:, None, None]).sum()
+
+    def _truth(self, pairs: Pairs) -> Tensor:
+        """Corners, half a pixel inside the crop."""
+        edge = 0.5 / self.rules.sizes[1]
+        return torch.cat([pairs.truth[:, :2], pairs.truth[:, :2] + pairs.truth[:, 2:]], dim=1).clamp(edge, 1 - edge)
 
 
 def make_task(definition: Definition, losses: tuple[float, ...] | None = None) -> Task:

@@ -221,6 +221,36 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_last_good_st
     assert all(value.isfinite().all() for value in state["model"].values() if value.is_floating_point())
 
 
+def test_a_training_in_bfloat16_follows_float32_from_afar(tmp_path):
+    weights = {}
+    for precision in ("fp32", "bf16"):
+        words = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+        command = ["finetune", "ostrack-mini", "--data", "rendered=3", "--output", tmp_path / precision, "--steps", "2"]
+        done = call(*command, *words, "--precision", precision)
+        assert done.code == 0, done.stderr
+        weights[precision] = load_file(tmp_path / precision / "weights.safetensors")
+        assert json.loads((tmp_path / precision / "manifest.json").read_text())["training"]["precision"] == precision
+    pairs = [(value, weights["fp32"][key]) for key, value in weights["bf16"].items() if value.ndim > 1]
+    assert all(value.dtype == torch.float32 for value, _ in pairs)
+    assert any(not torch.equal(*pair) for pair in pairs)
+    assert max(float((rough - exact).abs().max()) for rough, exact in pairs) < 1e-2  # two steps of at most 1e-3 each
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "text"),
+    [
+        ("fp16", "cpu", "CUDA devices only.*bf16"),
+        ("tf32", "cpu", "CUDA devices only"),
+        ("fp32", "cuda", "no CUDA device"),
+    ],
+)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="what a machine without a card says")
+def test_precisions_that_a_device_does_not_have_are_refused(precision, device, text, tmp_path):
+    done = call("finetune", "ostrack-256", "--dry-run", "--precision", precision, "--device", device)
+    assert done.code == 1
+    assert re.search(text, done.stderr)
+
+
 def test_checkpoints_of_the_last_epochs_stay(tmp_path):
     finished, _ = train(request(tmp_path, steps=3, settings={"epochs": "3", "keep": "2"}))
     assert read_weights(definition("ostrack-mini"), finished.weights).sha256 == finished.sha256
@@ -228,6 +258,18 @@ def test_checkpoints_of_the_last_epochs_stay(tmp_path):
     assert names == ["epoch-0002.safetensors", "epoch-0003.safetensors"]
     last, final = (load_file(tmp_path / "out" / path) for path in (f"checkpoints/{names[1]}", "weights.safetensors"))
     assert all(torch.equal(last[key], final[key]) for key in final)
+
+
+def test_tensorboard_sees_what_the_log_says(tmp_path):
+    events = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="tensorboard is not installed"
+    )
+    train(request(tmp_path, steps=2))
+    shown = events.EventAccumulator(str(tmp_path / "out" / "tensorboard")).Reload()
+    lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+    for name in ("loss", "giou", "rate"):
+        assert [point.step for point in shown.Scalars(name)] == [line["step"] for line in lines] == [1, 2]
+        np.testing.assert_allclose([p.value for p in shown.Scalars(name)], [line[name] for line in lines], atol=1e-5)
 
 
 def test_low_rank_updates_are_folded_into_what_is_written():

@@ -72,6 +72,19 @@ def test_the_cell_loss_and_its_gradients_equal_the_references(golden, case):
     np.testing.assert_allclose(boxes.grad, part["grad_bbox"], atol=2e-6)
 
 
+def test_the_cell_losses_of_two_processes_have_the_mean_gradient_of_one(golden):
+    part = {key.rsplit("/", 1)[1]: value for key, value in golden.items() if key.startswith("swintrack_loss/a/")}
+    score, boxes = (torch.from_numpy(part[name]).requires_grad_() for name in ("class_score", "bbox"))
+    truth = torch.from_numpy(part["gt_xyxy"]) / 224
+    positive = torch.from_numpy(part["positive"]).bool()
+    weight = score.detach().squeeze(1)[positive].sum() / 2  # means over two processes
+    sharing = losses.Sharing(positive.sum() / 2, lambda own: weight)
+    for rows in (slice(0, 1), slice(1, 4)):
+        (losses.cell_loss(score[rows], boxes[rows], truth[rows], sharing=sharing).total / 2).backward()
+    np.testing.assert_allclose(score.grad, part["grad_class_score"], atol=2e-6)
+    np.testing.assert_allclose(boxes.grad, part["grad_bbox"], atol=2e-6)
+
+
 @pytest.mark.parametrize(("variant", "side"), [("srtrack_256", 16), ("srtrack_dropmae_384", 24)])
 def test_the_loss_of_srtrack_equals_the_references(variant, side):
     with np.load(GOLDEN / "mm_misc.npz") as file, np.load(GOLDEN / f"mm_forward_{variant}.npz") as outputs:

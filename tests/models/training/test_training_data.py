@@ -61,6 +61,27 @@ def test_training_splits_give_pairs_of_the_frames_that_show_the_target(name, tmp
     assert item.search.any()
 
 
+def test_a_list_file_says_which_videos_are_used(tmp_path):
+    root = trees.got10k(tmp_path / "got10k", names=("000001", "000002", "000003", "000004"), splits=("train",))
+    data = {
+        "got10k": str(root),
+        "got10k.list": str(trees.text(tmp_path / "vot.txt", "3\n0\nGOT-10k_Train_000002\n3\n")),
+    }
+    (training,), (held,) = (
+        sources.open_sources(data, Sampling(), None, seed=0, validation=validation) for validation in (False, True)
+    )
+    assert training.names == ["GOT-10k_Train_000004", "GOT-10k_Train_000001"]
+    assert held.names == ["GOT-10k_Train_000002"]
+    for content, text in (("4\n", "'4' is no training video.*number from 0 to 3"), ("x", "'x' is no training video")):
+        trees.text(tmp_path / "vot.txt", content)
+        with pytest.raises(DatasetLayoutError, match=text):
+            sources.open_sources(data, Sampling(), None, seed=0)
+    with pytest.raises(EvalkitError, match=r"no --data lasot=FOLDER"):
+        sources.open_sources({"got10k": str(root), "lasot.list": "x"}, Sampling(), None, seed=0)
+    with pytest.raises(DatasetLayoutError, match="cannot read the list"):
+        sources.open_sources({**data, "got10k.list": str(tmp_path / "no.txt")}, Sampling(), None, seed=0)
+
+
 def test_boxes_that_are_too_small_are_not_usable(tmp_path):
     root = LAYOUTS["trackingnet"](tmp_path)
     with pytest.raises(EmptyPairError):
