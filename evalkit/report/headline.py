@@ -1,6 +1,7 @@
 """What is said of scores wherever they stand: the metrics that lead, the trackers' names, what a reader must know."""
 
 import collections.abc as cabc
+import re
 
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import listed
@@ -45,6 +46,20 @@ def remarks(score: Scores) -> list[str]:
         total = len(score.missing) + len(score.sequence_names)
         notes.append(f"scored without {len(score.missing)} of {total} sequences: {listed(score.missing)}")
     return list(dict.fromkeys(notes))
+
+
+_OF_READERS = re.compile(r"(^|: )(scored |random weights|undefined |Under the paper's rows)|(?P<lacking>.* left out)\b")
+
+
+def for_readers(notes: cabc.Iterable[str]) -> tuple[str, ...]:
+    """Of footnotes those that say what a number is worth; the others are about runs and files.
+
+    Example:
+        >>> for_readers(["data: sample:seed=0", "scored without 1 of 2 sequences: x", "2 sequences are left out: x, y"])
+        ('scored without 1 of 2 sequences: x', '2 sequences are left out')
+    """
+    matches = [(note, _OF_READERS.search(note)) for note in notes]
+    return tuple(dict.fromkeys(match["lacking"] or note for note, match in matches if match))
 
 
 def labels(group: cabc.Sequence[Scores]) -> list[str]:

@@ -46,8 +46,8 @@ CHANGES = {
     },
     "a table format": {
         "evalkit/report/tables/printed.py": (
-            "def to_latex(",
-            'def to_words(table: Table) -> str:\n    return f"in words: {table.title}"\n\n\ndef to_latex(',
+            "def html_page(",
+            'def to_words(table: Table) -> str:\n    return f"in words: {table.title}"\n\n\ndef html_page(',
         ),
         "evalkit/report/tables/formats.py": (
             '        TableFormat("latex"',

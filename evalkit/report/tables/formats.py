@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from evalkit.report.tables import printed
 from evalkit.report.tables.comparison import ComparedTable
+from evalkit.report.tables.latex import to_latex
 from evalkit.report.tables.table import Table
+from evalkit.report.tables.terminal import to_text
 from evalkit.report.tables.values import paper_csv, paper_json, to_csv, to_json
 from evalkit.visible import json_text
 
@@ -22,12 +24,14 @@ class TableFormat:
         suffix: Of its files.
         write: Tables -> one document with all of them, ending in a line break.
         write_compared: The same for tables of papers, where it says more of them than of others.
+        for_programs: Programs read it, which count on its columns.
     """
 
     name: str
     suffix: str
     write: cabc.Callable[[cabc.Sequence[Table]], str]
     write_compared: cabc.Callable[[cabc.Sequence[ComparedTable]], str] | None = None
+    for_programs: bool = False
 
 
 def _each(write: cabc.Callable[[Table], str]) -> cabc.Callable[[cabc.Sequence[Table]], str]:
@@ -43,11 +47,11 @@ def _documents(
 FORMATS = {
     form.name: form
     for form in (
-        TableFormat("text", ".txt", _each(printed.to_text)),
+        TableFormat("text", ".txt", _each(to_text)),
         TableFormat("markdown", ".md", _each(printed.to_markdown)),
-        TableFormat("latex", ".tex", _each(printed.to_latex)),
-        TableFormat("csv", ".csv", to_csv, paper_csv),
-        TableFormat("json", ".json", _documents(to_json), _documents(paper_json)),
+        TableFormat("latex", ".tex", _each(to_latex)),
+        TableFormat("csv", ".csv", to_csv, paper_csv, for_programs=True),
+        TableFormat("json", ".json", _documents(to_json), _documents(paper_json), for_programs=True),
         TableFormat("html", ".html", printed.html_page),
     )
 }

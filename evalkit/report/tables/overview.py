@@ -1,7 +1,8 @@
-"""From scores to tables: one table per benchmark, and an overview over benchmarks."""
+"""From scores to tables: one per benchmark, one of all with benchmarks as groups of columns, and an overview."""
 
 import collections.abc as cabc
 import math
+import types
 from dataclasses import dataclass
 
 from evalkit.benchmarks.spec import BenchmarkSpec
@@ -13,10 +14,15 @@ from evalkit.scoring.scores import Scores
 
 SPEED = "frames_per_second"
 Specs = cabc.Mapping[str, BenchmarkSpec]
+Speeds = cabc.Mapping[Key, float]
+Keys = cabc.Mapping[str, cabc.Sequence[str]]
+_NO_SPEEDS: Speeds = types.MappingProxyType({})
+_MARKED = "Scores in percent; the best is bold, the second best underlined."
+_ALL_KEYS: Keys = types.MappingProxyType({})
 
 
 def benchmark_tables(
-    scores: cabc.Sequence[Scores], specs: Specs, speeds: cabc.Mapping[Key, float] | None = None
+    scores: cabc.Sequence[Scores], specs: Specs, speeds: Speeds = _NO_SPEEDS, keys: Keys = _ALL_KEYS
 ) -> list[Table]:
     """One table per benchmark, split and protocol, in the order of their first score.
 
@@ -24,14 +30,32 @@ def benchmark_tables(
         scores: Of any trackers and benchmarks; rows keep this order.
         specs: Benchmark name -> its facts; at least for the benchmarks in ``scores``.
         speeds: :func:`result_key` -> frames per second, where known.
+        keys: Benchmark name -> the metrics to show, in their order; of other benchmarks those of its papers.
 
     Raises:
         ScoringError: Scores of the sample and of real data of the same benchmark.
     """
-    groups: dict[tuple[str, str, str], list[Scores]] = {}
-    for score in scores:
-        groups.setdefault((score.benchmark, score.split, score.protocol), []).append(score)
-    return [_benchmark_table(group, specs[name], speeds or {}) for (name, _, _), group in groups.items()]
+    return [_table([group], speeds) for group in _groups(scores, specs, keys)]
+
+
+def joint_table(
+    scores: cabc.Sequence[Scores], specs: Specs, speeds: Speeds = _NO_SPEEDS, keys: Keys = _ALL_KEYS
+) -> Table:
+    """One table with benchmarks as groups of columns; rows of one label in several benchmarks are one row.
+
+    Args:
+        scores: As for :func:`benchmark_tables`, every benchmark under one protocol.
+        specs: As there.
+        speeds: As there; the table's speed is that of all frames of a row.
+        keys: As there.
+
+    Raises:
+        ScoringError: Scores of the sample and of real data, or several protocols of a benchmark.
+    """
+    groups = _groups(scores, specs, keys)
+    if len({group.spec.name for group in groups}) < len(groups):
+        raise ScoringError("a table of several benchmarks has one protocol and one split of each: choose them.")
+    return _table(groups, speeds)
 
 
 def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
@@ -59,46 +83,127 @@ def overview_table(scores: cabc.Sequence[Scores], specs: Specs) -> Table:
         f"{specs[name].title}: {', '.join(sorted({s.protocol for s in group.values()}))}"
         for name, group in groups.items()
     ]
+    title = "Overview" + _sample_suffix(scores)
     return Table(
-        title="Overview" + _sample_suffix(scores),
+        title=title,
         rows=tuple(Row(tracker, notes.of_row[tracker]) for tracker in trackers),
         columns=tuple(Column(f"{name}.{m.key}", m.label, specs[name].title) for name, m in metrics.items()),
         cells=cells,
         caption=f"The leading metric of each benchmark, times 100. Protocols: {'; '.join(used)}.",
+        heading=f"{title}: the leading metric of each benchmark. {_MARKED}",
         notes=(*notes.of_all, *(f"{specs[name].title}: {n}" for name in groups for n in notes.of_column[name])),
     )
 
 
-def _benchmark_table(group: list[Scores], spec: BenchmarkSpec, speeds: cabc.Mapping[Key, float]) -> Table:
-    keys = headline(group, spec)
-    speed_known = any(result_key(score) in speeds for score in group)
-    metrics = [get_metric(key, spec.name) for key in [*keys, *([SPEED] if speed_known else [])]]
-    largest = max(group, key=lambda score: len(score.sequence_names))
-    notes = [remarks(score) + _size_remark(score, largest) for score in group]
-    shared = [note for note in notes[0] if all(note in others for others in notes)]
-    own = [tuple(note for note in line if note not in shared) for line in notes]
-    first = group[0]
-    cells = []
-    for score in group:
-        line = [_cell(score, key) for key in keys]
-        if speed_known:
-            value = speeds.get(result_key(score), math.nan)
-            line.append(Cell(value, metrics[-1], _source(score)) if math.isfinite(value) else missing_cell(metrics[-1]))
-        cells.append(tuple(line))
-    size = f"{_count(len(largest.sequence_names), 'sequence')}, {_count(int(largest.frames.sum()), 'frame')}"
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One benchmark's scores under one protocol, by row, and the metrics to show."""
+
+    spec: BenchmarkSpec
+    scores: cabc.Mapping[str, Scores]
+    keys: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The benchmark and its split."""
+        return f"{self.spec.title} {next(iter(self.scores.values())).split}"
+
+    @property
+    def largest(self) -> Scores:
+        """The score on most sequences."""
+        return max(self.scores.values(), key=lambda score: len(score.sequence_names))
+
+    @property
+    def used(self) -> str:
+        """Protocol and size."""
+        names, frames = self.largest.sequence_names, int(self.largest.frames.sum())
+        return f"{self.largest.protocol}, {_count(len(names), 'sequence')}, {_count(frames, 'frame')}"
+
+    def cells(self, row: str, notes: tuple[str, ...]) -> list[Cell]:
+        """The cells of a row; notes stand at the first one."""
+        at = [notes, *[()] * (len(self.keys) - 1)]
+        score = self.scores.get(row)
+        if score is None:
+            return [missing_cell(get_metric(key, self.spec.name)) for key in self.keys]
+        return [_cell(score, key, said) for key, said in zip(self.keys, at, strict=True)]
+
+
+def _groups(scores: cabc.Iterable[Scores], specs: Specs, keys: Keys) -> list[_Group]:
+    groups: dict[tuple[str, str, str], list[Scores]] = {}
+    for score in scores:
+        groups.setdefault((score.benchmark, score.split, score.protocol), []).append(score)
+    return [
+        _Group(
+            specs[name],
+            dict(zip(labels(group), group, strict=True)),
+            tuple(keys.get(name) or headline(group, specs[name])),
+        )
+        for (name, _, _), group in groups.items()
+    ]
+
+
+def _table(groups: list[_Group], speeds: Speeds) -> Table:
+    """A table of benchmarks; the columns of a single one stand in no group."""
+    joint = len(groups) > 1
+    scores = [score for group in groups for score in group.scores.values()]
+    rows = {
+        row: [group.scores[row] for group in groups if row in group.scores] for group in groups for row in group.scores
+    }
+    notes = _Notes.of(
+        {
+            (row, group.spec.name): remarks(score) + _size_remark(score, group.largest)
+            for group in groups
+            for row, score in group.scores.items()
+        }
+    )
+    columns = [_column(group, key, joint=joint) for group in groups for key in group.keys]
+    cells = {
+        row: [cell for group in groups for cell in group.cells(row, notes.of_cell.get((row, group.spec.name), ()))]
+        for row in rows
+    }
+    if any(result_key(score) in speeds for score in scores):
+        columns.append(Column(SPEED, get_metric(SPEED).label))
+        for row, mine in rows.items():
+            cells[row].append(_speed(mine, speeds))
+    used = "; ".join(f"{group.title}: {group.used}" if joint else group.used for group in groups)
+    title = ", ".join(group.title for group in groups) + _sample_suffix(scores)
     return Table(
-        title=f"{spec.title} {first.split}{_sample_suffix(group)}",
-        rows=tuple(_row(score, label, note) for score, label, note in zip(group, labels(group), own, strict=True)),
-        columns=tuple(Column(metric.key, metric.label) for metric in metrics),
-        cells=tuple(cells),
-        caption=f"Protocol {first.protocol}, {size}. Scores times 100.",
-        notes=tuple(shared),
+        title=title,
+        rows=tuple(Row(row, notes.of_row[row], _origin(mine, joint=joint)) for row, mine in rows.items()),
+        columns=tuple(columns),
+        cells=tuple(map(tuple, cells.values())),
+        caption=f"Protocol{'s' if joint else ''} {used}. Scores times 100.",
+        heading=f"{title}. {_MARKED}",
+        notes=(*notes.of_all, *(f"{g.spec.title}: {note}" for g in groups for note in notes.of_column[g.spec.name])),
     )
 
 
-def _row(score: Scores, label: str, notes: tuple[str, ...]) -> Row:
-    origin = {"benchmark": score.benchmark, "split": score.split, "protocol": score.protocol, "run": score.run}
-    return Row(label, notes, origin)
+def _column(group: _Group, key: str, *, joint: bool) -> Column:
+    label = get_metric(key, group.spec.name).label
+    return Column(f"{group.spec.name}.{key}", label, group.spec.title) if joint else Column(key, label)
+
+
+def _origin(scores: cabc.Iterable[Scores], *, joint: bool) -> dict[str, str]:
+    """What a row was computed from; of several benchmarks with their names."""
+    facts: dict[str, str] = {}
+    for score in scores:
+        of_score = {"split": score.split, "protocol": score.protocol, "run": score.run}
+        facts |= (
+            {f"{score.benchmark}.{key}": text for key, text in of_score.items()}
+            if joint
+            else {"benchmark": score.benchmark, **of_score}
+        )
+    return facts
+
+
+def _speed(scores: cabc.Sequence[Scores], speeds: Speeds) -> Cell:
+    """Over all frames whose speed is known: frames divided by the seconds that they took."""
+    known = [(int(score.frames.sum()), speeds[key]) for score in scores if (key := result_key(score)) in speeds]
+    if not known:
+        return missing_cell(get_metric(SPEED))
+    seconds = sum(frames / speed for frames, speed in known)
+    value = known[0][1] if len(known) == 1 else sum(frames for frames, _ in known) / seconds
+    return Cell(value, get_metric(SPEED), _source(scores[0]))
 
 
 def _cell(score: Scores, key: str, notes: tuple[str, ...] = ()) -> Cell:
@@ -107,7 +212,7 @@ def _cell(score: Scores, key: str, notes: tuple[str, ...] = ()) -> Cell:
     if not math.isfinite(value):
         reason = "undefined on these sequences" if key in score.summary else f"not part of protocol {score.protocol}"
         return missing_cell(metric, *notes, reason)
-    return Cell(value, metric, _source(score), notes)
+    return Cell(value, metric, _source(score), notes, interval=score.intervals.get(key))
 
 
 def _source(score: Scores) -> NumberSource:

@@ -82,6 +82,7 @@ class PaperTable:
         scale: Printed per fraction.
         ranking: Direction of the highlights.
         best: Number of highlighted places.
+        colors: In which the paper prints them; empty where that is not known.
         columns: As printed.
         rows: As printed.
         missing: Label of the tracker's row or column, benchmark, metric of every dash.
@@ -99,6 +100,7 @@ class PaperTable:
     scale: float
     ranking: Ranking
     best: int
+    colors: tuple[str, ...]
     columns: tuple[Heading, ...]
     rows: tuple[Heading, ...]
     missing: frozenset[tuple[str, str, str]]
@@ -214,6 +216,8 @@ def published_table(shape: PaperTable, paper: cabc.Sequence[cabc.Sequence[PaperC
         notes=(f"Source: {shape.source}, {shape.place}.", *shape.notes),
         ranking=shape.ranking,
         best=shape.best,
+        colors=shape.colors,
+        heading=f"{shape.caption.rstrip('.')}.",
     )
 
 
@@ -245,6 +249,7 @@ def _paper_table(entry: dict[str, Any]) -> PaperTable:
         scale=float(entry.get("scale", 1)),
         ranking=Ranking(highlight["along"]) if highlight else Ranking.NONE,
         best=highlight["best"] if highlight else 0,
+        colors=tuple(highlight.get("colors", ())) if highlight else (),
         columns=tuple(_heading(column) for column in entry["columns"]),
         rows=tuple(_heading(row) for row in entry["rows"]),
         missing=frozenset((label, benchmark, metric) for label, benchmark, metric in entry.get("missing", [])),

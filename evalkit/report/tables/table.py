@@ -45,6 +45,7 @@ class Cell:
         source: Where it comes from.
         notes: Footnotes of this number.
         printed: Text to print instead, where a source's own text must be kept.
+        interval: Lower and upper end of the value's interval, where asked for.
     """
 
     value: float
@@ -52,6 +53,7 @@ class Cell:
     source: NumberSource = NumberSource.MEASURED
     notes: tuple[str, ...] = ()
     printed: str | None = None
+    interval: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.source is NumberSource.MISSING and not math.isnan(self.value):
@@ -63,6 +65,11 @@ class Cell:
         if self.printed is not None:
             return self.printed
         return self.metric.text(self.value) if math.isfinite(self.value) else "-"
+
+    @property
+    def range(self) -> str:
+        """The interval as printed; empty where there is none."""
+        return "" if self.interval is None else "[{}, {}]".format(*map(self.metric.text, self.interval))
 
     def shown(self) -> "Cell":
         """See :meth:`Table.shown`."""
@@ -124,6 +131,9 @@ class Table:
         notes: Remarks on the whole table.
         ranking: Direction of the highlights.
         best: Places that are highlighted: the best two, or the best one.
+        colors: Of the places, where a paper prints them in colors: "red", "blue"; else bold and underlined.
+        heading: What stands above it in a paper, where that is not title and caption.
+        label: Name for references in a paper; empty makes one of the title.
     """
 
     title: str
@@ -135,6 +145,9 @@ class Table:
     notes: tuple[str, ...] = ()
     ranking: Ranking = Ranking.COLUMNS
     best: int = 2
+    colors: tuple[str, ...] = ()
+    heading: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
         assert len(self.cells) == len(self.rows)
@@ -161,6 +174,7 @@ class Table:
             title=visible(self.title),
             corner=visible(self.corner),
             caption=visible(self.caption),
+            heading=visible(self.heading),
             notes=_shown(self.notes),
             columns=tuple(
                 replace(column, label=visible(column.label), group=visible(column.group)) for column in self.columns
@@ -189,6 +203,18 @@ class Table:
             for row, column in ranked:
                 places[row][column] = self._place(row, column, ranked)
         return places
+
+    def best_first(self) -> "Table":
+        """The same rows ordered by the first ranked column, the best first; those without a number there come last."""
+        column = next((i for i, cell in enumerate(self.cells[0]) if cell.metric.ranked), 0) if self.cells else 0
+
+        def key(line: tuple[Cell, ...]) -> tuple[bool, float]:
+            cell = line[column]
+            known = math.isfinite(cell.value)
+            return not known, (-cell.value if cell.metric.higher_is_better else cell.value) if known else 0.0
+
+        order = sorted(range(len(self.rows)), key=lambda row: key(self.cells[row]))
+        return replace(self, rows=tuple(self.rows[row] for row in order), cells=tuple(self.cells[row] for row in order))
 
     def footnotes(self) -> dict[str, str]:
         """Footnote -> its mark (a, b, ...), in reading order."""

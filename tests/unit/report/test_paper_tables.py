@@ -400,7 +400,7 @@ def test_html_is_well_formed_and_escaped(upvpt: dict[str, Any]):
 
 def test_latex_has_as_many_cells_in_every_row():
     text = write_tables([compare(TABLE_2, [siamrpn()])], "latex")
-    assert r"\begin{tabular}{lrrrrrrrrr}" in text
+    assert r"\begin{tabular}{@{}lrrrrrrrrr@{}}" in text
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")].splitlines()[1:]
     assert len(body) == 17
     assert {line.count(" & ") for line in body} == {9}

@@ -9,15 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evalkit.errors import ScoringError
 from evalkit.report.metrics import METRICS, get_metric
 from evalkit.report.tables.formats import FORMATS, write_tables
 from evalkit.report.tables.overview import benchmark_tables, overview_table
-from evalkit.report.tables.printed import latex_text, to_latex, to_markdown, to_text
+from evalkit.report.tables.printed import to_markdown
 from evalkit.report.tables.table import Cell, Column, NumberSource, Rank, Ranking, Row, Table, mark, missing_cell
+from evalkit.report.tables.terminal import to_text
 from evalkit.report.tables.values import to_csv, to_json
 from helpers.scores_by_hand import SPECS, lasot, make_scores
 
@@ -75,52 +74,6 @@ def test_csv_of_tables_with_other_columns_is_one_sheet() -> None:
     assert [row["table"] for row in rows] == ["LaSOT test"] * 3 + ["LasHeR test"]
     assert float(rows[3]["success_auc"]) == 1 / 3
     assert rows[3]["normalized_precision_20"] == ""
-
-
-def test_latex_is_a_booktabs_table_with_escaped_text() -> None:
-    (table,) = benchmark_tables(three_trackers(), SPECS)
-    assert to_latex(table).splitlines() == [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}[t]",
-        r"\centering",
-        r"\caption{LaSOT test. Protocol pytracking, 2 sequences, 30 frames. Scores times 100.}",
-        r"\begin{tabular}{lrrr}",
-        r"\toprule",
-        r"Tracker & AUC & P\textsubscript{Norm} & P \\",
-        r"\midrule",
-        r"kcf & 17.8 & \underline{20.0} & 16.7 \\",
-        r"my\_tracker\textsuperscript{a} & \textbf{61.3} & \textbf{70.0} & \textbf{65.0} \\",
-        r"still\textsuperscript{b} & \underline{61.2} & 10.0 & --\textsuperscript{c} \\",
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\par{\footnotesize \textsuperscript{a} scored with 100\% care}",
-        r"\par{\footnotesize \textsuperscript{b} scored without 5 of 7 sequences: x-1, x-2, x-3, x-4, x-5}",
-        r"\par{\footnotesize \textsuperscript{c} undefined on these sequences}",
-        r"\end{table}",
-    ]
-
-
-def test_latex_groups_span_their_columns() -> None:
-    columns = (
-        Column("a", "Year"),
-        Column("b", "AUC", "LaSOT"),
-        Column("c", "P", "LaSOT"),
-        Column("d", "AO", "GOT-10k"),
-    )
-    cells = ((missing_cell(AUC), Cell(0.1, AUC), Cell(0.2, AUC), Cell(0.3, AUC)),)
-    lines = to_latex(Table("T", (Row("x"),), columns, cells)).splitlines()
-    assert lines[6:9] == [
-        r" &  & \multicolumn{2}{c}{LaSOT} & \multicolumn{1}{c}{GOT-10k} \\",
-        r"\cmidrule(lr){3-4} \cmidrule(lr){5-5}",
-        r"Tracker & Year & AUC & P & AO \\",
-    ]
-
-
-@given(st.text())
-def test_latex_escape_leaves_no_special_character(text: str) -> None:
-    known = r"\\(textbackslash|textasciicircum|textasciitilde|textless|textgreater|textbar)\{\}|\\[{}$&#%_]"
-    rest = re.sub(known, "", latex_text(text))
-    assert not set(rest) & set("\\{}$&#%_^~<>|\n")
 
 
 @pytest.mark.parametrize("name", ["a|b", "a`b", "<u>", "*x*", "_x_", "[x](y)", "back\\slash"])
