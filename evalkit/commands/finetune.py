@@ -9,11 +9,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from evalkit.commands.assignments import settings_option, written
+from evalkit.commands.assignments import settings_option
 from evalkit.commands.common import App, common_options, json_option, precision_option, print_json
 from evalkit.commands.listing import plain
 from evalkit.commands.output import echo
 from evalkit.tracking.training import FinetuneRequest, TrainingStep, load_training
+from evalkit.values import written
 
 EPILOG = """\b
 Examples:

@@ -63,6 +63,7 @@ SHARED = (
     *_RESULTS,
     *_TRUTH,
     click.option("--allow-missing", is_flag=True, help="Take what is there and say so."),
+    click.option("--with-random-weights", is_flag=True, help="Take dry runs beside results, too."),
     _REQUEST,
 )
 OF_FILES = (

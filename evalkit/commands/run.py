@@ -15,7 +15,7 @@ import click
 from evalkit.atomic import file_name
 from evalkit.benchmarks import get_benchmark
 from evalkit.benchmarks.spec import Access
-from evalkit.commands.assignments import settings_option, written
+from evalkit.commands.assignments import settings_option
 from evalkit.commands.common import (
     SETTINGS,
     App,
@@ -44,6 +44,7 @@ from evalkit.tracking.catalog import check_name
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.shards import parse_shard
 from evalkit.tracking.timing import details, summary
+from evalkit.values import written
 from evalkit.visible import visible
 
 ISOLATE = (

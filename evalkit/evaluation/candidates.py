@@ -1,9 +1,10 @@
 """Results that a request asks for: runs of the store, or raw files, a candidate per tracker or run."""
 
 import collections.abc as cabc
+import contextlib
 import glob
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +12,14 @@ import numpy as np
 from evalkit.errors import StoreError, listed
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.truth import Truth
+from evalkit.provenance import is_dry_run
 from evalkit.sequences import Trajectory
 
 if TYPE_CHECKING:
     from evalkit.results.reader import ImportedResults
+    from evalkit.store.manifest import RunIdentity
     from evalkit.store.runs import ResultStore, Run
+    from evalkit.store.sealed import Json
 
 Say = cabc.Callable[[str], object]
 """Takes a message for people."""
@@ -26,7 +30,7 @@ class Candidate:
     """One tracker's results on one benchmark.
 
     Attributes:
-        tracker: Its name.
+        tracker: Its name, followed by the settings that tell it from the tracker's other candidates.
         run: Run id, "imported:..." or "files:...".
         trajectories: Sequence name -> repetitions.
         frame_limit: The run covers only the first frames of every sequence; None = all.
@@ -35,6 +39,7 @@ class Candidate:
         how_to_continue: The command that computes what is missing, empty if there is none.
         stored: Runs of the store that the results are; empty for raw files.
         own: The run was made by evalkit, so that row 0 is the box that was given, not one that was found.
+        settings: Those that tell it from the tracker's other candidates.
     """
 
     tracker: str
@@ -46,6 +51,12 @@ class Candidate:
     how_to_continue: str = ""
     stored: "tuple[Run, ...]" = ()
     own: bool = False
+    settings: "cabc.Mapping[str, Json]" = field(default_factory=dict)
+
+    @property
+    def plain_name(self) -> str:
+        """The tracker's name without settings."""
+        return self.stored[0].identity.tracker if self.stored else self.tracker
 
     @property
     def unreadable_notes(self) -> tuple[str, ...]:
@@ -89,18 +100,97 @@ def read_candidates(request: Request, truth: Truth, say: Say | None = None) -> l
     ]
     if request.run_ids:
         runs = _named(request, truth, store, runs)
+    dry = _dry_runs(request, store, runs)
     trackers = request.trackers or tuple(dict.fromkeys(run.identity.tracker for run in runs))
     if not trackers:
         raise StoreError(_no_run(truth, store))
     candidates = []
     for name in trackers:
-        mine = [run for run in runs if run.identity.tracker == name]
-        if not mine:
+        of_name = [run for run in runs if run.identity.tracker == name]
+        if not of_name:
             raise StoreError(_no_run(truth, store, name))
-        candidates += of_tracker(request, truth, mine)
+        if mine := [run for run in of_name if run not in dry]:
+            candidates += labelled(request, store, of_tracker(request, truth, mine))
+    candidates = _told(candidates, _why_left_out(truth, dry), say)
     if say is None or request.allow_missing or ((request.trackers or request.run_ids) and not request.all_runs):
         return candidates
     return _complete(truth, candidates, say)
+
+
+def _dry_runs(request: Request, store: "ResultStore", runs: "cabc.Sequence[Run]") -> "list[Run]":
+    """Runs with random weights that would stand beside results, on this benchmark or another of the same table."""
+    dry = dry_runs(runs)
+    if not dry or request.with_random_weights:
+        return []
+    if len(dry) < len(runs):
+        return dry
+    with contextlib.suppress(StoreError):  # another benchmark's folder is damaged
+        others = chosen_runs(request, store)
+        return dry if len(dry_runs(others)) < len(others) else []
+    return []
+
+
+def dry_runs(runs: "cabc.Iterable[Run]") -> "list[Run]":
+    """Those with random weights."""
+    return [run for run in runs if is_dry_run(run.identity.weights_sha256)]
+
+
+def chosen_runs(request: Request, store: "ResultStore") -> "list[Run]":
+    """Runs on any benchmark that a request speaks of by tracker and id."""
+    return [
+        run
+        for tracker in request.trackers or (None,)
+        for run in store.find(tracker=tracker)
+        if not request.run_ids or run.run_id.startswith(request.run_ids)
+    ]
+
+
+def _why_left_out(truth: Truth, dry: "cabc.Sequence[Run]") -> str:
+    if not dry:
+        return ""
+    names = listed(dict.fromkeys(f"{run.identity.tracker} (run {run.run_id})" for run in dry))
+    return f"{truth.spec.name}: left out, their weights are random: {names}; --with-random-weights takes them"
+
+
+def _told(candidates: list[Candidate], text: str, say: Say | None) -> list[Candidate]:
+    """Say what was left out: to whom listens, else with every candidate."""
+    if not text:
+        return candidates
+    if not candidates:
+        raise StoreError(f"{text}.")
+    if say is not None:
+        say(text)
+        return candidates
+    return [replace(candidate, notes=(*candidate.notes, text)) for candidate in candidates]
+
+
+def labelled(request: Request, store: "ResultStore", candidates: list[Candidate]) -> list[Candidate]:
+    """Candidates of one tracker with the settings that tell them apart in their names.
+
+    What differs on another benchmark of the same store counts, too: in a table of both a tracker has the same names.
+    """
+    from evalkit.store.differing import differing, text
+
+    if len(candidates) == 1 and not (request.all_runs or request.run_ids):
+        return candidates
+    first = candidates[0].stored[0].identity
+    others: list[RunIdentity] = []
+    with contextlib.suppress(StoreError):  # another benchmark's folder is damaged
+        found = chosen_runs(replace(request, trackers=(first.tracker,)), store)
+        dry = [] if request.with_random_weights else dry_runs(found)
+        others = [
+            replace(run.identity, frame_limit=first.frame_limit)
+            for run in found
+            if run.identity.benchmark != first.benchmark and run not in dry
+        ]
+    settings = differing([*(candidate.stored[0].identity for candidate in candidates), *others])[: len(candidates)]
+    names = [" ".join(filter(None, (first.tracker, text(differs)))) for differs in settings]
+    return [
+        replace(
+            candidate, tracker=name if names.count(name) == 1 else f"{name} ({candidate.run[:8]})", settings=differs
+        )
+        for candidate, name, differs in zip(candidates, names, settings, strict=True)
+    ]
 
 
 def _of_files(request: Request, truth: Truth, tracker: str | None) -> list[Candidate]:
@@ -171,25 +261,44 @@ def _no_run(truth: Truth, store: "ResultStore", tracker: str | None = None) -> s
 
 def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> list[Candidate]:
     """Candidates of one tracker's runs: those that the request names or all, else the newest complete one."""
+    from evalkit.store.differing import differing, text
+
     chosen = [run for run in runs if request.run_ids and run.run_id.startswith(request.run_ids)]
     groups = _groups(chosen or runs)
-    if request.all_runs or chosen or len(groups) == 1:
-        return [_of_runs(truth, group.runs) for group in groups]
+    if request.all_runs or chosen:
+        return [_of_runs(truth, group.runs, *group.says_same()) for group in groups]
+    if len(groups) == 1:
+        return [_of_runs(truth, groups[0].runs)]
     fitting = _on_same_list(truth, groups)
     best = max(fitting, key=lambda group: group.rank(truth.names))
     why = "the newest complete run" if len(fitting) == len(groups) else "whose sequences are those of the data"
-    others = [f"{group.runs[0].run_id} ({len(group.runs[0].names)} sequences)" for group in groups if group is not best]
-    note = f"run {best.runs[0].run_id} is taken, {why}; there are also: {', '.join(others)}"
+    settings = dict(
+        zip(map(id, groups), map(text, differing([group.runs[0].identity for group in groups])), strict=True)
+    )
+    others = listed(
+        f"{group.runs[0].run_id} ({len(group.runs[0].names)} sequences) {settings[id(group)]}".rstrip()
+        for group in groups
+        if group is not best
+    )
+    mine = f"; this is {settings[id(best)]}" if settings[id(best)] else ""
+    note = f"run {best.runs[0].run_id} is taken, {why}; there are also: {others}{mine}"
     return [_of_runs(truth, best.runs, f"{note} (--run or --all-runs choose)")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """Runs that are repetitions of one another, the hashes of their boxes, the time of the last sequence."""
+    """Runs that are repetitions of one another, the hashes of their boxes, the time of the last sequence.
+
+    ``same`` has the ids of other runs with the same boxes.
+    """
 
     runs: "tuple[Run, ...]"
     boxes: tuple[str, ...]
     finished: str
+    same: tuple[str, ...] = ()
+
+    def says_same(self) -> list[str]:
+        return [f"the same boxes as those of run {listed(self.same)}, which counts as this one"] if self.same else []
 
     @classmethod
     def of(cls, runs: "cabc.Sequence[Run]") -> "_Group":
@@ -212,7 +321,12 @@ def _groups(runs: "cabc.Sequence[Run]") -> list[_Group]:
     if len(repetitions) == 1:  # no file of theirs need be read to choose
         return [_Group(tuple(runs), (), "")]
     groups = sorted(map(_Group.of, repetitions.values()), key=lambda group: (group.finished, group.runs[0].run_id))
-    return list({(group.boxes, frozenset(group.runs[0].names)): group for group in groups}.values())
+    kept: dict[tuple[tuple[str, ...], frozenset[str]], _Group] = {}
+    for group in groups:
+        key = group.boxes, frozenset(group.runs[0].names)
+        older = kept.pop(key, None)
+        kept[key] = group if older is None else replace(group, same=(*older.same, older.runs[0].run_id))
+    return list(kept.values())
 
 
 def _on_same_list(truth: Truth, groups: list[_Group]) -> list[_Group]:
@@ -245,10 +359,27 @@ def _of_runs(truth: Truth, runs: "cabc.Sequence[Run]", *said: str) -> Candidate:
         trajectories=trajectories,
         frame_limit=identity.frame_limit,
         notes=tuple(dict.fromkeys((*notes, *said))),
-        how_to_continue="" if imported else f"evalkit run-benchmark {truth.spec.name} --tracker {identity.tracker}",
+        how_to_continue="" if imported else _continues(identity),
         stored=tuple(runs),
         own=not imported,
     )
+
+
+def _continues(identity: "RunIdentity") -> str:
+    """The command that goes on with a run."""
+    from evalkit.store.differing import chosen
+    from evalkit.values import written
+
+    words = [
+        "evalkit",
+        "run-benchmark",
+        identity.benchmark,
+        "--tracker",
+        str(identity.config.get("tracker", identity.tracker)),
+    ]
+    for name, value in chosen(identity).items():
+        words += ["--set", f"{name}={written(value)}"]
+    return shlex.join([*words, *(["--name", identity.tracker] if "tracker" in identity.config else [])])
 
 
 def _complete(truth: Truth, candidates: list[Candidate], say: Say) -> list[Candidate]:

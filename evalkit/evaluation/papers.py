@@ -92,7 +92,8 @@ def _from_store(request: Request, spec: BenchmarkSpec, split: Split, cells: list
     for run in ResultStore(request.results).find(benchmark=spec.name):
         if not _is_asked(request, run, cells):
             continue
-        reason = _why_not(request, run, split)
+        dry = is_dry_run(run.identity.weights_sha256) and not request.with_random_weights
+        reason = "its weights are random (--with-random-weights takes it)" if dry else _why_not(request, run, split)
         if reason:
             offer.left_out.append(f"{_name_of(run, spec)}: {reason}.")
         else:
@@ -123,7 +124,7 @@ def _from_files(request: Request, spec: BenchmarkSpec, split: Split, cells: list
         offer.problems.extend(problem.lines)
         return offer
     for candidate in candidates:
-        if not any(is_named(candidate.tracker, cell.names) for cell in cells):
+        if not any(is_named(candidate.plain_name, cell.names) for cell in cells):
             continue
         try:
             offer.measured += _measure(request, truth, candidate, cells)
@@ -181,7 +182,7 @@ def _truth(request: Request, spec: BenchmarkSpec, split: Split) -> Truth:
 
 def _measure(request: Request, truth: Truth, candidate: Candidate, cells: list[PaperCell]) -> list[MeasuredScores]:
     """Scores of a candidate under every protocol that its cells' numbers were made with."""
-    mine = [cell for cell in cells if is_named(candidate.tracker, cell.names)]
+    mine = [cell for cell in cells if is_named(candidate.plain_name, cell.names)]
     default = truth.spec.protocols["papers"]
     protocols = (
         list(dict.fromkeys(cell.protocols[0] if cell.protocols else default for cell in mine))

@@ -8,7 +8,7 @@ from typing import Any
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.benchmarks.spec import Access
 from evalkit.errors import OptionError, StoreError
-from evalkit.evaluation.candidates import Say
+from evalkit.evaluation.candidates import Say, dry_runs
 from evalkit.evaluation.request import Request, RequestError, read_toml
 from evalkit.store.runs import ResultStore
 
@@ -103,10 +103,14 @@ def all_sources(
 def _of_store(request: Request, say: Say) -> list[Request]:
     """All benchmarks and splits that have runs of the trackers asked for and whose truth is public or at hand."""
     places: dict[tuple[str, str], dict[str, None]] = {}
-    for run in ResultStore(request.results).find():
+    runs = [
+        run
+        for run in ResultStore(request.results).find()
+        if not request.trackers or run.identity.tracker in request.trackers
+    ]
+    dry = [] if request.with_random_weights else dry_runs(runs)
+    for run in runs if len(dry) == len(runs) else [run for run in runs if run not in dry]:
         identity = run.identity
-        if request.trackers and identity.tracker not in request.trackers:
-            continue
         if request.split in {None, identity.split}:
             places.setdefault((identity.benchmark, identity.split), {})[identity.tracker] = None
     order = {name: number for number, name in enumerate(BENCHMARKS)}

@@ -65,6 +65,7 @@ class Request:
         local_truth: For splits that a server scores, take the truth that the sample brings.
         protocol: Ids with commas, "official", "papers" or "all".
         allow_missing: Score what is there and say so.
+        with_random_weights: Take runs with random weights even beside others; their scores mean nothing.
         attributes: Also score the subset of every challenge attribute.
         interval: Level of bootstrap intervals over sequences, inside (0, 1); None = no intervals.
         seed: Of the bootstrap.
@@ -87,6 +88,7 @@ class Request:
     local_truth: bool = False
     protocol: str = "papers"
     allow_missing: bool = False
+    with_random_weights: bool = False
     attributes: bool = False
     interval: float | None = None
     seed: int = 0

@@ -182,7 +182,8 @@ def _score(request: Request, truth: Truth, candidate: Candidate, rules: Protocol
             sample=truth.is_sample,
         )
     missing = {*scores.missing, *truth.left_out}
-    return replace(scores, missing=tuple(name for name in truth.known if name in missing))
+    left_out = tuple(name for name in truth.known if name in missing)
+    return replace(scores, missing=left_out, settings=candidate.settings, plain=candidate.plain_name)
 
 
 @contextlib.contextmanager

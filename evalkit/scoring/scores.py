@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 from dataclasses import dataclass, field
+from typing import Any
 
 from evalkit.boxes import FloatArray, IntArray
 
@@ -14,7 +15,7 @@ class Scores:
         benchmark: Benchmark name.
         split: Split name.
         protocol: Protocol id without version, as on the command line.
-        tracker: Tracker name.
+        tracker: Name to print: the tracker's, followed by the settings that tell it from the tracker's other scores.
         run: Run id, "imported:..." or "files:..." for raw result files.
         sequence_names: S names, in the benchmark's order.
         frames: (S,) rows of ground truth per sequence.
@@ -27,6 +28,8 @@ class Scores:
         missing: Sequences without a result that were left out because the user allowed it.
         notes: Facts that a reader of the number must know ("sample data", "3 files longer than the annotation").
         sample: The data are the rendered sample.
+        settings: Those that tell it from the tracker's other scores.
+        plain: The tracker's name without settings; empty if there are none.
     """
 
     benchmark: str
@@ -45,3 +48,10 @@ class Scores:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sample: bool = False
+    settings: cabc.Mapping[str, Any] = field(default_factory=dict)
+    plain: str = ""
+
+    @property
+    def plain_name(self) -> str:
+        """The tracker's name without settings."""
+        return self.plain or self.tracker

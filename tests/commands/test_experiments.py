@@ -5,11 +5,12 @@ import json
 import pytest
 
 import trackers
-from evalkit.commands.assignments import MOST, alternatives, combinations, written
+from evalkit.commands.assignments import MOST, combinations
 from evalkit.errors import TrackerError
 from evalkit.store.runs import ResultStore
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import TrackerOptions
+from evalkit.values import alternatives, written
 from helpers.program import call
 from helpers.trees import draw_videos
 

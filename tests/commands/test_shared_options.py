@@ -35,7 +35,8 @@ OPTIONS = [
         "--split",
         "--sequences",
     ),
-    *("--annotations", "--data-root", "--layout", "--local-truth", "--protocol", "--allow-missing", "--request"),
+    *("--annotations", "--data-root", "--layout", "--local-truth", "--protocol", "--allow-missing"),
+    *("--with-random-weights", "--request"),
 ]
 
 
@@ -51,6 +52,8 @@ def folder(tmp_path_factory) -> Path:
             store_run(results, "ncc", offset=6.0, seed=1)
     store_run(top / "here" / "results", "kcf", offset=4.0, seed=1)
     store_run(top / "here" / "results", "half", offset=1.0, names=("cup-1",))
+    dry = {"weights_sha256": "random", "finished": "2026-02-01T00:00:00+00:00"}
+    store_run(top / "here" / "results", "ncc", offset=9.0, **dry)
     for tracker, shift in (("kcf", 1.0), ("ncc", 3.0)):
         write_raw(top / "raw", tracker, shift)
     (top / "request.toml").write_text('tracker = "kcf,ncc"\nsequences = ["cup-2"]\nresults = "there/results"\n')
@@ -94,6 +97,7 @@ def changes(folder: Path) -> dict[str, list[object]]:
         "--data-root": ["--data-root", there / "data"],
         "--protocol": ["--protocol", "official"],
         "--allow-missing": ["--tracker", "half", "--allow-missing"],
+        "--with-random-weights": ["--with-random-weights"],
         "--request": ["--request", folder / "request.toml"],
     }
 

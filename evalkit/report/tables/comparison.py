@@ -180,7 +180,7 @@ def _is_of(scores: Scores, value: Published) -> bool:
     return (
         (value.benchmark, value.split, value.attribute) == (scores.benchmark, scores.split, "")
         and value.unit is Unit.FRACTION
-        and is_named(scores.tracker, [value.variant or value.tracker])
+        and is_named(scores.plain_name, [value.variant or value.tracker])
     )
 
 
@@ -234,7 +234,7 @@ def _measured_lines(
 
 def _fits(scores: Scores, cell: PaperCell) -> bool:
     place = (scores.benchmark, scores.split) == (cell.benchmark, cell.split)
-    return place and is_named(scores.tracker, cell.names)
+    return place and is_named(scores.plain_name, cell.names)
 
 
 def _comparison(labels: tuple[str, str], cell: PaperCell, measured: MeasuredScores) -> Comparison | None:
@@ -243,7 +243,7 @@ def _comparison(labels: tuple[str, str], cell: PaperCell, measured: MeasuredScor
     value = (values or {}).get(cell.metric, math.nan)
     if not math.isfinite(value):
         return None
-    reason = measured.reason or other_training(scores.tracker, cell) or _other_protocol(scores, cell)
+    reason = measured.reason or other_training(scores.plain_name, cell) or _other_protocol(scores, cell)
     judgment = judge(
         cell.metric,
         cell.published.as_printed if cell.published else None,

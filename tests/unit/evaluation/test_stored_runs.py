@@ -109,7 +109,10 @@ def test_all_runs_are_candidates_of_their_own_and_equal_boxes_count_once(root, t
     said = []
     actual = from_store(truth_of(root), results, said.append, trackers=("t",), all_runs=True)
     assert [item.run for item in actual] == [again.run_id, other.run_id]
-    assert said == ["uav123: t is left out, 1 of 2 sequences are missing"]
+    assert [item.tracker for item in actual] == ["t threads=4", "t size=[3,4]"]
+    assert {item.plain_name for item in actual} == {"t"}
+    assert "the same boxes as those of run" in actual[0].notes[0]
+    assert said == ["uav123: t size=[5,6] is left out, 1 of 2 sequences are missing"]
 
 
 def test_runs_with_equal_boxes_are_no_choice(root, tmp_path):
@@ -251,3 +254,106 @@ def test_a_run_id_of_another_benchmark_of_the_same_command_is_passed_over(root, 
     assert actual.run == here.run_id
     with pytest.raises(StoreError, match=rf"--run {there.run_id}: no such run"):
         from_store(truth, tmp_path / "results", trackers=("t",), run_ids=(there.run_id,))
+
+
+# ---- which settings tell runs apart
+
+
+def test_the_footnote_on_the_newest_run_tells_the_settings_of_all(root, tmp_path):
+    results = tmp_path / "results"
+    store_run(results, answers(0), config={"size": [1, 2], "rate": 1}, finished="2026-01-01T00:00:00+00:00")
+    store_run(results, answers(5), config={"size": [1, 2], "rate": 2}, finished="2026-01-02T00:00:00+00:00")
+    (candidate,) = from_store(truth_of(root), results)
+    assert candidate.tracker == "t"
+    assert "(2 sequences) rate=1; this is rate=2 (--run or --all-runs choose)" in candidate.notes[0]
+
+
+def test_runs_are_named_by_the_settings_that_differ_and_by_no_others(root, tmp_path):
+    results = tmp_path / "results"
+    loops = [{"loop": {"rate": rate, "area": 4.0}, "name": "x"} for rate in (0.1, 0.2)]
+    for number, config in enumerate(loops):
+        store_run(results, answers(number), config=config)
+    store_run(results, answers(7), config=loops[0], precision="bf16", weights_sha256="ab" * 32)
+    actual = from_store(truth_of(root), results, all_runs=True)
+    assert sorted(item.tracker for item in actual) == [
+        "t rate=0.1 weights=abababab precision=bf16",
+        "t rate=0.1 weights=none precision=fp32",
+        "t rate=0.2 weights=none precision=fp32",
+    ]
+    (score,) = scores_of(truth_of(root), [actual[0]])
+    assert (score.tracker, score.plain_name, score.settings) == (actual[0].tracker, "t", actual[0].settings)
+
+
+def test_a_tracker_has_the_same_names_on_every_benchmark_of_a_store(root, tmp_path):
+    results = tmp_path / "results"
+    store_run(results, answers(0), config={"rate": 1})
+    store_run(results, answers(1), config={"rate": 1}, benchmark="lasot")
+    store_run(results, answers(2), config={"rate": 2}, benchmark="lasot")
+    (candidate,) = from_store(truth_of(root), results, all_runs=True)
+    assert candidate.tracker == "t rate=1"
+    (candidate,) = from_store(truth_of(root), results)
+    assert candidate.tracker == "t"
+
+
+def test_runs_that_no_setting_tells_apart_have_their_ids_in_their_names(root, tmp_path):
+    results = tmp_path / "results"
+    runs = [store_run(results, answers(0)), store_run(results, {"one": answers(3)["one"]}, names=("one",))]
+    actual = from_store(truth_of(root), results, all_runs=True, allow_missing=True)
+    assert sorted(item.tracker for item in actual) == sorted(f"t ({run.run_id[:8]})" for run in runs)
+
+
+def test_the_command_that_continues_has_the_settings_and_the_name(root, tmp_path):
+    config = {"rate": 1, "mode": "a b", "tracker": "kcf", "set": ["rate", "mode"]}
+    store_run(tmp_path / "results", {"one": answers(0)["one"]}, config=config, tracker="ours x")
+    (candidate,) = from_store(truth_of(root), tmp_path / "results", allow_missing=True)
+    expected = "evalkit run-benchmark uav123 --tracker kcf --set rate=1 --set 'mode=a b' --name 'ours x'"
+    assert candidate.how_to_continue == expected
+
+
+# ---- random weights
+
+
+def dry_and_real(results):
+    real = store_run(results, answers(0), finished="2026-01-01T00:00:00+00:00", weights_sha256="ab" * 32)
+    dry = store_run(results, answers(5), finished="2026-01-02T00:00:00+00:00", weights_sha256="random")
+    other = store_run(results, answers(7), tracker="u", weights_sha256="random")
+    return real, dry, other
+
+
+@pytest.mark.parametrize("asked", [{}, {"trackers": ("u", "t")}, {"all_runs": True}])
+def test_random_weights_do_not_stand_beside_results(root, tmp_path, asked):
+    real, dry, other = dry_and_real(tmp_path / "results")
+    said = []
+    actual = from_store(truth_of(root), tmp_path / "results", said.append, **asked)
+    assert [item.run for item in actual] == [real.run_id]
+    (text,) = said
+    assert text.startswith("uav123: left out, their weights are random: ")
+    assert f"t (run {dry.run_id})" in text
+    assert f"u (run {other.run_id})" in text
+    assert "--with-random-weights" in text
+    (candidate,) = from_store(truth_of(root), tmp_path / "results", None, **asked)
+    assert text in candidate.notes
+
+
+def test_a_run_id_is_not_enough_to_put_random_weights_beside_results(root, tmp_path):
+    real, dry, _ = dry_and_real(tmp_path / "results")
+    ids = {"run_ids": (real.run_id, dry.run_id)}
+    assert [item.run for item in from_store(truth_of(root), tmp_path / "results", print, **ids)] == [real.run_id]
+    asked = from_store(truth_of(root), tmp_path / "results", print, with_random_weights=True, **ids)
+    assert {item.run for item in asked} == {real.run_id, dry.run_id}
+    assert {item.tracker for item in asked} == {"t weights=random", "t weights=abababab"}
+
+
+def test_random_weights_alone_are_scored(root, tmp_path):
+    dry = store_run(tmp_path / "results", answers(5), weights_sha256="random")
+    assert [item.run for item in from_store(truth_of(root), tmp_path / "results")] == [dry.run_id]
+
+
+def test_random_weights_on_one_benchmark_do_not_stand_beside_results_on_another(root, tmp_path):
+    results = tmp_path / "results"
+    store_run(results, answers(5), weights_sha256="random")
+    store_run(results, answers(0), benchmark="lasot", tracker="u")
+    with pytest.raises(StoreError, match=r"their weights are random: t \(run"):
+        from_store(truth_of(root), results)
+    assert len(from_store(truth_of(root), results, trackers=("t",))) == 1
+    assert len(from_store(truth_of(root), results, with_random_weights=True)) == 1
