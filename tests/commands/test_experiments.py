@@ -98,13 +98,12 @@ def test_each_combination_of_settings_is_a_run_of_its_own(own, place, tmp_path):
 
 def test_runs_are_printed_with_their_settings_and_the_next_command_names_them(own, place):
     done = run(place, "--tracker", own, "--set", "step=1", "--set", "step=2")
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
-        "custom all Mine step=1",
-        "custom all Mine step=2",
-    ]
+    lines = done.stdout.splitlines()
+    heads = [line.split(":")[0] for line in lines if not line.startswith(" ")]
+    assert heads == ["custom all Mine step=1", "custom all Mine step=2"]
     assert "1 of 2: " in done.stderr
-    (following,) = (line for line in done.stderr.splitlines() if line.startswith("next: "))
-    ids = [line.split("run ")[1].split(",")[0] for line in done.stdout.splitlines()]
+    following = done.stderr.partition("next:")[2]
+    ids = [line.split()[1].rstrip(",") for line in lines if line.startswith("  run ")]
     assert f"--run {','.join(ids)}" in following
     assert "--run" not in run(place, "--tracker", own).stderr
 
