@@ -16,6 +16,7 @@ __all__ = [
     "Modality",
     "Predictions",
     "Request",
+    "RunResult",
     "SimpleTracker",
     "Tracker",
     "TrackerInfo",
@@ -28,12 +29,13 @@ __all__ = [
     "per_sequence",
     "plot",
     "plot_success",
+    "run",
     "score",
     "table",
 ]
 
 if TYPE_CHECKING:
-    from evalkit.api import load_run, load_scores, per_sequence, plot, plot_success, score, table
+    from evalkit.api import RunResult, load_run, load_scores, per_sequence, plot, plot_success, run, score, table
     from evalkit.errors import EvalkitError
     from evalkit.evaluation.request import Request
     from evalkit.modality import Modality

@@ -1,5 +1,7 @@
 """For notebooks: runs, scores as DataFrames, plots as Figures; ``import evalkit`` offers these names, loaded late.
 
+    evalkit.run(MyTracker, "lasot", data_root="sample")
+
 Everything takes either a benchmark's name, or runs, or scores that were loaded before::
 
     evalkit.score("lasot", trackers=["kcf"], data_root="sample")
@@ -8,9 +10,13 @@ Everything takes either a benchmark's name, or runs, or scores that were loaded 
 """
 
 import collections.abc as cabc
+import functools
+import html
+import importlib
 import math
 import os
-from dataclasses import asdict, replace
+import sys
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +25,159 @@ from matplotlib.figure import Figure
 
 from evalkit.benchmarks import get_benchmark
 from evalkit.errors import ScoringError, StoreError, unknown_name
+from evalkit.evaluation.executors import ExecutorOptions
+from evalkit.evaluation.progress import FrameProgress
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import score_request
+from evalkit.evaluation.session import RunOptions, Watch, run_tracker
 from evalkit.report.figures.charts import CHARTS, Material
 from evalkit.report.headline import headline, labels, leading
 from evalkit.report.metrics import get_metric
 from evalkit.scoring.scores import Scores
-from evalkit.store.runs import ResultStore, Run
+from evalkit.store.runs import ResultStore, Run, RunStatus
+from evalkit.tracking.interface import TrackerOptions
+from evalkit.visible import visible
 
 AnyPath = str | os.PathLike[str]
 Scored = str | Request | Run | cabc.Sequence[Run] | cabc.Sequence[Scores]
-__all__ = ["Request", "load_run", "load_scores", "per_sequence", "plot", "plot_success", "score", "table"]
+__all__ = [
+    "Request",
+    "RunResult",
+    "load_run",
+    "load_scores",
+    "per_sequence",
+    "plot",
+    "plot_success",
+    "run",
+    "score",
+    "table",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunResult:
+    """What :func:`run` did; in a notebook it shows as a table of scores.
+
+    Attributes:
+        runs: One per benchmark and repetition, stored: ``evalkit.plot_success(result.runs[0], data_root=...)``.
+        failed: "benchmark/sequence" -> error.
+        details: The scores of the runs, where they can be scored here.
+    """
+
+    runs: tuple[Run, ...]
+    failed: cabc.Mapping[str, str]
+    details: tuple[Scores, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether no sequence is missing."""
+        return all(run.status() is RunStatus.COMPLETE for run in self.runs)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """As :func:`score`, one row per run with scores: fractions in [0, 1]; the index is (benchmark, tracker)."""
+        rows = {f"{entry.benchmark}\0{entry.run}": score([entry]) for entry in self.details}
+        frame = pd.concat(rows, names=["benchmark"]) if rows else pd.DataFrame()
+        return frame.rename(index=lambda name: name.partition("\0")[0], level=0) if rows else frame
+
+    def __repr__(self) -> str:
+        return self._said() + (f"\n{table(self.details)}" if self.details else "")
+
+    def _repr_html_(self) -> str:
+        shown = table(self.details).to_html() if self.details else ""
+        return f"<p>{html.escape(self._said())}</p>{shown}"
+
+    def _said(self) -> str:
+        state = "complete" if self.complete else f"incomplete, {len(self.failed)} failed"
+        return f"{', '.join(dict.fromkeys(run.identity.tracker for run in self.runs))}: {state}"
+
+
+def run(
+    tracker: object,
+    benchmark: str | cabc.Sequence[str],
+    *,
+    data_root: AnyPath | None = None,
+    results: AnyPath = "results",
+    settings: cabc.Mapping[str, Any] | None = None,
+    weights: AnyPath | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    seed: int = 0,
+    capacity: int | str = "auto",
+    workers: int | None = None,
+    timeout: float = 600.0,
+    progress: bool = True,
+    **options: Any,
+) -> RunResult:
+    """Run a tracker over benchmarks, as ``evalkit run-benchmark`` does: what is stored already is not run again.
+
+    Args:
+        tracker: A name or ``FILE.py:CLASS``, a class, or an object, which serves one sequence after the other. What
+            interfaces there are is said in ``docs/own-tracker.md``. A class of a notebook is known by its cells.
+        benchmark: A name, or several.
+        data_root: The benchmark's folder, or a folder that holds several; None = as the user's settings say.
+        results: Folder of the store.
+        settings: What the constructor of an own class takes by name; part of the run's identity.
+        weights: File or folder.
+        device: auto, cpu, cuda, cuda:1, cuda:0,1.
+        precision: fp32, tf32, bf16 or fp16.
+        seed: For trackers with random parts.
+        capacity: Streams tracked together.
+        workers: Processes, for names and ``FILE.py:CLASS``; a class or an object runs in this one.
+        timeout: Seconds after which one step hangs.
+        progress: Show a bar, or now and then a line, and notes.
+        **options: Fields of ``evalkit.evaluation.session.RunOptions``: ``split``, ``layout``, ``sequences``,
+            ``limit_sequences``, ``limit_frames``, ``repeat``, ``fresh``, ``name``.
+
+    Returns:
+        The runs and their scores; a sequence that failed is named in it and stops nothing.
+
+    Raises:
+        UnknownNameError: There is no such tracker, benchmark or option.
+        EvalkitError: The tracker, the data or the results folder cannot be used; nothing has been run.
+        KeyboardInterrupt: It was stopped; what is finished is stored, and the same call goes on.
+    """
+    catalog = importlib.import_module("evalkit.trackers")  # by its text: the catalog comes from outside
+    known = [field.name for field in fields(RunOptions)]
+    for option in options:
+        if option not in known:
+            raise unknown_name("option", option, known)
+    kinds = {"data_root": Path, "layout": Path, "sequences": tuple}
+    given = {"data_root": data_root, **options}
+    chosen = {key: kinds[key](value) if key in kinds and value is not None else value for key, value in given.items()}
+    benchmarks = (benchmark,) if isinstance(benchmark, str) else tuple(benchmark)
+    asked = RunOptions(benchmarks=benchmarks, results=Path(results), **chosen)
+    own = None if isinstance(tracker, str) else tracker
+    single = own is not None and not isinstance(own, type) and not hasattr(own, "prepare")
+    how = ExecutorOptions(
+        tracker if isinstance(tracker, str) else getattr(own, "__qualname__", type(own).__qualname__),
+        TrackerOptions(
+            weights=None if weights is None else str(weights),
+            precision=precision,
+            seed=seed,
+            settings=dict(settings or {}),
+        ),
+        catalog=catalog.CATALOG,
+        code=(Path(str(catalog.__file__)).parent,),
+        device=device,
+        capacity="1" if single else str(capacity),
+        workers=workers,
+        timeout=timeout,
+        own=own,
+    )
+    ran = run_tracker(asked, how, _watch(quiet=not progress))
+    if ran.timing is None:
+        raise KeyboardInterrupt
+    failed = {f"{d['benchmark']}/{name}": text for d in ran.documents for name, text in d["failed"].items()}
+    return RunResult(tuple(ran.runs), failed, tuple(entry for entry in ran.scores if entry is not None))
+
+
+def _watch(*, quiet: bool) -> Watch:
+    def say(text: str) -> None:
+        if not quiet:
+            sys.stderr.write(f"{visible(text)}\n")
+
+    return Watch(say, functools.partial(FrameProgress, say=say, quiet=quiet), say)
 
 
 def load_run(

@@ -5,18 +5,20 @@ import contextlib
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import evalkit
 from evalkit.errors import OptionError, StoreError
 from evalkit.machine import usable_cores, usable_memory
 from evalkit.store.manifest import RunEnvironment, current_environment
-from evalkit.tracking.catalog import TrackerEntry, check_name, load_tracker
+from evalkit.tracking.catalog import TrackerEntry, check_name, load_tracker, refuse_known
 from evalkit.tracking.dispatch import Limits
 from evalkit.tracking.execution import Executor, InProcess, Site, workers
-from evalkit.tracking.interface import TrackerOptions
+from evalkit.tracking.interface import Tracker, TrackerOptions
 from evalkit.tracking.local_workers import LocalSite
 from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.messages import Order
+from evalkit.tracking.own import of_python
 from evalkit.tracking.ray_workers import RaySite
 from evalkit.tracking.repository import parse_own
 from evalkit.tracking.sizing import Sizing
@@ -48,6 +50,7 @@ class ExecutorOptions:
         timeout: Seconds after which one step hangs.
         allow_mixed: Workers may have other libraries than this process.
         verbose: Show what Ray says of its processes.
+        own: A class or an object of this process in the place of a name.
     """
 
     tracker: str
@@ -65,6 +68,7 @@ class ExecutorOptions:
     timeout: float = 600.0
     allow_mixed: bool = False
     verbose: bool = False
+    own: object = None
 
     @property
     def site(self) -> Site:
@@ -101,15 +105,18 @@ def open_executor(asked: ExecutorOptions) -> cabc.Iterator[Executor]:
     Raises:
         EvalkitError: The tracker cannot be built, or workers cannot be started.
     """
-    check_name(asked.catalog, asked.tracker)
+    if asked.own is None:
+        check_name(asked.catalog, asked.tracker)
     site, devices = asked.site, _devices(asked)
     if site.here and len(devices) == 1:
         options = dataclasses.replace(asked.options, device=devices[0])
-        tracker = load_tracker(asked.catalog, asked.tracker, options, timeout=asked.timeout)
+        tracker = _load(asked, options)
         settings = loop_settings(asked, devices[0], share=1)
         yield InProcess(tracker, settings, device=devices[0], environment=asked.environment())
         return
 
+    if asked.own is not None:
+        raise OptionError("workers", f"{asked.tracker} is known to this process alone; give FILE.py:CLASS to workers.")
     environment = asked.environment()
 
     def accept(other: RunEnvironment, host: str) -> None:
@@ -125,6 +132,14 @@ def open_executor(asked: ExecutorOptions) -> cabc.Iterator[Executor]:
         workers(transport, limits, accept) as executor,
     ):
         yield executor
+
+
+def _load(asked: ExecutorOptions, options: TrackerOptions) -> Tracker[Any, Any]:
+    if asked.own is None:
+        return load_tracker(asked.catalog, asked.tracker, options, timeout=asked.timeout)
+    tracker = of_python(asked.own, options, timeout=asked.timeout)
+    refuse_known(asked.catalog, tracker, asked.tracker)
+    return tracker
 
 
 def single_device(asked: ExecutorOptions) -> str:

@@ -96,12 +96,21 @@ def load_tracker(
     from evalkit.tracking.own import load_own
 
     tracker = load_own(name, options, timeout=timeout)
+    refuse_known(catalog, tracker, name)
+    return tracker
+
+
+def refuse_known(catalog: cabc.Mapping[str, TrackerEntry], tracker: "Tracker[Any, Any]", name: str) -> None:
+    """Refuse an own tracker that is called as one of the catalog.
+
+    Raises:
+        TrackerError: It is.
+    """
     if tracker.info.name in catalog:
         raise TrackerError(
             f"own tracker {name}: the name {tracker.info.name!r} belongs to a tracker of the catalog, and their "
             f"results would be mixed up. Rename the class."
         )
-    return tracker
 
 
 def check_name(catalog: cabc.Mapping[str, TrackerEntry], name: str) -> None:

@@ -1,11 +1,16 @@
 """Trackers of the user: a class in a file or an importable module, in any of the field's interfaces."""
 
 import collections.abc as cabc
+import hashlib
 import inspect
 import json
+import linecache
+import marshal
+import pickle
+import uuid
 import warnings
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from evalkit.errors import TrackerError, listed, unknown_name
@@ -44,11 +49,32 @@ def load_own(text: str, options: TrackerOptions, *, timeout: float | None = None
         return vot_process.load_script(spec, options, timeout=timeout)
     module = load_module(spec, options.root)
     kind, interface = _find_class(module, spec)
-    if options.device == "cpu":
+    return _build(_Maker(spec, kind, interface, options), timeout)
+
+
+def of_python(tracker: Any, options: TrackerOptions, *, timeout: float | None = None) -> Tracker[Any, Any]:
+    """A tracker of a program or a notebook: a class, whose objects are made as for a file, or an object.
+
+    An object serves one sequence after the other. What it holds is part of its identity as a hash; where that cannot
+    be computed, every call begins anew.
+
+    Raises:
+        TrackerError: It fits no interface; the text says which there are.
+    """
+    kind = tracker if isinstance(tracker, type) else type(tracker)
+    spec = OwnSpec(kind.__qualname__, kind.__module__, kind.__name__, None)
+    interface = _interface(kind, spec)
+    if interface is Interface.VOT and kind is not tracker:
+        raise TrackerError(f"own tracker {spec.text}: give the class; an object of {interface.value} has its image.")
+    return _build(_Maker(spec, kind, interface, options, None if kind is tracker else tracker), timeout)
+
+
+def _build(maker: "_Maker", timeout: float | None) -> Tracker[Any, Any]:
+    if maker.options.device == "cpu":
         foreign.stay_on_processor()
     # PyTorch's lines about read-only arrays would stand in every log; who writes into one is told by the error
     warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-    maker = _Maker(spec, kind, interface, options)
+    kind, interface = maker.kind, maker.interface
     if interface is Interface.BATCHED:
         return maker.batched()
     return per_stream(
@@ -64,11 +90,17 @@ def load_own(text: str, options: TrackerOptions, *, timeout: float | None = None
 class _Maker:
     """Makes the objects of a user's class and says what identifies them."""
 
-    def __init__(self, spec: OwnSpec, kind: type, interface: Interface, options: TrackerOptions) -> None:
+    def __init__(
+        self, spec: OwnSpec, kind: type, interface: Interface, options: TrackerOptions, given: Any = None
+    ) -> None:
         self._spec = spec
-        self._kind = kind
-        self._interface = interface
-        self._options = options
+        self._given = given
+        self._source: dict[str, Json] = {"source_sha256": _source_hash(kind)}
+        if given is not None:
+            self._source["object_sha256"] = _object_hash(given)
+        self.kind = kind
+        self.interface = interface
+        self.options = options
         self._used: set[str] = set()
         self._params: Any = None
         # the first object tells what the class says of itself, then serves
@@ -84,18 +116,18 @@ class _Maker:
             raise TrackerError(
                 f"own tracker {self._spec.text}: `info` must be a TrackerInfo, not {type(info).__name__}."
             )
-        more = {**self._settings(), "source_sha256": _source_hash(self._kind)}
+        more = {**self._settings(), **self._source}
         return _WithSource(tracker, info, more, self._weights)
 
     def simple(self) -> SimpleTracker:
         """An object for one stream."""
-        if self._interface is Interface.VOT:
+        if self.interface is Interface.VOT:
             return foreign.VotAdapter(self._make)
         try:
             tracker = self._spare.pop()
         except IndexError:
             tracker = self._make()
-        return foreign.adapted(tracker, self._interface, self._options)
+        return foreign.adapted(tracker, self.interface, self.options)
 
     def info(self) -> TrackerInfo:
         """Read what a tracker of one stream says of itself with its attributes.
@@ -103,15 +135,15 @@ class _Maker:
         Raises:
             TrackerError: ``modalities`` or ``config`` have no valid content.
         """
-        tracker, name = (*self._spare, self._kind)[0], self._kind.__name__
+        tracker, name = (*self._spare, self.kind)[0], self.kind.__name__
         seconds = _modalities(tracker, name) - {Modality.RGB}
-        if seconds and self._interface is not Interface.SIMPLE:
+        if seconds and self.interface is not Interface.SIMPLE:
             raise TrackerError(
                 f"tracker {name}: `modalities` needs initialize(image, box, aux) and track(image, aux); the interface "
-                f"is {self._interface.value}, which has one image."
+                f"is {self.interface.value}, which has one image."
             )
-        known = getattr(tracker, "is_deterministic", False) if self._interface is Interface.GOT10K else True
-        config = {**_config(tracker, name), **self._settings(), "source_sha256": _source_hash(self._kind)}
+        known = getattr(tracker, "is_deterministic", False) if self.interface is Interface.GOT10K else True
+        config = {**_config(tracker, name), **self._settings(), **self._source}
         if self._params is not None:
             config |= {"parameters": self._spec.parameters, **parameter_files.identity(self._params)}
         return TrackerInfo(
@@ -125,13 +157,15 @@ class _Maker:
 
     def _settings(self) -> dict[str, Json]:
         """The user's, and their names."""
-        settings, names = self._options.settings, list[Json](sorted(self._options.settings))
+        settings, names = self.options.settings, list[Json](sorted(self.options.settings))
         return {**settings, CHANGED: names} if settings else {}
 
     def _make(self, *given: Any) -> Any:
+        if self._given is not None:
+            return self._given
         arguments = self._arguments(len(given))
         try:
-            return self._kind(*given, **arguments)
+            return self.kind(*given, **arguments)
         except KeyboardInterrupt:
             raise
         except BaseException as problem:
@@ -139,11 +173,11 @@ class _Maker:
 
     def _arguments(self, given: int) -> dict[str, Any]:
         """What the constructor asks for by name."""
-        options, arguments = self._options, dict[str, Any]()
+        options, arguments = self.options, dict[str, Any]()
         known = {"options": options, "device": options.device, "seed": options.seed, **options.settings}
         if options.weights is not None:
             known |= dict.fromkeys(WEIGHTS, options.weights)
-        parameters = foreign.parameters_of(self._kind)[given:]
+        parameters = foreign.parameters_of(self.kind)[given:]
         for parameter in parameters:
             if parameter.kind not in {parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD}:
                 continue
@@ -154,7 +188,7 @@ class _Maker:
                 self._used.add(parameter.name)
             elif parameter.name == "dataset_name" and parameter.default is parameter.empty:
                 arguments["dataset_name"] = ""
-        lacking = [name for name in foreign.required(self._kind)[given:] if name not in arguments]
+        lacking = [name for name in foreign.required(self.kind)[given:] if name not in arguments]
         if lacking:
             raise TrackerError(
                 f"own tracker {self._spec.text}: the constructor needs {', '.join(lacking)}. Give defaults, or values "
@@ -164,16 +198,16 @@ class _Maker:
         return arguments
 
     def _pytracking_params(self) -> Any:
-        params = parameter_files.read(self._kind, self._spec)
-        self._used |= parameter_files.change(params, self._options)
+        params = parameter_files.read(self.kind, self._spec)
+        self._used |= parameter_files.change(params, self.options)
         return params
 
     def _refuse_unused(self) -> None:
-        if self._interface is Interface.VOT:  # no object was made yet
+        if self.interface is Interface.VOT:  # no object was made yet
             self._arguments(2)
         if "options" in self._used:
             return
-        for name in self._options.settings:
+        for name in self.options.settings:
             if name not in self._used:
                 raise TrackerError(
                     f"own tracker {self._spec.text}: --set {name} has no effect, since the constructor takes neither "
@@ -181,8 +215,8 @@ class _Maker:
                 )
 
     def _weights_hash(self) -> str | None:
-        options, spec = self._options, self._spec.text
-        used = self._used & {"options", *WEIGHTS} or self._interface is Interface.VOT
+        options, spec = self.options, self._spec.text
+        used = self._used & {"options", *WEIGHTS} or self.interface is Interface.VOT
         if options.weights is not None and not used:
             raise TrackerError(
                 f"own tracker {spec}: --weights {options.weights} has no effect, since the constructor takes neither "
@@ -265,16 +299,20 @@ def _find_class(module: ModuleType, spec: OwnSpec) -> tuple[type, Interface]:
         if hasattr(module, name):
             raise TrackerError(f"own tracker {text}: {name} is no class. Classes found: {_names(candidates)}.")
         raise TrackerError(f"own tracker {text}: {unknown_name('class', name, candidates)}")
-    kind = candidates[name]
+    return candidates[name], _interface(candidates[name], spec)
+
+
+def _interface(kind: type, spec: OwnSpec) -> Interface:
     interface = interface_of(kind)
     if interface is None:
         methods = [method for method in dir(kind) if not method.startswith("_") and callable(getattr(kind, method))]
         raise TrackerError(
-            f"own tracker {text}: class {name} fits no interface. Its methods: {listed(methods) or 'none'}. "
+            f"own tracker {spec.text}: class {spec.class_name} fits no interface. "
+            f"Its methods: {listed(methods) or 'none'}. "
             "Interfaces:",
             *(f"  {family.value}" for family in (*foreign.FAMILIES, Interface.BATCHED)),
         )
-    return kind, interface
+    return interface
 
 
 def _names(candidates: cabc.Iterable[str]) -> str:
@@ -282,5 +320,19 @@ def _names(candidates: cabc.Iterable[str]) -> str:
 
 
 def _source_hash(kind: type) -> str:
-    file = inspect.getsourcefile(kind)
-    return hash_files([Path(file)]) if file is not None else "unknown"
+    """SHA-256 of the file that defines a class; of a notebook's class that of its cells."""
+    functions = [value for cls in kind.__mro__[:-1] for value in vars(cls).values() if isinstance(value, FunctionType)]
+    cells = {function.__code__.co_filename: function.__code__ for function in functions}
+    if all(Path(name).is_file() for name in cells):
+        file = inspect.getsourcefile(kind)
+        return hash_files([Path(file)]) if file is not None else "unknown"
+    texts = ["".join(linecache.getlines(name)).encode() or marshal.dumps(code) for name, code in cells.items()]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+
+
+def _object_hash(tracker: Any) -> str:
+    """SHA-256 of what an object holds; a text that never comes again where that cannot be computed."""
+    try:
+        return hashlib.sha256(pickle.dumps(getattr(tracker, "__dict__", {}))).hexdigest()
+    except Exception:  # noqa: BLE001 - objects may answer anything
+        return uuid.uuid4().hex

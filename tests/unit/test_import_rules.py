@@ -43,6 +43,8 @@ RULES = {
         "evalkit.results",
         "evalkit.scoring",
         "evalkit.store",
+        "evalkit.tracking.interface",
+        "evalkit.visible",
     ],
     "evalkit.hardware": ["evalkit.machine"],
     "evalkit.machine": [],
