@@ -3,6 +3,8 @@
 import numpy as np
 
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Citation, Split
+from evalkit.report.metrics import METRICS
+from evalkit.report.tables.table import Cell, Column, Row, Table
 from evalkit.scoring.scores import Scores
 from evalkit.sequences import Modality
 
@@ -82,3 +84,20 @@ def longterm_of(quality: float) -> dict[str, dict[str, np.ndarray]]:
     share = np.linspace(0, 1, 100)
     curves = {"longterm_recall": share * quality, "longterm_precision": 1 - share**2 * (1 - quality)}
     return {"curves": curves, "thresholds": dict.fromkeys(curves, 1 - share)}
+
+
+def wide_table(
+    benchmarks: int, trackers: int, name: str = "tracker", interval: tuple[float, float] | None = None
+) -> Table:
+    """Three metrics of every benchmark."""
+    titles = ["LaSOT", "TrackingNet", "GOT-10k", "UAV123", "TNL2K", "LasHeR", "VisEvent", "DepthTrack"][:benchmarks]
+    columns = tuple(Column(f"{t}.{key}", METRICS[key].label, t) for t in titles for key in list(METRICS)[:3])
+    lines = tuple(
+        tuple(
+            Cell((row * 7 + place) % 101 / 100, METRICS["success_auc"], interval=interval)
+            for place in range(len(columns))
+        )
+        for row in range(trackers)
+    )
+    rows = tuple(Row(f"{name}-{row}") for row in range(trackers))
+    return Table(", ".join(titles), rows, columns, lines, heading="Comparison with other trackers.")

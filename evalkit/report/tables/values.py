@@ -13,6 +13,7 @@ from evalkit.scoring.verdicts import Verdict
 from evalkit.visible import visible
 
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # some programs take the full-width signs for the same
+_ENDS = ("low", "high")  # of an interval
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-+")
 
 
@@ -106,6 +107,8 @@ def _csv_row(table: Table, row: Row, line: cabc.Sequence[Cell]) -> dict[str, str
         column.key: repr(float(cell.value)) if math.isfinite(cell.value) else cell.printed or ""
         for column, cell in zip(table.columns, line, strict=True)
     }
+    for column, cell in zip(table.columns, line, strict=True):
+        values |= {f"{column.key}.{end}": repr(value) for end, value in zip(_ENDS, cell.interval or (), strict=False)}
     notes = dict.fromkeys([*table.notes, *row.notes, *(note for cell in line for note in cell.notes)])
     return {**row.origin, **values, "notes": "; ".join(notes)}
 
@@ -114,12 +117,22 @@ def _sheet(
     first: list[str], tables: cabc.Sequence[Table], extra: list[str], rows: cabc.Iterable[cabc.Mapping[str, str]]
 ) -> str:
     origins = dict.fromkeys(key for table in tables for row in table.rows for key in row.origin)
-    keys = dict.fromkeys(column.key for table in tables for column in table.columns)
+    keys = dict.fromkeys(
+        key for table in tables for number in range(len(table.columns)) for key in _keys(table, number)
+    )
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, [*first, *origins, *keys, *extra, "notes"], restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: csv_text(visible(text)) for key, text in row.items()} for row in rows)
     return buffer.getvalue()
+
+
+def _keys(table: Table, number: int) -> cabc.Iterator[str]:
+    """The columns of a sheet for one of a table: its value, and the ends of its intervals where there are any."""
+    key = table.columns[number].key
+    yield key
+    if any(line[number].interval for line in table.cells):
+        yield from (f"{key}.{end}" for end in _ENDS)
 
 
 def _comparison_json(comparison: Comparison) -> dict[str, object]:
@@ -160,6 +173,8 @@ def _json_cell(cell: Cell, place: Rank) -> dict[str, object]:
     shown: dict[str, object] = {"value": value, "printed": cell.text, "source": cell.source.value}
     if place is not Rank.NONE:
         shown["place"] = place.value
+    if cell.interval:
+        shown["interval"] = list(cell.interval)
     if cell.notes:
         shown["notes"] = list(cell.notes)
     return shown

@@ -17,7 +17,7 @@ from evalkit.report.tables.overview import benchmark_tables, joint_table
 from evalkit.report.tables.shapes import load_tables
 from evalkit.report.tables.table import Cell, Column, Row, Table, missing_cell
 from helpers.latex import CLASSES, compiled, needs_latex, overfull
-from helpers.scores_by_hand import SPECS, lasot, make_scores
+from helpers.scores_by_hand import SPECS, lasot, make_scores, wide_table
 
 AUC = METRICS["success_auc"]
 HOSTILE = [
@@ -39,18 +39,6 @@ HOSTILE = [
 def body(text: str) -> list[str]:
     """The lines that are set: no comments."""
     return [line for line in text.splitlines() if not line.startswith("%")]
-
-
-def wide(benchmarks: int, trackers: int, name: str = "tracker", interval: tuple[float, float] | None = None) -> Table:
-    """Three metrics of every benchmark."""
-    titles = ["LaSOT", "TrackingNet", "GOT-10k", "UAV123", "TNL2K", "LasHeR", "VisEvent", "DepthTrack"][:benchmarks]
-    columns = tuple(Column(f"{t}.{key}", METRICS[key].label, t) for t in titles for key in list(METRICS)[:3])
-    lines = tuple(
-        tuple(Cell((row * 7 + place) % 101 / 100, AUC, interval=interval) for place in range(len(columns)))
-        for row in range(trackers)
-    )
-    rows = tuple(Row(f"{name}-{row}") for row in range(trackers))
-    return Table(", ".join(titles), rows, columns, lines, heading="Comparison with other trackers.")
 
 
 def test_a_small_table_stands_in_one_column_with_caption_label_and_marks() -> None:
@@ -128,17 +116,17 @@ def test_negative_numbers_have_a_minus_and_names_keep_their_hyphen() -> None:
 
 
 def test_a_wide_table_spans_both_columns_and_a_wider_one_is_divided_between_benchmarks() -> None:
-    assert r"\begin{table}[t]" in to_latex(wide(1, 5))
-    text = to_latex(wide(3, 5))
+    assert r"\begin{table}[t]" in to_latex(wide_table(1, 5))
+    text = to_latex(wide_table(3, 5))
     assert r"\begin{table*}[t]" in text
     assert text.count(r"\begin{tabular}") == 1
-    panels = re.findall(r"\\toprule\n.*\n(.*)", to_latex(wide(8, 5, "a-tracker-with-a-long-name")))
+    panels = re.findall(r"\\toprule\n.*\n(.*)", to_latex(wide_table(8, 5, "a-tracker-with-a-long-name")))
     assert len(panels) > 1
     assert sum(rules.count("cmidrule") for rules in panels) == 8
 
 
 def test_many_rows_go_on_in_floats_of_the_same_number_with_one_label() -> None:
-    text = to_latex(wide(2, 100))
+    text = to_latex(wide_table(2, 100))
     assert text.count(r"\begin{table*}") == 3
     assert text.count(r"\addtocounter{table}{-1}") == text.count("(continued)}") == 2
     assert text.count(r"\label{") == 1
@@ -191,11 +179,11 @@ def hostile_table() -> Table:
 
 
 TABLES = {
-    "one benchmark": lambda: wide(1, 5),
-    "three benchmarks": lambda: wide(3, 9, "ostrack-256-got10k"),
-    "eight benchmarks, long names": lambda: wide(8, 20, "a-tracker-with-quite-a-long-name-of-its-own"),
-    "eight benchmarks with intervals": lambda: wide(8, 6, interval=(0.1234, 0.9876)),
-    "a hundred trackers": lambda: wide(3, 100),
+    "one benchmark": lambda: wide_table(1, 5),
+    "three benchmarks": lambda: wide_table(3, 9, "ostrack-256-got10k"),
+    "eight benchmarks, long names": lambda: wide_table(8, 20, "a-tracker-with-quite-a-long-name-of-its-own"),
+    "eight benchmarks with intervals": lambda: wide_table(8, 6, interval=(0.1234, 0.9876)),
+    "a hundred trackers": lambda: wide_table(3, 100),
     "hostile names": hostile_table,
     "nothing": lambda: Table("T", (), (Column("k", "AUC"),), ()),
 }
