@@ -110,12 +110,13 @@ def stdout_for_results() -> cabc.Iterator[None]:
     """Keep stdout for results while foreign code may print.
 
     Whatever else is written there, in Python or in C, by a thread or by a child process, goes to stderr; in a process
-    of our own up to its end, since foreign code may leave a thread behind or print when the interpreter ends.
+    of our own up to its end, since foreign code may leave a thread behind or print when the interpreter ends. Of what
+    Python prints there, control characters are shown as codes.
     """
     context, stdout = click.get_current_context(), sys.stdout
     moved = _moved(stdout)
     context.meta[_RESULTS] = stdout if moved is None else moved
-    sys.stdout = sys.stderr
+    sys.stdout = _Shown(sys.stderr) if sys.stderr else sys.stderr  # None where it is closed
     try:
         yield
     finally:
@@ -124,6 +125,27 @@ def stdout_for_results() -> cabc.Iterator[None]:
             sys.stdout = stdout
             if moved is not None:
                 _move_back(moved, stdout)
+
+
+class _Shown(io.TextIOBase, TextIO):
+    """A stream whose lines and tabs are kept; any other control character becomes its code."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write to the stream below."""
+        lines = text.replace("\r\n", "\n").expandtabs().split("\n")
+        self._stream.write("\n".join(map(visible, lines)))
+        return len(text)
+
+    def flush(self) -> None:
+        """As the stream below."""
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        """As the stream below."""
+        return self._stream.fileno()
 
 
 def _moved(stdout: TextIO) -> TextIO | None:

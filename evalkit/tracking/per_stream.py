@@ -182,6 +182,8 @@ class _PerStream:
         hint = ""
         if isinstance(problem, ValueError) and "read-only" in text_of(problem):
             hint = " Images are read-only: work on a copy, or say `writable = True` in the class."
+        elif isinstance(problem, TypeError) and " positional argument" in text_of(problem):
+            hint = f" The class was taken for one with {self.interface}."
         text = f"{type(problem).__name__} in frame {frame_index}{_user_line(problem)}: {text_of(problem)}".rstrip(": ")
         return TrackerError(f"{self.info.name} raised {text.rstrip('.')}.{hint}")
 

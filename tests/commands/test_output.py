@@ -381,3 +381,17 @@ def test_a_hostile_layout_file_is_an_error_without_a_traceback(text, said, video
     assert done.code == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_trackers_own_prints_forge_nothing_on_the_terminal(tmp_path):
+    loud = "print('\\x1b[2J\\x1b]0;owned\\x07hello\\tyou')"
+    (tmp_path / "loud.py").write_text(
+        f"class Loud:\n    def initialize(self, image, box):\n        self.box = box\n        {loud}\n"
+        "    def track(self, image):\n        return self.box\n"
+    )
+    videos = draw_videos(tmp_path / "videos", [3])
+    done = call("run-benchmark", "custom", "--tracker", tmp_path / "loud.py:Loud", "--data-root", videos,
+                "--results", tmp_path / "results", "--json")  # fmt: skip
+    assert done.json["status"] == "complete"
+    assert obeyed(done.stderr) == []
+    assert "\\x1b[2J\\x1b]0;owned\\x07hello" in done.stderr

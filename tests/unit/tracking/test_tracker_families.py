@@ -471,3 +471,18 @@ def test_a_got10k_class_that_expects_arrays_gets_them(write, asks):
         """,
     )
     assert moved(load(f"{path}:Mine"))[0] == [3, 0, 0, 0]
+
+
+def test_a_wrong_signature_is_told_with_the_interface_that_was_expected(write):
+    path = write(
+        "mine.py",
+        """
+        class Mine:
+            def initialize(self, image, box):
+                self.box = box
+            def track(self, image, previous, mask):
+                return self.box
+        """,
+    )
+    with pytest.raises(TrackerError, match=r"missing 2 required.*taken for one with initialize\(image, box\), track"):
+        moved(load(f"{path}:Mine"))
