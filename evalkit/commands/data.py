@@ -1,6 +1,7 @@
 """``evalkit list`` and ``evalkit check-data``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,26 +15,34 @@ from evalkit.commands.common import (
 )
 from evalkit.commands.options import benchmark_argument
 from evalkit.commands.output import echo
+from evalkit.commands.runs import filter_options, list_runs
 from evalkit.errors import unknown_name
 from evalkit.machine import usable_cores
 
-KINDS = ("benchmarks", "trackers", "protocols", "tables", "recipes")
+KINDS = ("benchmarks", "trackers", "protocols", "tables", "recipes", "runs")
 
 
 @click.command("list")
 @click.argument("kind", metavar="|".join(KINDS))
 @click.option("--parameters", is_flag=True, help="Of trackers: total, trained and added parameters of each recipe.")
+@filter_options
+@click.option("--results", type=click.Path(path_type=Path), help="Of runs: the results folder.  [default: results]")
 @json_option
 @common_options
 @click.pass_obj
-def list_names(app: App, kind: str, parameters: bool, as_json: bool) -> None:
-    r"""Names of benchmarks, trackers, protocols, tables or recipes, one line each; --json prints every field.
+def list_names(
+    app: App, /, *, kind: str, parameters: bool, results: Path | None, as_json: bool, **filters: Any
+) -> None:
+    r"""Names of benchmarks, trackers, protocols, tables or recipes, or what a results folder holds, one line each.
+
+    --json prints every field. The options --run, --tracker, --benchmark, --state and --results belong to runs.
 
     \b
     Examples:
       evalkit list benchmarks
       evalkit list trackers
       evalkit list protocols --json
+      evalkit list runs --tracker kcf --state complete
     """
     from evalkit.commands import listing
 
@@ -41,6 +50,11 @@ def list_names(app: App, kind: str, parameters: bool, as_json: bool) -> None:
         raise unknown_name("kind of list", kind, KINDS)
     if parameters and kind != "trackers":
         raise click.UsageError("--parameters belongs to `list trackers`; recipes show theirs anyway.")
+    if kind == "runs":
+        list_runs(app, results or Path("results"), as_json=as_json, **filters)
+        return
+    if results is not None or any(filters.values()):
+        raise click.UsageError("--run, --tracker, --benchmark, --state and --results belong to `list runs`.")
     if kind == "recipes" or parameters:
         from evalkit.tracking.training import load_training
 

@@ -20,7 +20,7 @@ from evalkit.provenance import Origin, is_dry_run
 from evalkit.sequences import Annotation, Sequence
 from evalkit.store.locks import Shard
 from evalkit.store.manifest import RunEnvironment, RunIdentity, SequenceRecord, names_sha256
-from evalkit.store.runs import ResultStore, Run, RunStatus
+from evalkit.store.runs import REPLACED, ResultStore, Run, RunStatus
 from evalkit.tracking.catalog import check_modalities
 from evalkit.tracking.dispatch import Reports
 from evalkit.tracking.execution import Executor
@@ -145,7 +145,7 @@ def set_aside(run: Run) -> None:
         stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")
         names = (f"{run.run_id}-{stamp}" + (f"-{number}" if number else "") for number in itertools.count())
         # a clock that was set back gives an old name again
-        aside = next(path for name in names if not (path := run.path.parent / ".replaced" / name).exists())
+        aside = next(path for name in names if not (path := run.path.parent / REPLACED / name).exists())
         aside.parent.mkdir(parents=True, exist_ok=True)
         run.path.rename(aside)
 

@@ -59,6 +59,23 @@ def hold_run(folder: Path, shard: Shard | None = None) -> cabc.Iterator[str | No
         yield None
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process is writing a run or a part of it now; False where the file system cannot tell."""
+    for path in folder.glob("run*.lock"):
+        try:
+            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        except OSError:
+            continue
+        try:
+            _lock(handle, shared=True)
+        except OSError as problem:
+            if problem.errno in _HELD:
+                return True
+        finally:
+            os.close(handle)
+    return False
+
+
 class _CannotLock(Exception):  # noqa: N818 - a remark for the user, no error
     """Why nothing can be locked here."""
 
@@ -107,12 +124,12 @@ def _open(path: Path) -> int:
         raise StoreError(f"cannot lock {path}: {problem.strerror or problem}.") from problem
 
 
-def _lock(handle: int) -> None:
+def _lock(handle: int, *, shared: bool = False) -> None:
     try:
         import fcntl
     except ImportError:  # not a Unix system
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 def _release(handle: int) -> None:

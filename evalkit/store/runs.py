@@ -32,6 +32,8 @@ from evalkit.store.sealed import Json, read_any, read_json, seal
 
 TOGETHER = 64
 """Sequences that are written together at most."""
+REPLACED = ".replaced"
+"""Folder beside a tracker's runs for those that were set aside."""
 _MANIFEST = {"run", "identity", "sequences", "notes"}
 
 
@@ -311,7 +313,7 @@ class ResultStore:
         folder = self.root / file_name(identity.benchmark) / file_name(identity.tracker) / identity.run_id
         manifest = folder / "manifest.json"
         if os.path.lexists(manifest) or (folder / "sequences").exists():
-            return _open(manifest)
+            return open_run(folder)
         content = {
             "run": identity.run_id,
             "identity": dataclasses.asdict(identity),
@@ -332,10 +334,16 @@ class ResultStore:
         Raises:
             StoreError: A manifest is damaged or of another schema version.
         """
+        return [open_run(folder) for folder in self.folders(benchmark=benchmark, tracker=tracker, run_id=run_id)]
+
+    def folders(
+        self, *, benchmark: str | None = None, tracker: str | None = None, run_id: str | None = None
+    ) -> list[Path]:
+        """Folders of runs, as for :meth:`find`, whatever state they are in."""
         parts = [file_name(benchmark) if benchmark else "*", file_name(tracker) if tracker else "*"]
         folders = self.root.glob("/".join([*parts, f"{run_id or ''}*"]))
         return [
-            _open(folder / "manifest.json")
+            folder
             for folder in sorted(folders)
             if os.path.lexists(folder / "manifest.json") or (folder / "sequences").exists()
         ]
@@ -366,7 +374,13 @@ def mixture(environments: cabc.Mapping[str, RunEnvironment], records: cabc.Itera
     return remarks
 
 
-def _open(manifest: Path) -> Run:
+def open_run(folder: Path) -> Run:
+    """Read the run of a folder.
+
+    Raises:
+        StoreError: Its manifest is missing, damaged, of another schema version, or not that of this folder.
+    """
+    manifest = folder / "manifest.json"
     try:
         content, sealed = read_any(manifest)
     except FileNotFoundError:
