@@ -182,6 +182,7 @@ def _evaluated(
         raise ScoringError("the trackers have no sequence in common; there is nothing to compare.")
     apart = sorted(set.union(*every) - common)
     if apart:
-        notes.append(f"compared on the {len(common)} sequences that all have; left out: {', '.join(apart)}")
+        who = "both" if len(done) == 2 else "all"
+        notes.append(f"compared on the {len(common)} sequences that {who} have; left out: {', '.join(apart)}")
         done = [evaluated(candidate, common) for candidate in candidates]
     return done, [*truth.notes, *notes]

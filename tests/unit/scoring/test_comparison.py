@@ -17,7 +17,7 @@ from evalkit.scoring.longterm import LongTermTables
 from evalkit.scoring.lookup import flat_rules, get_protocol, protocols_for
 from evalkit.scoring.rules import rules_of
 from evalkit.scoring.score import evaluate_results
-from evalkit.scoring.statistics import bootstrap_intervals, compare_metric
+from evalkit.scoring.statistics import bootstrap_intervals, compare_metric, holm, rank_biserial
 from evalkit.scoring.verdicts import Verdict
 from evalkit.sequences import Annotation, Trajectory
 from helpers.program import load_perf
@@ -131,6 +131,33 @@ def test_swapping_the_trackers_mirrors_the_comparison():
     assert there.difference == -back.difference
     assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]))
     assert (there.wins, there.losses, there.p_value) == (back.losses, back.wins, back.p_value)
+    assert there.effect == pytest.approx(-back.effect)
+
+
+def test_the_effect_is_the_share_of_favorable_ranks_minus_that_of_others():
+    difference = np.array([0.3, -0.1, 0.1, 0.0, -0.4, 0.2])
+    sizes = sorted(abs(value) for value in difference if value)
+    mean_rank = {size: np.mean([place + 1 for place, other in enumerate(sizes) if other == size]) for size in sizes}
+    ranks = [np.sign(value) * mean_rank[abs(value)] for value in difference if value]
+    expected = (sum(rank for rank in ranks if rank > 0) + sum(rank for rank in ranks if rank < 0)) / sum(
+        map(abs, ranks)
+    )
+    assert rank_biserial(difference) == pytest.approx(expected)
+    assert (rank_biserial(np.ones(3)), rank_biserial(-np.ones(3)), rank_biserial(np.zeros(3))) == (1, -1, 0)
+
+
+def test_holm_rejects_what_its_step_down_procedure_rejects():
+    rng = np.random.default_rng(5)
+    for count in (1, 2, 3, 7):
+        values = rng.uniform(0, 0.2, count).round(3)
+        adjusted = holm(values)
+        for level in np.linspace(0.001, 0.999, 97):
+            rejected = set()
+            for step, place in enumerate(np.argsort(values, kind="stable")):
+                if values[place] * (count - step) > level:
+                    break
+                rejected.add(int(place))
+            assert {place for place, value in enumerate(adjusted) if value <= level} == rejected
 
 
 # --- single rules ----------------------------------------------------------------------------------------------------
