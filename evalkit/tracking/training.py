@@ -107,6 +107,7 @@ class DryRun:
         peak_bytes: Memory of one process at its peak, which is before elimination starts.
         steps_per_second: Of the device, pairs at hand.
         pairs_per_second: That one core draws from the data; None without data.
+        multiply_adds: Of the whole training, a backward pass taken for two forward passes.
         notes: What the user should know.
     """
 
@@ -118,6 +119,7 @@ class DryRun:
     peak_bytes: int
     steps_per_second: float
     pairs_per_second: float | None
+    multiply_adds: float
     notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
@@ -130,6 +132,7 @@ class DryRun:
             f"speed       {self.steps_per_second:.3g} steps/s, {pairs:.3g} pairs/s",
             f"time        {length_of_time(self.steps / self.steps_per_second)}",
             f"measured    {self.measured}",
+            f"work        {self.multiply_adds:.2g} multiply-adds in all",
         ]
         if self.pairs_per_second is not None:
             workers = pairs / self.pairs_per_second

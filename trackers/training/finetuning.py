@@ -39,7 +39,7 @@ from .plan import TrainingPlan, count_parameters
 from .rendered import Pairs
 from .sources import open_sources
 from .start import new_network, trained_groups
-from .tasks import Learned, Task, make_task, pair_overlaps
+from .tasks import Learned, Task, least_keep_rate, make_task, pair_overlaps
 
 STATE = "resume.pt"
 WEIGHTS = "weights.safetensors"
@@ -184,12 +184,6 @@ class Finetuning:
         config = self.definition.config
         return initial_entries(ranked, config) if isinstance(config, SRTrackConfig) else ranked
 
-    @property
-    def least_keep_rate(self) -> float:
-        """Of the network."""
-        config = self.definition.config
-        return float(getattr(getattr(config, "base", config), "keep_ratio", 1.0))
-
     def train_step(self, parts: cabc.Sequence[Pairs]) -> dict[str, Tensor]:
         """One step from its micro-batches; losses stay on the device."""
         torch.manual_seed((self.plan.seed << 32) + (self.step << 8) + self.world.rank)
@@ -200,7 +194,7 @@ class Finetuning:
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * factor
         self.optimizer.zero_grad(set_to_none=True)
-        keep_rate = self.plan.keep_rate(self.step, self.least_keep_rate)
+        keep_rate = self.plan.keep_rate(self.step, least_keep_rate(self.definition))
         losses: list[dict[str, Tensor]] = []
         positives = torch.stack([self.task.positives(pairs).float() for pairs in parts]).mean()
         sharing = Sharing(self.world.mean(positives), self.world.mean)
@@ -253,7 +247,7 @@ class Finetuning:
         overlaps = []
         for item in batches(pairs, numbers, 0):
             batch = on_device(item, self.device)
-            learned = self._learned(learner, batch, self.least_keep_rate)
+            learned = self._learned(learner, batch, least_keep_rate(self.definition))
             overlaps.append(pair_overlaps(learned, batch)[batch.present])
         values = torch.cat(overlaps)
         return {"validation_iou": values.mean().item(), "validation_half": (values > 0.5).float().mean().item()}
@@ -454,7 +448,8 @@ def _loop(
         if logs or run.step % plan.save_every == 0:
             _refuse_bad(run)
         if logs:
-            last = {name: torch.stack([loss[name] for loss in recent]).mean().item() for name in recent[0]}
+            means = torch.stack([torch.stack([loss[name] for loss in recent]).mean() for name in recent[0]])
+            last = dict(zip(recent[0], run.world.mean(means).tolist(), strict=True))
             recent.clear()
         if folder is not None:
             if ends:

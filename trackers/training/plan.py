@@ -15,6 +15,7 @@ from ..common.torch_tracker import Engine
 from .adaptation import add_low_rank
 from .recipe import BatchRule, LowRank, Recipe
 from .recipes import RECIPES
+from .rendered import Sampling
 
 _LEAST = MappingProxyType(
     {
@@ -67,6 +68,11 @@ class TrainingPlan:
     def late_from(self) -> int:
         """Number of done steps from which the recipe's ``late`` sampling holds."""
         return math.ceil(self.steps * (1 - (self.recipe.cooldown or 0.0)))
+
+    def sampling(self, step: int) -> Sampling:
+        """How the pairs of the step that follows ``step`` done ones are drawn."""
+        late = self.recipe.late
+        return self.recipe.sampling if late is None or step < self.late_from else late
 
     def rate(self, step: int) -> float:
         """Factor of the learning rates in the step that follows ``step`` done ones."""

@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from evalkit.atomic import whole_file, write_whole
 from evalkit.errors import TrackerError
 
 from ..common.definition import Definition
 from ..common.weights import packed
-from .adaptation import follow
+from .adaptation import follow, freeze_statistics
 from .damping import DampedUpdate
+from .plan import TrainingPlan
 from .recipe import Recipe
-from .rendered import Pool, Sampling
+from .rendered import Pool
 from .start import load_parent, new_network, trained_groups
-from .tasks import make_task, pair_overlaps
+from .tasks import least_keep_rate, make_task, pair_overlaps
 
 CHECKPOINT = "resume.pt"
 LOG = "log.jsonl"
@@ -135,15 +137,14 @@ class Training:
         """One batch; the losses stay on the device."""
         self.model.train()
         if not self.recipe.head_statistics:
-            for module in self.model.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-        rate = self._rate()
+            freeze_statistics(self.model)
+        plan = self.plan
+        rate, keep_rate = plan.rate(self.step), plan.keep_rate(self.step, least_keep_rate(self.definition))
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * rate
-        pairs = self.pool.pairs(self.batch, self.tracks, self._sampling(), self.task.rules, self.generator)
+        pairs = self.pool.pairs(self.batch, self.tracks, plan.sampling(self.step), self.task.rules, self.generator)
         with self._autocast():
-            outputs = self.task.forward(self.model, pairs, self._keep_rate())
+            outputs = self.task.forward(self.model, pairs, keep_rate)
         learned = self.task.learned(outputs, pairs)
         self.optimizer.zero_grad(set_to_none=True)
         learned.loss.backward()  # type: ignore[no-untyped-call]
@@ -170,29 +171,10 @@ class Training:
                 stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             yield
 
-    def progress(self) -> float:
-        """Share of the training that is done."""
-        return self.step / self.total
-
-    def _sampling(self) -> Sampling:
-        """Of the recipe; while the rate falls, that of its end."""
-        cooling = self.progress() >= 1 - (self.recipe.cooldown or 0.0)
-        return self.recipe.late if self.recipe.late is not None and cooling else self.recipe.sampling
-
-    def _rate(self) -> float:
-        rising = min(1.0, (self.step + 1) / self.recipe.warmup)
-        if self.recipe.cooldown is not None:
-            return rising * min(1.0, (1 - self.progress()) / self.recipe.cooldown)
-        falling = (1 + math.cos(math.pi * self.progress())) / 2
-        return rising * (self.recipe.floor + (1 - self.recipe.floor) * falling)
-
-    def _keep_rate(self) -> float:
-        least = getattr(self.definition.config, "keep_ratio", 1.0)
-        if self.recipe.elimination is None:
-            return float(least)
-        first, last = self.recipe.elimination
-        done = min(1.0, max(0.0, (self.progress() - first) / (last - first)))
-        return float(least + (1 - least) * (1 + math.cos(math.pi * done)) / 2)
+    @property
+    def plan(self) -> TrainingPlan:
+        """Schedules of rate, keep rate and sampling."""
+        return TrainingPlan(self.recipe, self.total)
 
     @torch.no_grad()
     def check(self) -> dict[str, float]:
@@ -205,7 +187,7 @@ class Training:
         for _ in range(_CHECK_BATCHES):
             pairs = self.check_pool.pairs(_CHECK_BATCH, tracks, sampling, self.task.rules, generator)
             with self._autocast():
-                outputs = self.task.forward(model, pairs, getattr(self.definition.config, "keep_ratio", 1.0))
+                outputs = self.task.forward(model, pairs, least_keep_rate(self.definition))
             overlaps.append(pair_overlaps(self.task.learned(outputs, pairs), pairs)[pairs.present])
         values = torch.cat(overlaps)
         return {"val_iou": values.mean().item(), "val_half": (values > 0.5).float().mean().item()}
@@ -230,9 +212,8 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint of an unfinished training."""
         path = self.settings.output / CHECKPOINT
-        partial = path.with_suffix(".partial")
-        torch.save(self.state(), partial)
-        partial.replace(path)
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            torch.save(self.state(), file)
 
     def state(self) -> dict[str, Any]:
         """All that a continuation needs."""
@@ -280,9 +261,7 @@ class Training:
             "evalkit.training": json.dumps({"steps": self.step, "samples": self.step * self.batch, **settings}),
         }
         path = weights_path(self.settings.output, self.recipe.name)
-        partial = path.with_suffix(".partial")
-        save_file(entries, partial, metadata)
-        partial.replace(path)
+        write_whole(path, save(entries, metadata))
         (self.settings.output / CHECKPOINT).unlink(missing_ok=True)
 
 

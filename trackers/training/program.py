@@ -98,6 +98,7 @@ def dry_run(request: FinetuneRequest) -> DryRun:
         int(peak),
         pace,
         _drawing_pace(plan, request, run) if request.data else None,
+        3 * (LEARNED[plan.recipe.tracker].multiply_adds or 0.0) * plan.recipe.batch * plan.steps,
         tuple(notes),
     )
 

@@ -106,6 +106,12 @@ def make_task(definition: Definition, losses: tuple[float, ...] | None = None) -
     return CellTask(CropRules(sizes, windows, fills=True), losses or (1.5, 1.5))
 
 
+def least_keep_rate(definition: Definition) -> float:
+    """Share of search tokens that the network keeps at last; 1 where it eliminates none."""
+    config = definition.config
+    return float(getattr(getattr(config, "base", config), "keep_ratio", 1.0))
+
+
 def pair_overlaps(learned: Learned, pairs: Pairs) -> Tensor:
     """IoU (B,) of the boxes with the truth, limited to the crop."""
     truth = torch.cat([pairs.truth[:, :2], pairs.truth[:, :2] + pairs.truth[:, 2:]], dim=1).clamp(0, 1)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from evalkit.errors import EvalkitError, TrackerError, UnknownNameError
 from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest
-from helpers import ROOT
+from helpers import ROOT, trees
 from helpers.program import PATIENCE, PROGRAM, call
 from trackers.common.checkpoint import WeightsError
 from trackers.common.definition import definition
@@ -260,6 +260,18 @@ def test_checkpoints_of_the_last_epochs_stay(tmp_path):
     assert all(torch.equal(last[key], final[key]) for key in final)
 
 
+def test_the_last_epochs_of_a_training_are_scored_as_a_band(tmp_path):
+    train(request(tmp_path, steps=2))
+    root, band = trees.lasot(tmp_path / "lasot"), ["--results", tmp_path / "band"]
+    for path in (tmp_path / "out" / "checkpoints").iterdir():
+        line = ["run-benchmark", "lasot", "--tracker", "ostrack-mini", "--weights", path, "--name", path.stem]
+        assert call(*line, "--data-root", root, *band).code == 0
+    table = call("make-table", "lasot", "--data-root", root, *band)
+    assert table.code == 0, table.stderr
+    assert "epoch-0001" in table.stdout
+    assert "epoch-0002" in table.stdout
+
+
 def test_tensorboard_sees_what_the_log_says(tmp_path):
     events = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator", reason="tensorboard is not installed"
@@ -323,6 +335,7 @@ def test_the_dry_run_says_what_a_training_costs():
     assert done.json["peak_bytes"] > 1 << 27
     assert done.json["steps_per_second"] > 0
     assert done.json["pairs_per_second"] > 0
+    assert done.json["multiply_adds"] == pytest.approx(3 * 0.1086e9 * 12_800)
     assert "before candidate elimination starts" in done.json["notes"][-1]
 
 

@@ -155,7 +155,7 @@ def test_the_rate_rises_stays_and_falls_to_nothing(pool, tmp_path):
     rates = []
     for step in (0, 50, 300, 600, 800, 1000):
         run.step = step
-        rates.append(run._rate())
+        rates.append(run.plan.rate(run.step))
     np.testing.assert_allclose(rates, [0.01, 0.51, 1, 1, 0.5, 0])
 
 

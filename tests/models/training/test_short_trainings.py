@@ -8,9 +8,13 @@ import torch
 
 from evalkit.sample.pool import draw_pool
 from evalkit.sequences import Modality
+from evalkit.tracking.training import FinetuneRequest
+from trackers import minis
 from trackers.common.definition import definition
 from trackers.common.weights import SHIPPED
 from trackers.learned import LEARNED
+from trackers.training import finetuning, initial
+from trackers.training.plan import TrainingPlan
 from trackers.training.pool_training import PoolSettings, Training, weights_path
 from trackers.training.recipes import RECIPES
 from trackers.training.rendered import Pool
@@ -60,3 +64,43 @@ def test_a_short_fine_tuning_from_the_shipped_parent_stays_below_what_random_wei
     assert np.mean(losses[-4:]) < CHILD_REACHES
     (untrained,) = trained(name, pool, tmp_path, 1)
     assert untrained > CHILD_REACHES + 2
+
+
+FULL = (
+    *("ostrack-256", "upvpt-ostrack-256", "upvpt-ostrack-256-nofreeze"),
+    *(f"upvpt-ostrack-256-{arm}" for arm in ("fft", "mlp", "attention", "head", "prompts")),
+    *(f"{family}-rgbt-256" for family in ("fft", "srft", "partial-fusion", "partial-odd", "partial-all", "lora")),
+    *("srft-rgbt-256-code", "srft-rgbt-256-fisher", "vipt-rgbt", "vipt-shallow-rgbt"),
+)
+
+
+def small(name):
+    """Of a tracker of the published size the small one, with its structure."""
+    if not name.startswith("vipt"):
+        return definition(
+            name.replace("srft-rgbt-256", "srft-mini-rgbt")
+            .replace("ostrack-256", "ostrack-mini")
+            .removesuffix("-nofreeze")
+        )
+    made = definition(name)
+    config = replace(made.config, base=minis.OSTRACK)
+    return replace(made, config=config, loop=replace(made.loop, template_size=minis.TEMPLATE, search_size=minis.SEARCH))
+
+
+@pytest.mark.parametrize("name", FULL)
+@pytest.mark.skipif(not LEARNED[PARENT].shipped, reason="the parent's weights are not shipped")
+def test_full_size_recipes_on_small_networks_stay_below_what_random_weights_reach(name, pool, tmp_path, monkeypatch):
+    for module in (finetuning, initial):
+        monkeypatch.setattr(module, "definition", small)
+    recipe = replace(RECIPES[name], batch=16)
+    last = {}
+    for init in (PARENT, "random"):
+        run = finetuning.Finetuning(
+            TrainingPlan(recipe, 4), FinetuneRequest(name, tmp_path, init=init), torch.device("cpu")
+        )
+        run.begin(None)
+        generator, tracks = torch.Generator().manual_seed(1), pool.tracks((0.0, float("inf")))
+        for _ in range(4):
+            pairs = pool.pairs(16, tracks, RECIPES[PARENT].late, run.task.rules, generator)
+            last[init] = run.train_step([pairs])["loss"].item()
+    assert last[PARENT] < CHILD_REACHES < last["random"]
