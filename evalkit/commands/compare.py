@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from evalkit.evaluation.compared import Compared
     from evalkit.scoring.statistics import MetricComparison
 
-CORRECTED = (
-    "p adjusted: Holm's correction for {count} comparisons, in each metric by itself; every interval is that of one "
-    "comparison. effect: rank-biserial correlation, from -1 (always worse) to 1 (always better)."
-)
+CORRECTED = """\
+p adjusted: Holm's correction for {count} comparisons, in each metric by itself;
+  every interval is that of one comparison.
+effect: rank-biserial correlation, from -1 (always worse) to 1 (always better)."""
 
 
 @click.command()
@@ -134,7 +134,7 @@ def _two(compared: "Compared") -> list[str]:
 
 
 def _several(compared: "Compared") -> list[str]:
-    lines = []
+    lines = _verdict(compared)
     for key, first in compared.others[0].comparisons.items():
         metric = get_metric(key)
         rows = [[key, "value", *_titles(compared, "p", "p adjusted"), "win/tie/loss"]]
@@ -146,7 +146,7 @@ def _several(compared: "Compared") -> list[str]:
                 [other.tracker, metric.detailed(comparison.first), *_numbers(comparison), *tests, _wins(comparison)]
             )
         lines += ["", *(line.rstrip() for line in columns(rows))]
-    return [*lines, "", *_verdict(compared), CORRECTED.format(count=len(compared.others))]
+    return [*lines, "", *CORRECTED.format(count=len(compared.others)).splitlines()]
 
 
 def _verdict(compared: "Compared") -> list[str]:
@@ -159,8 +159,8 @@ def _verdict(compared: "Compared") -> list[str]:
         side = "not shown to differ from" if not sure else "better than" if better else "worse than"
         sides[side].append(other.tracker)
     return [
-        f"{key}, p adjusted {'>=' if side.startswith('not') else '<'} {error:.2g}: {side} {compared.baseline}: "
-        f"{', '.join(names)}"
+        f"{side} {compared.baseline}: {', '.join(names)} "
+        f"({key}, p adjusted {'>=' if side.startswith('not') else '<'} {error:.2g})"
         for side, names in sides.items()
         if names
     ]

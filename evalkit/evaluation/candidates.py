@@ -40,6 +40,7 @@ class Candidate:
         stored: Runs of the store that the results are; empty for raw files.
         own: The run was made by evalkit, so that row 0 is the box that was given, not one that was found.
         settings: Those that tell it from the tracker's other candidates.
+        same: Other runs with the same boxes, which count as this one.
     """
 
     tracker: str
@@ -52,6 +53,7 @@ class Candidate:
     stored: "tuple[Run, ...]" = ()
     own: bool = False
     settings: "cabc.Mapping[str, Json]" = field(default_factory=dict)
+    same: "tuple[Run, ...]" = ()
 
     @property
     def plain_name(self) -> str:
@@ -153,7 +155,7 @@ def _why_left_out(truth: Truth, dry: "cabc.Sequence[Run]") -> str:
 
 
 def _told(candidates: list[Candidate], text: str, say: Say | None) -> list[Candidate]:
-    """Say what was left out: to whom listens, else with every candidate."""
+    """Say what was left out: to whom listens, else with the first candidate."""
     if not text:
         return candidates
     if not candidates:
@@ -161,7 +163,8 @@ def _told(candidates: list[Candidate], text: str, say: Say | None) -> list[Candi
     if say is not None:
         say(text)
         return candidates
-    return [replace(candidate, notes=(*candidate.notes, text)) for candidate in candidates]
+    first, *others = candidates
+    return [replace(first, notes=(*first.notes, text)), *others]
 
 
 def labelled(request: Request, store: "ResultStore", candidates: list[Candidate]) -> list[Candidate]:
@@ -183,13 +186,19 @@ def labelled(request: Request, store: "ResultStore", candidates: list[Candidate]
             for run in found
             if run.identity.benchmark != first.benchmark and run not in dry
         ]
-    settings = differing([*(candidate.stored[0].identity for candidate in candidates), *others])[: len(candidates)]
-    names = [" ".join(filter(None, (first.tracker, text(differs)))) for differs in settings]
+    own = [candidate.stored[0].identity for candidate in candidates]
+    twins = [run.identity for candidate in candidates for run in candidate.same]
+    differs = iter(differing([*own, *twins, *others]))
+    settings = [next(differs) for _ in own]
+    for candidate, mine in zip(candidates, settings, strict=True):
+        for _ in candidate.same:  # a setting in which runs with the same boxes differ tells nothing about them
+            twin = next(differs)
+            for key in [key for key in mine if twin.get(key) != mine[key]]:
+                del mine[key]
+    names = [" ".join(filter(None, (first.tracker, text(mine)))) for mine in settings]
     return [
-        replace(
-            candidate, tracker=name if names.count(name) == 1 else f"{name} ({candidate.run[:8]})", settings=differs
-        )
-        for candidate, name, differs in zip(candidates, names, settings, strict=True)
+        replace(candidate, tracker=name if names.count(name) == 1 else f"{name} ({candidate.run[:8]})", settings=mine)
+        for candidate, name, mine in zip(candidates, names, settings, strict=True)
     ]
 
 
@@ -266,7 +275,7 @@ def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> li
     chosen = [run for run in runs if request.run_ids and run.run_id.startswith(request.run_ids)]
     groups = _groups(chosen or runs)
     if request.all_runs or chosen:
-        return [_of_runs(truth, group.runs, *group.says_same()) for group in groups]
+        return [_standing_for(_of_runs(truth, group.runs), group.same) for group in groups]
     if len(groups) == 1:
         return [_of_runs(truth, groups[0].runs)]
     fitting = _on_same_list(truth, groups)
@@ -289,16 +298,13 @@ def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> li
 class _Group:
     """Runs that are repetitions of one another, the hashes of their boxes, the time of the last sequence.
 
-    ``same`` has the ids of other runs with the same boxes.
+    ``same`` has other runs with the same boxes.
     """
 
     runs: "tuple[Run, ...]"
     boxes: tuple[str, ...]
     finished: str
-    same: tuple[str, ...] = ()
-
-    def says_same(self) -> list[str]:
-        return [f"the same boxes as those of run {listed(self.same)}, which counts as this one"] if self.same else []
+    same: "tuple[Run, ...]" = ()
 
     @classmethod
     def of(cls, runs: "cabc.Sequence[Run]") -> "_Group":
@@ -325,8 +331,21 @@ def _groups(runs: "cabc.Sequence[Run]") -> list[_Group]:
     for group in groups:
         key = group.boxes, frozenset(group.runs[0].names)
         older = kept.pop(key, None)
-        kept[key] = group if older is None else replace(group, same=(*older.same, older.runs[0].run_id))
+        kept[key] = group if older is None else replace(group, same=(*older.same, older.runs[0]))
     return list(kept.values())
+
+
+def _standing_for(candidate: Candidate, same: "tuple[Run, ...]") -> Candidate:
+    """A candidate for all runs with its boxes, which its notes name with their settings."""
+    if not same:
+        return candidate
+    from evalkit.store.differing import differing, text
+
+    identities = [candidate.stored[0].identity, *(run.identity for run in same)]
+    mine, *theirs = map(text, differing(identities))
+    names = listed(f"{run.run_id} {settings}".rstrip() for run, settings in zip(same, theirs, strict=True))
+    note = f"run {candidate.run} {mine}".rstrip() + f" has the same boxes as {names}: they count as one"
+    return replace(candidate, same=same, notes=(*candidate.notes, note))
 
 
 def _on_same_list(truth: Truth, groups: list[_Group]) -> list[_Group]:

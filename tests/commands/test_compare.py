@@ -57,11 +57,13 @@ def test_all_are_compared_with_the_baseline(place):
 def test_the_text_says_who_is_better_and_what_was_corrected(place):
     lines = call(*place, "--tracker", "ncc,far", "--baseline", "kcf").stdout.splitlines()
     assert lines[0].startswith("UAV123 ")
-    assert lines[2].split()[:3] == ["success_auc", "value", "difference"]
-    assert lines[3].startswith("kcf (baseline) ")
-    assert [line.split()[0] for line in lines[4:6]] == ["ncc", "far"]
-    assert any(line.startswith("success_auc, p adjusted < 0.05: worse than kcf: ") and "far" in line for line in lines)
-    assert lines[-1].startswith("p adjusted: Holm's correction for 2 comparisons")
+    assert lines[1] == "better than kcf: ncc (success_auc, p adjusted < 0.05)"
+    assert lines[2] == "worse than kcf: far (success_auc, p adjusted < 0.05)"
+    begin = lines.index("") + 1
+    assert lines[begin].split()[:3] == ["success_auc", "value", "difference"]
+    assert lines[begin + 1].startswith("kcf (baseline) ")
+    assert [line.split()[0] for line in lines[begin + 2 : begin + 4]] == ["ncc", "far"]
+    assert lines[-3].startswith("p adjusted: Holm's correction for 2 comparisons")
 
 
 def test_settings_are_compared_under_the_names_of_tables(place):

@@ -109,9 +109,10 @@ def test_all_runs_are_candidates_of_their_own_and_equal_boxes_count_once(root, t
     said = []
     actual = from_store(truth_of(root), results, said.append, trackers=("t",), all_runs=True)
     assert [item.run for item in actual] == [again.run_id, other.run_id]
-    assert [item.tracker for item in actual] == ["t threads=4", "t size=[3,4]"]
+    assert [item.tracker for item in actual] == ["t", "t size=[3,4]"]
     assert {item.plain_name for item in actual} == {"t"}
-    assert "the same boxes as those of run" in actual[0].notes[0]
+    assert f"run {again.run_id} threads=4 has the same boxes as " in actual[0].notes[0]
+    assert actual[0].notes[0].endswith(" size=[1,2]: they count as one")
     assert said == ["uav123: t size=[5,6] is left out, 1 of 2 sequences are missing"]
 
 
@@ -357,3 +358,13 @@ def test_random_weights_on_one_benchmark_do_not_stand_beside_results_on_another(
         from_store(truth_of(root), results)
     assert len(from_store(truth_of(root), results, trackers=("t",))) == 1
     assert len(from_store(truth_of(root), results, with_random_weights=True)) == 1
+
+
+def test_a_setting_that_moves_no_box_is_in_no_name(root, tmp_path):
+    results = tmp_path / "results"
+    for rate in (1, 2):
+        for mode in ("a", "b"):
+            store_run(results, answers(rate), config={"rate": rate, "mode": mode})
+    actual = from_store(truth_of(root), results, all_runs=True)
+    assert sorted(item.tracker for item in actual) == ["t rate=1", "t rate=2"]
+    assert all("mode=a" in item.notes[0] and "mode=b" in item.notes[0] for item in actual)
