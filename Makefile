@@ -1,6 +1,7 @@
 # make demo   set up, render the sample benchmark, run classical trackers and small networks over all eight layouts, print tables
 # make test   set up, run the tests but the slow ones
-# make check  format, lint, types, all tests: what continuous integration runs
+# make check  format, lint, types, the Python reference, all tests: what continuous integration runs
+# make reference  the Python reference: build/reference/evalkit.html
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?=
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all check format lint types clean
+.PHONY: demo test test-all check format lint types reference clean
 
 demo: $(VENV)/.installed
 	$(BIN)/evalkit demo
@@ -20,7 +21,7 @@ test: $(VENV)/.installed-dev
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
 
-check: lint types test-all
+check: lint types reference test-all
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -28,6 +29,9 @@ lint: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
+
+reference: $(VENV)/.installed-dev
+	$(BIN)/python docs/reference.py build/reference
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

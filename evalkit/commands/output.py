@@ -87,8 +87,8 @@ def program() -> str:
         return shlex.join([python, sys.argv[0]])
     if called.name == "__main__.py" and called.parent.name == "trackers":
         return shlex.join([python, "-m", "evalkit.trackers"])
-    found = shutil.which("evalkit")
-    if called.name != "evalkit" or (found is not None and called.exists() and called.samefile(found)):
+    on_path = shutil.which("evalkit")
+    if called.name != "evalkit" or (on_path is not None and called.exists() and called.samefile(on_path)):
         return "evalkit"
     return shlex.quote(sys.argv[0])
 

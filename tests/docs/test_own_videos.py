@@ -1,4 +1,4 @@
-"""The pages about own trackers and videos: their commands exist, and those from an mp4 to results run as they stand."""
+"""Commands of the docs' pages exist with their options, and those from an mp4 to results run as they stand."""
 
 import re
 import shlex
@@ -12,7 +12,10 @@ from helpers import ROOT
 from helpers.program import call
 from helpers.videos import write_video
 
-PAGES = ("own-tracker.md", "coming-from-pytracking.md", "custom.md", "from-mp4-to-results.md")
+PAGES = (
+    *("own-tracker.md", "coming-from-pytracking.md", "custom.md", "from-mp4-to-results.md"),
+    *("installation.md", "data-downloads.md", "protocols-in-short.md"),
+)
 BLOCK = re.compile(r"```(?:\w*)\n(.*?)```", re.DOTALL)
 
 
