@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from evalkit.boxes import FloatArray
 from evalkit.sequences import Modality
 from evalkit.tracking.interface import Predictions, TrackerInfo
 
@@ -22,7 +23,7 @@ from .layers.swin import SwinConfig
 from .layers.vit import StemVitConfig
 from .ostrack import OSTrack, OSTrackConfig
 from .srft import SRTrack, SRTrackConfig
-from .swintrack import SwinTrackConfig, swintrack_definition
+from .swintrack import SwinTrack, SwinTrackConfig, SwinTrackLoop, SwinTrackState, SwinTrackTracker
 from .upvpt import PROMPTS, ostrack_prompts, swintrack_prompts
 
 TEMPLATE, SEARCH = 64, 128
@@ -31,7 +32,13 @@ _HEAD = 64
 
 OSTRACK = OSTrackConfig(TEMPLATE, SEARCH, _VIT, elimination_layers=(2,), head_channels=_HEAD)
 SWINTRACK = SwinTrackConfig(
-    TEMPLATE, SEARCH, SwinConfig(32, depths=(1, 1, 2), heads=(1, 2, 4), window=4), heads=4, encoder_depth=2
+    TEMPLATE,
+    SEARCH,
+    SwinConfig(48, depths=(2, 1), heads=(2, 4), window=4, stem=24),
+    heads=4,
+    encoder_depth=2,
+    mlp_ratio=2,
+    anchored=True,
 )
 SRTRACK = SRTrackConfig(TEMPLATE, SEARCH, _VIT, fusion_after=(1, 3), head_channels=_HEAD)
 
@@ -79,8 +86,7 @@ class CalmTracker(CenterTracker):
             maps = self._runner.model(tokens, view)
             answers.append(decode_center(maps.score * self._window, maps.size, maps.offset))
         (boxes, best), (mirrored, second) = answers
-        mirrored = torch.cat([1 - mirrored[:, :1], mirrored[:, 1:]], dim=1)
-        return agreed(boxes, best[:, None], mirrored, second[:, None])
+        return agreed(boxes, best[:, None], mirrored_back(mirrored), second[:, None])
 
     def _predictions(
         self, states: cabc.Sequence[CenterState], inputs: cabc.Sequence[CenterInputs], answers: Float32Array
@@ -94,6 +100,53 @@ class CalmTracker(CenterTracker):
             if index not in predictions.errors:
                 state.box = boxes[index].copy()
         return Predictions(boxes, predictions.confidence, predictions.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class CalmWindowLoop(SwinTrackLoop):
+    """SwinTrack's loop with a weaker window, and sizes that follow slowly.
+
+    Attributes:
+        size_rate: As of :class:`CalmLoop`.
+        closer: As of :class:`CalmLoop`.
+    """
+
+    window_share: float = 0.1
+    size_rate: float = 0.5
+    closer: float = 0.95
+
+
+class CalmSwinTracker(SwinTrackTracker):
+    """SwinTrack's loop, as calm as :class:`CalmTracker`."""
+
+    loop: CalmWindowLoop
+
+    def __init__(self, model: nn.Module, info: TrackerInfo, loop: CalmWindowLoop, engine: Engine) -> None:
+        super().__init__(model, info, replace(loop, search_area=loop.search_area * loop.closer), engine)
+
+    def _embed(self, taps: Tensor) -> Tensor:
+        """Tokens of the template, then of the mirrored one."""
+        image = self._drawn(taps, self.loop.template_size)
+        return torch.cat([self._model.embed(image), self._model.embed(image.flip(3))], dim=1)
+
+    def _forward(self, template: Tensor, taps: Tensor) -> Tensor:
+        images = self._drawn(taps, self.loop.search_size)
+        answers = self._answers(torch.cat(template.chunk(2, dim=1)), torch.cat([images, images.flip(3)]))
+        first, second = answers.chunk(2)
+        return agreed(first[:, :4], first[:, 4:], mirrored_back(second[:, :4]), second[:, 4:])
+
+    def _settled(
+        self, states: cabc.Sequence[SwinTrackState], corners: FloatArray, confidence: FloatArray
+    ) -> FloatArray:
+        last = np.stack([state.corners[2:] - state.corners[:2] for state in states])
+        middle, share = (corners[:, :2] + corners[:, 2:]) / 2, self.loop.size_rate * confidence[:, None]
+        half = ((1 - share) * last + share * (corners[:, 2:] - corners[:, :2])) / 2
+        return np.concatenate([middle - half, middle + half], axis=1)
+
+
+def mirrored_back(boxes: Tensor) -> Tensor:
+    """Center-form boxes (B, 4) of mirrored crops in the crops themselves."""
+    return torch.cat([1 - boxes[:, :1], boxes[:, 1:]], dim=1)
 
 
 def agreed(first: Tensor, sure: Tensor, second: Tensor, surer: Tensor) -> Tensor:
@@ -120,6 +173,10 @@ def _center(name: str, config: OSTrackConfig, resized: Resize = keep_config) -> 
     return Definition(name, "ostrack", config, CalmLoop(TEMPLATE, SEARCH), OSTrack, CalmTracker, resized)
 
 
+def _cells(name: str, config: SwinTrackConfig, resized: Resize = keep_config) -> Definition:
+    return Definition(name, "swintrack", config, CalmWindowLoop(TEMPLATE, SEARCH), SwinTrack, CalmSwinTracker, resized)
+
+
 def define(name: str, *, second: Modality | None = None) -> Definition:
     """A small tracker by its row in :data:`trackers.learned.LEARNED`; ``second`` is the other modality of SRFT's."""
     if second is not None:
@@ -129,6 +186,5 @@ def define(name: str, *, second: Modality | None = None) -> Definition:
     if "swintrack" not in name:
         return _center(name, replace(OSTRACK, prompts=PROMPTS), ostrack_prompts) if prompted else _center(name, OSTRACK)
     if not prompted:
-        return swintrack_definition(name, SWINTRACK)
-    swin = replace(SWINTRACK.swin, prompts=PROMPTS)
-    return swintrack_definition(name, replace(SWINTRACK, swin=swin), swintrack_prompts)
+        return _cells(name, SWINTRACK)
+    return _cells(name, replace(SWINTRACK, swin=replace(SWINTRACK.swin, prompts=PROMPTS)), swintrack_prompts)

@@ -40,6 +40,9 @@ class SwinTrackConfig:
         heads: Heads of encoder and decoder.
         encoder_depth: Layers.
         decoder_depth: Layers.
+        mlp_ratio: Of encoder and decoder.
+        anchored: Boxes are read from their own cell on, and tokens know their place: what attention alone, which is all
+            that SwinTrack has, does not learn without pre-training.
     """
 
     template_size: int = 112
@@ -48,6 +51,8 @@ class SwinTrackConfig:
     heads: int = 8
     encoder_depth: int = 4
     decoder_depth: int = 1
+    mlp_ratio: int = 4
+    anchored: bool = False
 
 
 class PositionalTerms(NamedTuple):
@@ -64,12 +69,14 @@ class SwinTrack(nn.Module):
         super().__init__()
         width = config.swin.output_width
         grids = Grids(config.template_size // config.swin.stride, config.search_size // config.swin.stride)
-        self.config = config
+        self.config, self.grids = config, grids
         self.backbone = SwinBackbone(config.swin, (config.template_size, config.search_size))
-        self.encoder = Encoder(width, config.heads, config.encoder_depth, grids)
-        self.decoder = Decoder(width, config.heads, config.decoder_depth, grids)
+        self.encoder = Encoder(width, config.heads, config.encoder_depth, grids, config.mlp_ratio)
+        self.decoder = Decoder(width, config.heads, config.decoder_depth, grids, config.mlp_ratio)
         self.out_norm = nn.LayerNorm(width)
-        self.head = MlpHead(width)
+        self.head = MlpHead(width, grids.search if config.anchored else 0)
+        if config.anchored:
+            self.places = nn.Parameter(torch.zeros(grids.template**2 + grids.search**2, width))
 
     def embed(self, image: Tensor) -> Tensor:
         """Tokens (B, (S / stride)^2, width) of a template or search crop (B, 3, S, S)."""
@@ -101,6 +108,8 @@ class SwinTrack(nn.Module):
         """
         terms = terms or self.positional_terms()
         tokens = torch.cat([template_tokens, self.embed(search)], dim=1)
+        if self.config.anchored:
+            tokens = tokens + self.places
         tokens = self.encoder(tokens, terms.encoder)
         decoded = self.decoder(tokens[:, template_tokens.shape[1] :], tokens, terms.decoder)
         score, boxes = self.head(self.out_norm(decoded))
@@ -193,11 +202,21 @@ class SwinTrackTracker(TorchTracker[SwinTrackState, SwinTrackInputs]):
         half = unit[:, 2:] / 2
         in_crop = np.concatenate([unit[:, :2] - half, unit[:, :2] + half], axis=1)
         corners = np.stack([item.window.to_image(box) for item, box in zip(inputs, in_crop, strict=True)])
+        corners = self._settled(states, corners, confidence)
         errors = failures(corners)
         for index, (state, item) in enumerate(zip(states, inputs, strict=True)):
             if index not in errors:
                 state.corners = next_corners(state.corners, corners[index], item.image_wh)
         return Predictions(from_corners(corners), confidence, errors)
+
+    def _settled(
+        self,
+        states: cabc.Sequence[SwinTrackState],  # noqa: ARG002 - for small trackers
+        corners: FloatArray,
+        confidence: FloatArray,  # noqa: ARG002
+    ) -> FloatArray:
+        """What becomes of the network's boxes (N, 4)."""
+        return corners
 
     def _embed(self, taps: Tensor) -> Tensor:
         return self._model.embed(self._drawn(taps, self.loop.template_size))
@@ -206,11 +225,15 @@ class SwinTrackTracker(TorchTracker[SwinTrackState, SwinTrackInputs]):
         return self._runner.normalized(blend_taps(taps, size)[:, None])
 
     def _forward(self, template: Tensor, taps: Tensor) -> Tensor:
-        score, boxes = self._model(template, self._drawn(taps, self.loop.search_size), self._terms)
+        return self._answers(template, self._drawn(taps, self.loop.search_size))
+
+    def _answers(self, template: Tensor, images: Tensor) -> Tensor:
+        """Best boxes and their scores, (B, 5), of search crops (B, 3, S, S)."""
+        score, boxes = self._model(template, images, self._terms)
         share = self.loop.window_share
         best, index = (score.flatten(1) * (1 - share) + self._window * share).max(dim=1)
         box = boxes.flatten(1, 2).gather(1, index.view(-1, 1, 1).expand(-1, 1, 4)).squeeze(1)
-        return torch.cat([box, best[:, None]], dim=1)  # (B, 5)
+        return torch.cat([box, best[:, None]], dim=1)
 
 
 def next_corners(last: FloatArray, predicted: FloatArray, image_wh: tuple[int, int]) -> FloatArray:

@@ -1,20 +1,22 @@
 """The small trackers: their weights come with evalkit, are small, load without a file, and track."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from evalkit.boxes import from_corners
 from evalkit.provenance import RANDOM_WEIGHTS, is_dry_run
 from evalkit.sample.drawn import draw_scene
 from evalkit.sample.sensors import EventCamera, color_image, depth_image, thermal_image
 from evalkit.sequences import Frame, Modality
 from evalkit.tracking.interface import TrackerOptions
 from trackers.common.build import build
-from trackers.common.center_tracker import CenterTracker
 from trackers.common.definition import definition
 from trackers.common.weights import SHIPPED, packed, unpacked
 from trackers.learned import LEARNED
-from trackers.minis import CalmTracker, agreed
+from trackers.minis import agreed, mirrored_back
 
 SHIPPED_NAMES = [name for name, entry in LEARNED.items() if entry.shipped]
 SCENES = (3, 8, 11, 17)  # of a series that no weights were trained on
@@ -97,26 +99,45 @@ def test_a_stray_scale_stays_an_entry_that_strict_loading_refuses():
     assert unpacked(state).keys() == state.keys()
 
 
-def test_the_size_follows_the_network_by_rate_times_score():
-    made = definition("ostrack-mini")
-    options = TrackerOptions(weights=RANDOM_WEIGHTS, seed=2)
-    calm = build(made, options)
-    assert isinstance(calm, CalmTracker)
+@pytest.mark.parametrize("name", ["ostrack-mini", "swintrack-mini"])
+def test_the_size_follows_the_network_by_rate_times_score(name):
+    calm = build(definition(name), TrackerOptions(weights=RANDOM_WEIGHTS, seed=2))
+    loop = calm.loop
     image = np.random.default_rng(1).integers(0, 255, (240, 320, 3), dtype=np.uint8)
     box = np.array([[100.0, 80, 40, 30]])
     steps = []
-    for method in (CenterTracker._predictions, CalmTracker._predictions):
+    for rate in (1 / 0.6, loop.size_rate):  # the first takes the size over at once
+        calm.loop = replace(loop, size_rate=rate)
         (state,) = calm.initialize([Frame(image)], box)
         inputs = calm.prepare(state, Frame(image))
         answers = np.array([[0.5, 0.5, 0.4, 0.5, 0.6]], dtype=np.float32)
-        steps.append((method(calm, [state], [inputs], answers), state.box))
+        predictions = calm._predictions([state], [inputs], answers)
+        kept = from_corners(state.corners[None])[0] if name == "swintrack-mini" else state.box
+        steps.append((predictions, kept))
     (plain, _), (slow, kept) = steps
-    share = 0.5 * 0.6
+    share = loop.size_rate * 0.6
+    assert plain.boxes[0, 2] > box[0, 2]
     np.testing.assert_allclose(slow.boxes[0, 2:], (1 - share) * box[0, 2:] + share * plain.boxes[0, 2:], rtol=1e-6)
     np.testing.assert_allclose(
         slow.boxes[0, :2] + slow.boxes[0, 2:] / 2, plain.boxes[0, :2] + plain.boxes[0, 2:] / 2, rtol=1e-6
     )
-    np.testing.assert_array_equal(kept, slow.boxes[0])
+    np.testing.assert_allclose(kept, slow.boxes[0], rtol=1e-12)
+
+
+def test_swintrack_mini_asks_about_the_mirrored_crop_too():
+    tracker = build(definition("swintrack-mini"), TrackerOptions(weights=RANDOM_WEIGHTS, seed=2))
+    generator = torch.Generator().manual_seed(1)
+    template, search = (torch.rand(1, 3, size, size, generator=generator) for size in (64, 128))
+    tracker._drawn = lambda image, _size: image
+    with torch.inference_mode():
+        box, mirrored = (
+            tracker._forward(tracker._embed(z), x) for z, x in ((template, search), (template.flip(3), search.flip(3)))
+        )
+    torch.testing.assert_close(mirrored_back(mirrored[:, :4]), box[:, :4], atol=1e-4, rtol=0)
+    torch.testing.assert_close(mirrored[:, 4], box[:, 4], atol=1e-4, rtol=0)
+    with torch.inference_mode():
+        alone = tracker._answers(tracker._embed(template).chunk(2, dim=1)[0], search)
+    assert not torch.allclose(alone, box, atol=1e-3)
 
 
 def test_two_answers_that_lie_together_are_averaged_and_of_others_the_surer_counts_half():

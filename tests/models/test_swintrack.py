@@ -23,6 +23,7 @@ from helpers.seeded import (
 from trackers.common.definition import definition
 from trackers.common.postprocess import symmetric_hann
 from trackers.common.taps import blend_taps
+from trackers.layers.heads import MlpHead
 from trackers.layers.swin import merge_windows, relative_index, shift_mask, split_windows
 
 LOOPS = golden("swintrack_tracking.json")["sequences"]
@@ -66,6 +67,17 @@ def test_fusion_index_tables_are_those_of_the_reference(name, encoder, decoder, 
         assert zlib.crc32(np.ascontiguousarray(index).tobytes()) == expected
         rows = stored[f"{NAMES[name]}_{part}_rpe_index_rows"]
         assert all((index == row).all(axis=1).any() for row in rows)
+
+
+def test_an_anchored_head_that_says_nothing_answers_a_box_in_the_middle_of_every_cell():
+    head = MlpHead(8, anchors=4).requires_grad_(False)
+    for value in head.reg_mlp.parameters():
+        value.zero_()
+    boxes = head(torch.randn(2, 16, 8))[1]
+    middle = (torch.arange(4) + 0.5) / 4
+    torch.testing.assert_close(boxes[..., 0], middle.expand(2, 4, 4))
+    torch.testing.assert_close(boxes[..., 1], middle[:, None].expand(2, 4, 4))
+    torch.testing.assert_close(boxes[..., 2:], torch.full((2, 4, 4, 2), 0.25))
 
 
 def check_forward(seeded, stored, batch):

@@ -10,8 +10,6 @@ from torch.nn import functional
 
 from .vit import Attention, Mlp
 
-MLP_RATIO = 4
-
 
 class Grids(NamedTuple):
     """Sides of the template's and the search region's square token maps."""
@@ -108,12 +106,12 @@ class RelativeBias(nn.Module):
 class EncoderLayer(nn.Module):
     """Self-attention over all tokens, then MLP."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = Mlp(width, MLP_RATIO * width)
+        self.mlp = Mlp(width, mlp_ratio * width)
 
     def forward(self, tokens: Tensor, term: Tensor) -> Tensor:
         """Map (B, L, width) to the same shape; ``term`` (heads, L, L) is added to the logits."""
@@ -125,9 +123,9 @@ class EncoderLayer(nn.Module):
 class Encoder(nn.Module):
     """Layers over [template, search] that share one positional term."""
 
-    def __init__(self, width: int, heads: int, depth: int, grids: Grids) -> None:
+    def __init__(self, width: int, heads: int, depth: int, grids: Grids, mlp_ratio: int = 4) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([EncoderLayer(width, heads) for _ in range(depth)])
+        self.layers = nn.ModuleList([EncoderLayer(width, heads, mlp_ratio) for _ in range(depth)])
         self.z_untied_pos_enc = UntiedPositions(grids.template, width, heads)
         self.x_untied_pos_enc = UntiedPositions(grids.search, width, heads)
         self.rpe_bias_table = RelativeBias(heads, relative_ranks(grids, decoder=False))
@@ -169,13 +167,13 @@ class CrossAttention(nn.Module):
 class DecoderLayer(nn.Module):
     """Search tokens ask template and search tokens, then MLP."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
         super().__init__()
         self.norm1_q = nn.LayerNorm(width)
         self.norm1_kv = nn.LayerNorm(width)
         self.attn = CrossAttention(width, heads)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = Mlp(width, MLP_RATIO * width)
+        self.mlp = Mlp(width, mlp_ratio * width)
 
     def forward(self, search: Tensor, context: Tensor, term: Tensor) -> Tensor:
         """Map search (B, Lx, width) with context [template, search] to (B, Lx, width)."""
@@ -187,9 +185,9 @@ class DecoderLayer(nn.Module):
 class Decoder(nn.Module):
     """Layers that read the search part."""
 
-    def __init__(self, width: int, heads: int, depth: int, grids: Grids) -> None:
+    def __init__(self, width: int, heads: int, depth: int, grids: Grids, mlp_ratio: int = 4) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([DecoderLayer(width, heads) for _ in range(depth)])
+        self.layers = nn.ModuleList([DecoderLayer(width, heads, mlp_ratio) for _ in range(depth)])
         self.z_untied_pos_enc = UntiedPositions(grids.template, width, heads, queries=False)
         self.x_untied_pos_enc = UntiedPositions(grids.search, width, heads)
         self.rpe_bias_table = RelativeBias(heads, relative_ranks(grids, decoder=True))

@@ -91,16 +91,35 @@ class MlpHeadLayers(nn.Module):
 
 
 class MlpHead(nn.Module):
-    """Class score and box at every search token."""
+    """Class score and box at every search token.
 
-    def __init__(self, width: int) -> None:
+    Args:
+        width: Of the tokens.
+        anchors: Side of a map whose boxes are read from their own cell on: what the network says is added, before the
+            sigmoid, to a box in the middle of the cell. 0 = the network's words alone (SwinTrack).
+
+    Source of anchors: reference points of Deformable DETR (Zhu et al., ICLR 2021).
+    """
+
+    def __init__(self, width: int, anchors: int = 0) -> None:
         super().__init__()
         self.cls_mlp = MlpHeadLayers(width, 1)
         self.reg_mlp = MlpHeadLayers(width, 4)
+        starts = anchor_logits(anchors) if anchors else torch.zeros(4, device="cpu")
+        self.register_buffer("anchors", starts, persistent=False)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, f * f, width) to scores (B, 1, f, f) and boxes (B, f, f, 4), shares of the search side."""
         batch, length, _ = tokens.shape
         side = round(length**0.5)
         score = self.cls_mlp(tokens).float().sigmoid().view(batch, 1, side, side)
-        return score, self.reg_mlp(tokens).float().sigmoid().view(batch, side, side, 4)
+        boxes = self.reg_mlp(tokens).float().view(batch, side, side, 4) + self.anchors
+        return score, boxes.sigmoid()
+
+
+def anchor_logits(side: int) -> Tensor:
+    """(side, side, 4) boxes of a quarter of the map's side in the middle of every cell, before a sigmoid."""
+    middle = (torch.arange(side, device="cpu") + 0.5) / side
+    column, row = middle.expand(side, side), middle[:, None].expand(side, side)
+    size = torch.full((side, side), 0.25, device="cpu")
+    return torch.stack([column, row, size, size], dim=2).logit()

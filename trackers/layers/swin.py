@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .vit import Mlp
+from .vit import ChannelNorm, Mlp
 
 SHIFT_PENALTY = -100.0
 MLP_RATIO = 4
@@ -22,6 +22,7 @@ class SwinConfig:
         heads: Heads of each stage.
         window: Side of a window in tokens.
         prompts: Learned tokens in front of every window of every block (UPVPT); 0 = plain Swin.
+        stem: Channels of a first convolution of stride 4, a second one halves the map; 0 = 4 x 4 patches (Swin).
     """
 
     width: int = 96
@@ -29,6 +30,12 @@ class SwinConfig:
     heads: tuple[int, ...] = (3, 6, 12)
     window: int = 7
     prompts: int = 0
+    stem: int = 0
+
+    @property
+    def patch(self) -> int:
+        """Pixels per token and side in stage 0."""
+        return 8 if self.stem else 4
 
     @property
     def output_width(self) -> int:
@@ -38,7 +45,7 @@ class SwinConfig:
     @property
     def stride(self) -> int:
         """Pixels per token and side in the last stage; 16 with three stages."""
-        return 4 << (len(self.depths) - 1)
+        return self.patch << (len(self.depths) - 1)
 
 
 def relative_index(window: int) -> Tensor:
@@ -186,15 +193,23 @@ class SwinBlock(nn.Module):
 
 
 class SwinPatchEmbed(nn.Module):
-    """4 x 4 patches and a norm."""
+    """4 x 4 patches, or two overlapping convolutions that shrink by 8, and a norm."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, stem: int = 0) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(3, width, kernel_size=4, stride=4)
+        if stem:
+            self.proj: nn.Module = nn.Sequential(
+                nn.Conv2d(3, stem, kernel_size=7, stride=4, padding=3),
+                ChannelNorm(stem),
+                nn.GELU(),
+                nn.Conv2d(stem, width, kernel_size=3, stride=2, padding=1),
+            )
+        else:
+            self.proj = nn.Conv2d(3, width, kernel_size=4, stride=4)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map (B, 3, S, S) to (B, S / 4, S / 4, width)."""
+        """Map (B, 3, S, S) to (B, S / patch, S / patch, width)."""
         output: Tensor = self.norm(self.proj(image).permute(0, 2, 3, 1))
         return output
 
@@ -230,7 +245,7 @@ class SwinStage(nn.Module):
                 for number in range(depth)
             ]
         )
-        self.pre_stage = SwinPatchEmbed(width) if index == 0 else PatchMerging(width // 2)
+        self.pre_stage = SwinPatchEmbed(width, config.stem) if index == 0 else PatchMerging(width // 2)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map an image or the previous stage's (B, H, W, C) to this stage's tokens."""
@@ -252,7 +267,7 @@ class SwinBackbone(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList(
             [
-                SwinStage(config, index, tuple(size // (4 << index) for size in image_sizes))
+                SwinStage(config, index, tuple(size // (config.patch << index) for size in image_sizes))
                 for index in range(len(config.depths))
             ]
         )

@@ -49,7 +49,7 @@ class PatchEmbed(nn.Module):
         return tokens.flatten(2).transpose(1, 2)
 
 
-class _ChannelNorm(nn.LayerNorm):
+class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels of every place of a map (B, C, H, W)."""
 
     def forward(self, features: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def _stem(config: StemVitConfig) -> nn.Sequential:
     for wide in config.stem:
         kernel = 2 * stride - 1
         layers.append(nn.Conv2d(channels, wide, kernel, stride=stride, padding=stride - 1))
-        layers += [_ChannelNorm(wide, eps=LAYER_NORM_EPS), nn.GELU()]
+        layers += [ChannelNorm(wide, eps=LAYER_NORM_EPS), nn.GELU()]
         channels, stride = wide, 2
     return nn.Sequential(*layers, nn.Conv2d(channels, config.width, 3, stride=2, padding=1))
 

@@ -137,7 +137,7 @@ RECIPES: dict[str, Recipe] = {
             "swintrack-mini",
             r"^backbone\.stages\.\d+\.blocks\.\d+\.mlp\.",
             r"^backbone\.stages\.\d+\.prompts$",
-            r"^(encoder|decoder|out_norm|head)\.",
+            r"^((encoder|decoder|out_norm|head)\.|places$)",
         ),
         *(recipe for pair in ("rgbt", "rgbe", "rgbd") for recipe in _srft(pair)),
     )

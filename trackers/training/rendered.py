@@ -210,14 +210,18 @@ class Pool:
     ) -> list[Tensor]:
         """Crops (B, C, size, size) in 0..1; on a processor a few at a time, since whole frames leave its cache."""
         few = len(first) if self.device.type == "cuda" else _CACHED
-        template = first + frames[0]
+        fills: list[Tensor] = []  # mean colors of the templates' frames
         cuts = []
         for frame, view, size in zip(frames, views, rules.sizes, strict=True):
             parts = []
-            for rows in (slice(start, start + few) for start in range(0, len(first), few)):
+            for start in range(0, len(first), few):
+                rows = slice(start, start + few)
                 numbers, part = (first + frame)[rows], Views(view.center[rows], view.side[rows])
-                fill = self._looked_up(Modality.RGB, template[rows]).mean(dim=(2, 3)) if rules.fills else None
-                crops = [cut(self._looked_up(Modality.RGB, numbers), part, size, fill)]
+                images = self._looked_up(Modality.RGB, numbers)
+                if rules.fills and frame is frames[0]:
+                    fills.append(images.mean(dim=(2, 3)))
+                fill = fills[start // few] if rules.fills else None
+                crops = [cut(images, part, size, fill)]
                 if rules.second is not None:
                     crops.append(cut(self._looked_up(rules.second, numbers), part, size))
                 parts.append(torch.cat(crops, dim=1))

@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from ..common.checkpoint import WeightsError
 from ..common.definition import Definition
 from ..common.weights import unpacked
+from ..layers.fusion import CrossAttention, Grids, UntiedPositions
+from ..layers.swin import WindowAttention
 from ..layers.vit import Attention
 from ..ostrack import OSTrackBackbone
 from ..srft import SRTrackConfig, initial_entries
+from ..swintrack import SwinTrack
 from .recipe import Recipe, Start
 
 _RARE = -math.log((1 - 0.01) / 0.01)  # so that a fresh head expects a target in 1 % of the cells (RetinaNet)
@@ -55,24 +58,33 @@ def mimic(model: nn.Module) -> None:
     Source: Trockman and Kolter, Mimetic Initialization of Self-Attention Layers, ICML 2023; positions that agree in the
     middle of template and search, and a vector that tells the two apart, are ours.
     """
-    for attention in (module for module in model.modules() if isinstance(module, Attention)):
-        width, heads = attention.proj.weight.shape[0], attention.heads
-        query, key, value = attention.qkv.weight.chunk(3)
-        each = width // heads
-        for head in range(heads):
-            left, right = _factors(_ALIKE, width)
-            rows = slice(head * each, (head + 1) * each)
-            query[rows], key[rows] = left[:each], right[:each]
-        left, right = _factors(_OTHER, width)
-        value.copy_(left)
-        attention.proj.weight.copy_(right.T)
+    for attention in model.modules():
+        if isinstance(attention, CrossAttention):
+            _alike(attention, attention.q.weight, *attention.kv.weight.chunk(2))
+        elif isinstance(attention, Attention | WindowAttention):
+            _alike(attention, *attention.qkv.weight.chunk(3))
     for module in model.modules():
         if isinstance(module, OSTrackBackbone):
-            template, search = (round(places.shape[1] ** 0.5) for places in (module.pos_embed_z, module.pos_embed_x))
-            width = module.pos_embed_z.shape[2]
-            apart = 0.3 * torch.randn(width)
-            module.pos_embed_z.copy_(_sinusoids(template, width, (search - template) / 2) + apart)
-            module.pos_embed_x.copy_(_sinusoids(search, width, 0.0))
+            both = module.pos_embed_z, module.pos_embed_x
+            grids = Grids(*(round(places.shape[1] ** 0.5) for places in both))
+            for places, start in zip(both, _places(grids, both[0].shape[2]), strict=True):
+                places.copy_(start)
+        elif isinstance(module, SwinTrack) and module.config.anchored:
+            module.places.copy_(torch.cat(_places(module.grids, module.places.shape[1])))
+        elif isinstance(module, UntiedPositions) and hasattr(module, "pos_q_linear"):
+            nn.init.zeros_(module.pos_q_linear.weight)  # else random places outweigh contents
+
+
+def _alike(attention: Attention | WindowAttention | CrossAttention, query: Tensor, key: Tensor, value: Tensor) -> None:
+    width, heads = attention.proj.weight.shape[0], attention.heads
+    each = width // heads
+    for head in range(heads):
+        left, right = _factors(_ALIKE, width)
+        rows = slice(head * each, (head + 1) * each)
+        query[rows], key[rows] = left[:each], right[:each]
+    left, right = _factors(_OTHER, width)
+    value.copy_(left)
+    attention.proj.weight.copy_(right.T)
 
 
 def _factors(shares: tuple[float, float], width: int) -> tuple[Tensor, Tensor]:
@@ -80,6 +92,13 @@ def _factors(shares: tuple[float, float], width: int) -> tuple[Tensor, Tensor]:
     noise = torch.randn(width, width) / width**0.5
     left, strength, right = torch.linalg.svd(shares[0] * noise + shares[1] * torch.eye(width))
     return (left * strength.sqrt()).T, right * strength.sqrt()[:, None]
+
+
+def _places(grids: Grids, width: int) -> tuple[Tensor, Tensor]:
+    """Positions of template and search cells, each (side * side, width)."""
+    apart = 0.3 * torch.randn(width)
+    first = (grids.search - grids.template) / 2
+    return _sinusoids(grids.template, width, first) + apart, _sinusoids(grids.search, width, 0.0)
 
 
 def _sinusoids(side: int, width: int, first: float) -> Tensor:
