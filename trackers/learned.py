@@ -218,11 +218,23 @@ _ENTRIES = (
     _mini(
         "ostrack-mini", _OSTRACK, _OSTRACK_MINI, "OSTrack's structure, small, trained on drawn scenes.", shipped=True
     ),
-    _mini("swintrack-mini", _SWINTRACK, _SWINTRACK_MINI, "SwinTrack's structure, small, trained on drawn scenes."),
+    _mini(
+        "swintrack-mini",
+        _SWINTRACK,
+        _SWINTRACK_MINI,
+        "SwinTrack's structure, small, trained on drawn scenes.",
+        shipped=True,
+    ),
     _mini(
         "upvpt-ostrack-mini", _UPVPT, _UPVPT_OSTRACK_MINI, "UPVPT from ostrack-mini on dark drawn scenes.", shipped=True
     ),
-    _mini("upvpt-swintrack-mini", _UPVPT, _UPVPT_SWINTRACK_MINI, "UPVPT from swintrack-mini on dark drawn scenes."),
+    _mini(
+        "upvpt-swintrack-mini",
+        _UPVPT,
+        _UPVPT_SWINTRACK_MINI,
+        "UPVPT from swintrack-mini on dark drawn scenes.",
+        shipped=True,
+    ),
     *(
         _mini(
             f"srft-mini-{pair}",

@@ -111,7 +111,7 @@ class CalmWindowLoop(SwinTrackLoop):
         closer: As of :class:`CalmLoop`.
     """
 
-    window_share: float = 0.1
+    window_share: float = 0.3
     size_rate: float = 0.5
     closer: float = 0.95
 

@@ -15,6 +15,8 @@ CLASSIC = ("still", "ncc", "mosse", "kcf")
 NETWORKS = {
     "ostrack-mini": tuple(BENCHMARKS),
     "upvpt-ostrack-mini": tuple(BENCHMARKS),
+    "swintrack-mini": tuple(BENCHMARKS),
+    "upvpt-swintrack-mini": tuple(BENCHMARKS),
     "srft-mini-rgbe": ("visevent",),
     "srft-mini-rgbt": ("lasher",),
     "srft-mini-rgbd": ("depthtrack",),
