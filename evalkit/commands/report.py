@@ -65,7 +65,8 @@ def make_report(
     from evalkit.report.html.page import build_html
 
     plan = read_report_file(listed) if listed else None
-    parts = make_parts(all_sources(request, files, plan, app.say), worst=worst, say=app.say)
+    sources = all_sources(request, files, plan, app.say)
+    parts = make_parts(sources, worst=worst, near=output.parent, say=app.say)
     page = build_html(parts, title or (plan.title if plan else None) or TITLE).encode()
     write_whole(output, page)
     count = "1 benchmark" if len(parts) == 1 else f"{len(parts)} benchmarks"

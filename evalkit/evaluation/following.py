@@ -21,7 +21,7 @@ from evalkit.boxes import Boxes
 from evalkit.errors import EvalkitError, ImageReadError, OptionError, TrackerError, text_of
 from evalkit.report.html.followed import Followed, followed_page
 from evalkit.report.palette import styles_of
-from evalkit.report.pictures.animation import write_mp4
+from evalkit.report.pictures.animation import write_video
 from evalkit.report.pictures.filmstrip import Filmstrip
 from evalkit.report.pictures.overlay import Picture, draw_boxes, stamp
 from evalkit.sequences import Frame, Modality
@@ -228,7 +228,7 @@ def follow(
         with (_made(output) / "boxes.csv").open("w", encoding="utf-8") as table:
             drawn = _written(run, run.steps(first, box), table)
             if video:
-                write_mp4((draw() for draw in drawn), output / "overlay.mp4", source.rate)
+                write_video((draw() for draw in drawn), output / "overlay.mp4", source.rate)
             else:
                 collections.deque(drawn, maxlen=0)
     result = Followed(
@@ -321,7 +321,7 @@ def _written(run: _Run, steps: cabc.Iterator[_Draw], table: TextIO) -> cabc.Iter
 
 
 def _drawer(name: str, frame: Frame, box: Boxes, confidence: float, number: int) -> _Draw:
-    color = styles_of([name])[name].rgb
+    style = styles_of([name])[name]
     height, width = frame.rgb.shape[:2]
     scale = min(1.0, WIDEST / width)
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
@@ -330,7 +330,7 @@ def _drawer(name: str, frame: Frame, box: Boxes, confidence: float, number: int)
     def draw() -> Picture:
         # above the picture, since the target may be anywhere in it
         line = stamp(np.full((LINE, size[0], 3), 24, np.uint8), words)
-        return np.vstack([line, draw_boxes(frame.rgb, [(color, box)], None, size)])
+        return np.vstack([line, draw_boxes(frame.rgb, [(style, box)], None, size)])
 
     return draw
 

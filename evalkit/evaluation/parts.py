@@ -5,59 +5,46 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.benchmarks import get_benchmark
-from evalkit.boxes import FloatArray
-from evalkit.errors import EvalkitError
 from evalkit.evaluation.candidates import Candidate, Say, read_candidates
+from evalkit.evaluation.explored import Clips, clips_of
 from evalkit.evaluation.papers import why_not_comparable
 from evalkit.evaluation.report_sources import ReportSource
-from evalkit.evaluation.roots import find_root
 from evalkit.evaluation.scored import compute_scores, single_protocol, variants
 from evalkit.evaluation.truth import Truth, load_truth
 from evalkit.hardware import NONE
 from evalkit.published import Published, find_published, load_published
 from evalkit.report.hashes import ground_truth_sha256, results_sha256
-from evalkit.report.headline import labels, leading
-from evalkit.report.html.part import Entry, Part, part_styles, ranked
-from evalkit.report.palette import Style
-from evalkit.report.pictures.hardest import (
-    Hard,
-    Thumbnail,
-    draw_thumbnails,
-    hardest,
-    overlaps_of,
-    strip,
-    telling_frames,
-)
+from evalkit.report.headline import labels
+from evalkit.report.html.part import Entry, Part, ranked
 from evalkit.report.tables.comparison import judge_scores
 from evalkit.scoring.statistics import LEVEL
-from evalkit.sequences import Annotation, Trajectory
 from evalkit.store.runs import Run
 
-DRAWN = 6  # trackers whose boxes are drawn on one picture; more cannot be told apart
-Runs = cabc.Mapping[str, Trajectory]
+BOXES = 300_000
+"""Boxes that a report holds for its explorer, some two megabytes."""
 
 
-def make_parts(sources: cabc.Iterable[ReportSource], *, worst: int, say: Say) -> list[Part]:
+def make_parts(sources: cabc.Sequence[ReportSource], *, worst: int, near: Path, say: Say) -> list[Part]:
     """Score sources.
 
     Args:
         sources: What to score.
         worst: Number of hardest sequences.
+        near: Folder of the report, to which links to frames are relative.
         say: Takes messages for people.
 
     Raises:
         EvalkitError: As for `evalkit score`.
     """
-    parts: list[Part] = []
+    clips = Clips(worst, near, BOXES // max(1, len(sources)))
+    parts = []
     for source in sources:
         say(f"{source.request.benchmark}: scoring")
-        parts.append(_part(source, parts, worst=worst, say=say))
+        parts.append(_part(source, clips, say))
     return parts
 
 
-def _part(source: ReportSource, before: cabc.Sequence[Part], *, worst: int, say: Say) -> Part:
-    """Score a source; trackers keep the colors that they have in the parts before."""
+def _part(source: ReportSource, clips: Clips, say: Say) -> Part:
     truth = load_truth(source.request)
     rules = single_protocol(truth.spec, source.request.protocol)
     level = source.request.interval or LEVEL
@@ -84,8 +71,7 @@ def _part(source: ReportSource, before: cabc.Sequence[Part], *, worst: int, say:
         name: {sequence: repetitions[0] for sequence, repetitions in kept[id(entry.scores)].trajectories.items()}
         for name, entry in zip(labels(part.scores), part.entries, strict=True)
     }
-    hard, problem = _hard_sequences(source, truth, part, runs, part_styles([*before, part]), count=worst, say=say)
-    return replace(part, hard=hard, no_pictures=problem)
+    return clips_of(source.request, truth, part, runs, wanted=clips, say=say)
 
 
 def _entry(
@@ -150,55 +136,3 @@ def _run_facts(run: Run) -> dict[str, str]:
     if where:
         facts["Devices"] = "; ".join(where)
     return facts
-
-
-def _hard_sequences(
-    source: ReportSource,
-    truth: Truth,
-    part: Part,
-    runs: cabc.Mapping[str, Runs],
-    styles: cabc.Mapping[str, Style],
-    *,
-    count: int,
-    say: Say,
-) -> tuple[tuple[Hard, ...], str]:
-    """The hardest sequences, and why they have no pictures."""
-    annotations = {annotation.name: annotation for annotation in truth.annotations}
-    key = leading(part.scores, truth.spec)
-    hard = []
-    problem = "" if source.request.has_images else "No pictures: the ground truth is a copy without images."
-    for name, mean in hardest(part.scores, key, count):
-        annotation = annotations[name]
-        own = {tracker: by_name[name] for tracker, by_name in runs.items() if name in by_name}
-        overlaps = {tracker: overlaps_of(annotation, trajectory) for tracker, trajectory in own.items()}
-        drawn = dict(list(own.items())[:DRAWN])
-        pictures: list[Thumbnail] = []
-        if not problem:
-            try:
-                pictures = _pictures(
-                    source, truth, annotation, drawn, [overlaps[tracker] for tracker in drawn], styles=styles
-                )
-            except EvalkitError as trouble:
-                say(f"{truth.spec.name}: no pictures of the hardest sequences: {trouble}")
-                problem = "No pictures: the images cannot be read here."
-        strips = {tracker: strip(values) for tracker, values in overlaps.items()}
-        shown = tuple(drawn) if pictures else ()
-        hard.append(Hard(name, annotation.frame_count, mean, strips, shown, tuple(pictures)))
-    return tuple(hard), problem
-
-
-def _pictures(
-    source: ReportSource,
-    truth: Truth,
-    annotation: Annotation,
-    drawn: Runs,
-    overlaps: list[FloatArray],
-    *,
-    styles: cabc.Mapping[str, Style],
-) -> list[Thumbnail]:
-    spec = get_benchmark(source.request.benchmark, layout=source.request.layout)
-    clip = spec.read_sequence(find_root(spec, source.request.data_root), truth.split, annotation.name)
-    mark = "sample" if truth.is_sample else ""
-    return draw_thumbnails(
-        annotation, clip.frames, drawn, telling_frames(overlaps), styles, mark=mark, origin=spec.coordinate_origin
-    )

@@ -54,7 +54,7 @@ CHANGES = {
             '        TableFormat("words", ".words", _each(printed.to_words)),\n        TableFormat("latex"',
         ),
     },
-    "a tracker's color": {"evalkit/report/palette.py": ('"#1d4ed8"', '"#010203"')},
+    "a tracker's color": {"evalkit/report/palette.py": ('"#c02a68"', '"#010203"')},
     "printed decimals": {
         "evalkit/report/metrics.py": ('Metric("success_auc", "AUC")', 'Metric("success_auc", "AUC", decimals=4)')
     },

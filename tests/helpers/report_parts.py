@@ -1,14 +1,18 @@
 """Parts of a report made by hand, for its tests."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
 from evalkit.published import Published, Unit
+from evalkit.report.html.clip import Clip, make_clip
 from evalkit.report.html.part import Entry, Part, ranked
-from evalkit.report.pictures.hardest import Hard, Thumbnail
+from evalkit.report.pictures.hardest import Hard, Still
 from evalkit.report.tables.comparison import Judged
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.verdicts import Judgment, Verdict
+from evalkit.sequences import Annotation, Trajectory
 from helpers.scores_by_hand import SPECS, curves_of, longterm_of, make_scores
 
 CODES = ("ARC", "FM", "OV", "IV")
@@ -51,6 +55,16 @@ def jpeg(seed: int = 0) -> bytes:
     return cv2.imencode(".jpg", picture)[1].tobytes()
 
 
+def clip(trackers: int) -> Clip:
+    """100 frames of a target that moves right, absent in ten of them, with trackers behind it."""
+    lefts = np.arange(100.0)[:, None]
+    boxes = np.hstack([lefts, np.tile([9.0, 30, 20], (100, 1))])
+    absent = (lefts[:, 0] >= 40) & (lefts[:, 0] < 50)
+    annotation = Annotation("x", boxes, absent, 100, frame_wh=(150, 60))
+    own = [Trajectory.of_boxes(boxes + np.array([3.0 * (place + 1), 0, 0, 0])) for place in range(trackers)]
+    return make_clip(annotation, own, 1, frames=None, near=Path(), origin=0)
+
+
 def part(
     trackers: dict[str, float],
     names: tuple[str, ...] = ("car-1", "cup-2", "dog-10"),
@@ -61,14 +75,15 @@ def part(
     made = {"remark", "stand_in", "no_pictures", "facts"} & others.keys()
     fields = {key: others.pop(key) for key in made}
     entries = [entry(tracker, quality, names, benchmark, **others) for tracker, quality in trackers.items()]
-    hard = Hard(
-        names[0], 100, 0.1, dict.fromkeys(trackers, "9950-0"), tuple(trackers), (Thumbnail(7, jpeg(), 100, 60),)
-    )
+    still = Still(7, jpeg(), 100, 60, boxes=dict.fromkeys(trackers, (10.0, 10, 30, 20)), truth=(12.0, 9, 30, 20))
+    strips = dict.fromkeys(trackers, "9950-0")
+    hard = Hard(names[0], 100, 0.1, strips, tuple(trackers), (still,), (Still(50, jpeg(1), 100, 60),))
     return Part(
         spec=spec,
         rules=get_protocol("vot-longterm-0.5" if benchmark == "depthtrack" else "pytracking", benchmark),
         entries=ranked(entries, spec),
         attributes={name: frozenset(CODES[: 1 + place % 3]) for place, name in enumerate(names)},
         hard=(hard,),
+        clips={name: clip(len(trackers)) for name in names},
         **fields,
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MIN_ATTRIBUTES = 3  # fewer make no radar
 REAL_TIME = 25.0  # frames per second, drawn as a line
-_DARK, _LIGHT, _EDGE = "#0b5cab", "#c9d8ea", "#171723"
+_EDGE = "#171723"
 _NAMED = 3  # sequences named at each end of a difference plot
 
 
@@ -84,8 +84,8 @@ def ranking_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "Figu
     height = 1.3 + 0.34 * len(named)
     figure, axes = empty_figure(checked_title(scores, f"{_spoken(key, metric.label)} on {title}"), height=height)
     values = np.array([score.summary[key] for _, score in named])
-    best = len(named) - 1
-    colors = [_DARK if place == best else _LIGHT for place in range(len(named))]
+    styles = styles_of(labels(scores))
+    colors = [styles[label].color for label, _ in named]
     places = np.arange(len(named))
     axes.barh(places, values, height=0.66, color=colors, edgecolor=_EDGE, linewidth=0.6, zorder=3)
     _whiskers(axes, [score.intervals.get(key) for _, score in named], values)
@@ -117,7 +117,9 @@ def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "Fi
         )
     from matplotlib.projections.polar import PolarAxes
 
-    figure, axes = empty_figure(text, 7.8 if len(scores) > 1 else 6.4, 5.4, "polar")
+    # equal sides leave no room for the engine to shrink: the legend's comes on top
+    width = 6.8 + 0.09 * min(60, max(map(len, labels(scores))))
+    figure, axes = empty_figure(text, width, 5.4, "polar")
     assert isinstance(axes, PolarAxes)
     angles = np.linspace(0, 2 * np.pi, len(codes), endpoint=False)
     values = np.array([[score.attributes[code][key] for code in codes] for score in scores])  # (T, A)
@@ -142,7 +144,7 @@ def attribute_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "Fi
     ]
     _shape_radar(axes, angles, ticks, float(np.nanmax(values)))
     order = np.argsort([-score.summary.get(key, math.nan) for score in scores])
-    add_legend(axes, [handles[i] for i in order], loc="upper left", bbox_to_anchor=(1.12, 1.02))
+    add_legend(axes, [handles[i] for i in order], bbox_to_anchor=(1.12, 1.02))
     return figure
 
 
@@ -196,7 +198,7 @@ def difference_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "F
     sequences, difference = sequence_differences(first, second, key)
     if not sequences:
         raise ScoringError(f"plot {text!r}: {' and '.join(names)} have no sequence in common with a value of {key}.")
-    figure, axes = empty_figure(text, 7.8)
+    figure, axes = empty_figure(text, 9.4)
     few, styles = len(sequences) < 60, styles_of(names)
     for name, better in zip(names, (difference > 0, difference < 0), strict=True):
         axes.bar(
@@ -223,9 +225,7 @@ def difference_figure(scores: cabc.Sequence[Scores], title: str, key: str) -> "F
     axes.set_xticks([])
     axes.grid(visible=False, axis="x")
     equal = int((difference == 0).sum())
-    legend = axes.legend(loc="upper right", fontsize=9, frameon=False, title=f"equal: {equal}", title_fontsize=9)
-    for entry in legend.get_texts():
-        entry.set_parse_math(False)
+    add_legend(axes, axes.get_legend_handles_labels()[0], title=f"equal: {equal}", title_fontsize=9)
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from evalkit.errors import ScoringError
 from evalkit.report.curves import CURVES, Curve
-from evalkit.report.figures.look import GRAY, add_legend, checked_title, empty_figure, figure_width, line_look
+from evalkit.report.figures.look import GRAY, add_legend, checked_title, empty_figure, line_look
 from evalkit.report.headline import labels
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import styles_of
@@ -37,7 +37,7 @@ def curve_figure(curve: Curve, scores: cabc.Sequence[Scores], title: str) -> "Fi
     if len(lines) < len(scores):
         has = ", ".join(other.name for other in CURVES if has_curve(other, scores))
         raise ScoringError(f"{title}: protocol {scores[0].protocol} has no plot {curve.name}; it has {has}.")
-    figure, axes = empty_figure(text, figure_width(len(scores)))
+    figure, axes = empty_figure(text, 7.6)
     if curve.of_f:
         _draw_equal_f(axes)
     key = curve.ranking_key(scores)

@@ -9,13 +9,12 @@ from evalkit.report.palette import Style
 from evalkit.scoring.scores import Scores
 
 if TYPE_CHECKING:  # matplotlib is loaded where the first figure is made: the names of figures are for `--help`, too
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 FORMATS = ("pdf", "png", "svg")
 
-LEGEND_INSIDE = 8  # more trackers than these have their legend beside the plot
 GRAY, PALE = "#6b7280", "#e5e7eb"
 
 
@@ -83,16 +82,10 @@ def empty_figure(
     return figure, axes
 
 
-def figure_width(count: int) -> float:
-    """Inches; more trackers than :data:`LEGEND_INSIDE` have their legend beside the plot."""
-    return 5.6 if count <= LEGEND_INSIDE else 7.8
-
-
-def add_legend(axes: "Axes", handles: "cabc.Sequence[Line2D]", **others: Any) -> None:
-    """A legend in the order of the handles, beside the plot where there are many."""
-    look: dict[str, Any] = {"fontsize": 9, "handlelength": 3.2, "framealpha": 0.85, "edgecolor": "none", "loc": "best"}
-    if len(handles) > LEGEND_INSIDE:
-        look |= {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
+def add_legend(axes: "Axes", handles: "cabc.Sequence[Artist]", **others: Any) -> None:
+    """A legend in the order of the handles, beside the plot: inside it would cover a curve sooner or later."""
+    look: dict[str, Any] = {"fontsize": 9, "handlelength": 3.2, "frameon": False, "borderaxespad": 0.0}
+    look |= {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0)}
     legend = axes.legend(handles, [str(line.get_label()) for line in handles], **(look | others))
     for text in legend.get_texts():
         text.set_parse_math(False)  # a tracker's name may hold a dollar

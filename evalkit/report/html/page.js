@@ -1,21 +1,22 @@
-"use strict";
 // The report's program: sortable tables, filters, strips and charts from the JSON in the page. Names come from strangers:
 // they reach the page as text (textContent) or with their angle brackets escaped (Plotly), never as markup.
 (async () => {
-  async function unpacked(element) {
-    const packed = Uint8Array.from(atob(element.textContent.trim()), character => character.charCodeAt(0));
-    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-  }
+  const opened = text => {
+    const packed = Uint8Array.from(atob(text.trim()), character => character.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip")));
+  };
+  const unpacked = element => opened(element.textContent).text();
 
   const stored = document.getElementById("report-data");
   const data = JSON.parse(stored.type === "application/json" ? stored.textContent : await unpacked(stored));
   const FIRST_ROWS = 15;
-  const OVERVIEW_GAP = 1.4;
+  const TOP = 10;
   const SCALE = [[179, 38, 30], [246, 198, 103], [42, 98, 201]];
   const FONT = { family: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", size: 12, color: "#33415c" };
   const CONFIG = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]] };
   const POLAR = { ...CONFIG, modeBarButtons: [["toImage"]] };
   const waiting = [];
+  data.parts.forEach(part => { part.shown = new Set(part.trackers.keys()); part.listeners = []; });
 
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const one = (selector, root = document) => root.querySelector(selector);
@@ -38,6 +39,8 @@
   }
 
   const printed = (metric, value) => (value === null || value === undefined ? "-" : (value * metric.scale).toFixed(metric.decimals));
+
+  const explore = makeExplorer({ data, stills: JSON.parse(one("#report-stills").textContent), all, one, make, swatch, unpacked: text => opened(text).arrayBuffer() });
 
   // ---- tables ---------------------------------------------------------------------------------------------------------
 
@@ -84,12 +87,13 @@
     const table = one("[data-attribute-table]", section);
     const { codes, sizes, values } = part.attributes;
     const head = make("tr", {}, make("th", { scope: "col", text: "Attribute" }), make("th", { scope: "col", class: "right", text: "Sequences" }));
-    head.append(...part.trackers.map(tracker => make("th", { scope: "col", class: "right", text: tracker.name })));
+    const shown = [...part.shown];
+    head.append(...shown.map(index => make("th", { scope: "col", class: "right", text: part.trackers[index].name })));
     const rows = codes.map((code, place) => {
-      const line = part.trackers.map((_, tracker) => values[metric.key][tracker][place]);
+      const line = shown.map(tracker => values[metric.key][tracker][place]);
       const best = Math.max(...line.filter(value => value !== null));
       const cells = line.map(value => make("td", {
-        class: part.trackers.length > 1 && value === best ? "right first" : "right", "data-sort": value === null ? -1 : value, text: printed(metric, value),
+        class: shown.length > 1 && value === best ? "right first" : "right", "data-sort": value === null ? -1 : value, text: printed(metric, value),
       }));
       return make("tr", {}, make("th", { scope: "row", text: code }), make("td", { class: "right", "data-sort": sizes[place], text: sizes[place] }), ...cells);
     });
@@ -97,7 +101,7 @@
     sortable(table);
   }
 
-  function sequenceTable(part, section) {
+  function sequenceTable(part, section, partNumber) {
     const { names, frames, codes, tags, keys, values } = part.sequences;
     const metrics = part.metrics.filter(metric => keys.includes(metric.key));
     const state = { metric: metrics.find(metric => metric.key === part.leading) || metrics[0], text: "", tag: -1, limit: FIRST_ROWS, column: "mean", direction: 1 };
@@ -109,32 +113,39 @@
       const known = part.trackers.map((_, tracker) => value(tracker, row)).filter(found => found !== null);
       return known.length ? known.reduce((sum, found) => sum + found, 0) / known.length : null;
     };
-    const columns = [
+    const columns = () => [
       { id: "name", label: "Sequence", of: row => names[row] },
       { id: "frames", label: "Frames", of: row => frames[row] },
       ...(codes.length ? [{ id: "tags", label: "Attributes", of: row => tags[row].map(tag => codes[tag]).join(", ") }] : []),
       ...(several ? [{ id: "mean", label: "Mean", of: mean, heat: true }] : []),
-      ...part.trackers.map((tracker, index) => ({ id: `t${index}`, label: tracker.name, of: row => value(index, row), heat: true })),
+      ...[...part.shown].map(index => ({ id: `t${index}`, label: part.trackers[index].name, of: row => value(index, row), heat: true })),
     ];
     if (!several) state.column = "t0";
 
     function cell(column, row) {
       const found = column.of(row);
-      if (column.id === "name") return make("th", { scope: "row", text: found, title: found });
+      if (column.id === "name") {
+        if (!part.clips[row]) return make("th", { scope: "row", text: found, title: found });
+        const button = make("button", { type: "button", class: "link", text: found, title: `${found}: frames and boxes` });
+        button.addEventListener("click", () => explore(partNumber, row, 0, state.rows));
+        return make("th", { scope: "row" }, button);
+      }
       if (column.id === "tags") return make("td", { class: "tags", text: found });
       if (!column.heat) return make("td", { text: found.toLocaleString("en") });
       const known = found !== null;
       const shown = make("td", { class: "score", text: printed(state.metric, known ? found / 10000 : null) });
-      if (known) shown.style.backgroundColor = `rgba(37, 99, 235, ${(0.04 + 0.34 * Math.min(1, found / 10000)).toFixed(3)})`;
+      if (known) shown.style.setProperty("--share", `${(4 + 34 * Math.min(1, found / 10000)).toFixed(1)}%`);
       return shown;
     }
 
     function show() {
-      const order = columns.find(column => column.id === state.column);
+      const listed = columns();
+      const order = listed.find(column => column.id === state.column) || listed[0];
       const chosen = names.map((_, row) => row)
         .filter(row => names[row].toLowerCase().includes(state.text) && (state.tag < 0 || tags[row].includes(state.tag)))
         .sort((a, b) => compare(order.of(a), order.of(b), state.direction));
-      const head = make("tr", {}, ...columns.map(column => {
+      state.rows = chosen;
+      const head = make("tr", {}, ...listed.map(column => {
         const found = make("th", { scope: "col", class: column.id === "tags" ? "tags" : column.id === "name" ? "" : "right", text: column.label });
         heading(found, () => {
           state.direction = state.column === column.id ? -state.direction : 1;
@@ -143,8 +154,8 @@
         });
         return found;
       }));
-      mark([...head.children], columns.indexOf(order), state.direction);
-      table.replaceChildren(make("thead", {}, head), make("tbody", {}, ...chosen.slice(0, state.limit).map(row => make("tr", {}, ...columns.map(column => cell(column, row))))));
+      mark([...head.children], listed.indexOf(order), state.direction);
+      table.replaceChildren(make("thead", {}, head), make("tbody", {}, ...chosen.slice(0, state.limit).map(row => make("tr", {}, ...listed.map(column => cell(column, row))))));
       one("[data-sequence-count]", section).textContent = `${chosen.length} of ${names.length} sequences`;
       more.hidden = chosen.length <= state.limit;
       more.textContent = `Show all ${chosen.length}`;
@@ -159,6 +170,7 @@
     fill(tagChoice, [[-1, "any"], ...codes.map((code, place) => [place, code])]);
     tagChoice.addEventListener("change", () => { state.tag = Number(tagChoice.value); show(); });
     more.addEventListener("click", () => { state.limit = Infinity; show(); });
+    part.listeners.push(show);
     show();
   }
 
@@ -173,8 +185,9 @@
 
   function strips(part, section) {
     for (const box of all("[data-strips]", section)) {
-      part.hard[Number(box.dataset.strips)].forEach((text, tracker) => {
-        if (!text) return;
+      box.replaceChildren();
+      part.hard[Number(box.dataset.strips)].strips.forEach((text, tracker) => {
+        if (!text || !part.shown.has(tracker)) return;
         const name = part.trackers[tracker].name;
         const canvas = make("canvas", { width: text.length, height: 1, role: "img", "aria-label": `overlap of ${name} over time` });
         const pen = canvas.getContext("2d");
@@ -232,7 +245,7 @@
     const traces = part.trackers.map((tracker, index) => ({
       type: "scatterpolar", mode: "lines+markers", name: plain(tracker.name), theta: [...codes, codes[0]].map(plain),
       r: [...values[metric.key][index], values[metric.key][index][0]].map(value => (value === null ? null : value * metric.scale)),
-      line: lineOf(tracker, { width: 2 }), marker: { size: 5, color: tracker.color }, hovertemplate: `%{theta}: %{r:.${metric.decimals}f}`, hoverlabel: { namelength: 24 },
+      line: lineOf(tracker, { width: 2 }), marker: { size: 6, symbol: tracker.symbol, color: tracker.color }, hovertemplate: `%{theta}: %{r:.${metric.decimals}f}`, hoverlabel: { namelength: 24 },
     }));
     return [traces, layout({
       margin: { l: 44, r: 44, t: 26, b: 26 },
@@ -251,7 +264,7 @@
       .sort((a, b) => b[1] - a[1]);
     const side = sign => ({
       type: "bar", x: rows.map((_, place) => place + 1), y: rows.map(([, gap]) => (gap * sign > 0 ? gap : null)),
-      text: rows.map(([name]) => plain(name)), textposition: "none", hovertemplate: `%{text}<br>%{y:+.${metric.decimals}f}<extra></extra>`,
+      text: rows.map(([name]) => plain(name)), customdata: rows.map(([name]) => name), textposition: "none", hovertemplate: `%{text}<br>%{y:+.${metric.decimals}f}<extra></extra>`,
       marker: { color: part.trackers[sign > 0 ? first : second].color, pattern: sign > 0 || rows.length > 80 ? {} : { shape: "/", fillmode: "overlay", size: 6, solidity: 0.25, fgcolor: "#ffffff" } },
     });
     const count = test => rows.filter(([, gap]) => test(gap)).length;
@@ -263,48 +276,13 @@
     }), summary];
   }
 
-  // every tracker has a height of its own, benchmarks stand apart
-  function overview() {
-    const traces = [];
-    const ticks = [];
-    let height = 0;
-    for (const part of data.parts) {
-      const metric = part.metrics.find(found => found.key === part.leading);
-      ticks.push([height + (part.trackers.length - 1) / 2, `${plain(part.title)} · ${plain(metric.label)}`]);
-      part.trackers.forEach((tracker, index) => {
-        const value = part.scores[part.leading][index];
-        const ends = part.intervals[part.leading][index];
-        traces.push({
-          type: "scatter", mode: "markers", name: plain(tracker.name), x: [value === null ? null : value * metric.scale], y: [height + index],
-          error_x: ends && ends[0] !== null ? { type: "data", symmetric: false, array: [(ends[1] - value) * metric.scale], arrayminus: [(value - ends[0]) * metric.scale], color: tracker.color, thickness: 1.3, width: 0 } : undefined,
-          marker: { size: 9, color: tracker.color, line: { color: "#ffffff", width: 1 } }, hovertemplate: `%{x:.${metric.decimals}f}`, cliponaxis: false,
-        });
-      });
-      height += part.trackers.length + OVERVIEW_GAP;
-    }
-    const last = height - OVERVIEW_GAP;
-    return [traces, layout({
-      margin: { l: 60, r: 16, t: 8, b: 40 }, xaxis: { title: title("Leading metric, times 100"), range: [0, 100] },
-      yaxis: { range: [last, -1], tickvals: ticks.map(([place]) => place), ticktext: ticks.map(([, text]) => text), showgrid: false, zeroline: false },
-      shapes: ticks.slice(1).map(([place], number) => {
-        const edge = place - (data.parts[number + 1].trackers.length - 1) / 2 - (OVERVIEW_GAP + 1) / 2;
-        return { type: "line", xref: "paper", x0: 0, x1: 1, y0: edge, y1: edge, line: { color: "#e8ecf2", width: 1 } };
-      }),
-    })];
-  }
-
-  function overviewHeight() {
-    const levels = data.parts.reduce((sum, part) => sum + part.trackers.length + OVERVIEW_GAP, 0);
-    return Math.max(220, Math.round(60 + levels * Math.min(15, Math.max(7, 600 / levels))));
-  }
-
   function speed(part) {
     const metric = part.metrics.find(found => found.key === part.leading);
     const traces = part.trackers.map((tracker, index) => [tracker, part.speeds[index], part.scores[part.leading][index]])
       .filter(([, fps, value]) => fps !== null && value !== null)
       .map(([tracker, fps, value]) => ({
         type: "scatter", mode: "markers+text", name: plain(tracker.name), text: [plain(tracker.name)], textposition: "top center", x: [fps], y: [value * metric.scale],
-        marker: { size: 14, color: tracker.color, line: { color: "#ffffff", width: 1 } }, hovertemplate: `%{x:.1f} frames/s, %{y:.${metric.decimals}f}`, cliponaxis: false,
+        marker: { size: 14, symbol: tracker.symbol, color: tracker.color, line: { color: "#ffffff", width: 1 } }, hovertemplate: `%{x:.1f} frames/s, %{y:.${metric.decimals}f}`, cliponaxis: false,
       }));
     return [traces, layout({ xaxis: { title: title("Frames per second (log scale)"), type: "log", tickvals: [1, 10, 100, 1000].flatMap(unit => [unit, 2 * unit, 5 * unit]) }, yaxis: { title: title(`${metric.label} on ${part.title}`), rangemode: "tozero" } })];
   }
@@ -315,15 +293,15 @@
   const redraw = (element, chart) => { if (element.dataset.drawn) draw(element, chart); };
 
   function swatch(tracker) {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-    const dash = tracker.dash === "solid" ? "none" : tracker.dash;
-    for (const [name, value] of Object.entries({ width: 24, height: 10, "aria-hidden": "true" })) svg.setAttribute(name, value);
-    for (const [name, value] of Object.entries({ x1: 0, x2: 24, y1: 5, y2: 5, stroke: tracker.color, "stroke-width": 2.2, "stroke-dasharray": dash })) line.setAttribute(name, value);
-    svg.append(line);
-    return svg;
+    const [picture, use] = ["svg", "use"].map(tag => document.createElementNS("http://www.w3.org/2000/svg", tag));
+    picture.setAttribute("class", "swatch");
+    picture.setAttribute("aria-hidden", "true");
+    use.setAttribute("href", `#s${tracker.swatch}`);
+    picture.append(use);
+    return picture;
   }
 
+  // charts of a part show the trackers that the filter leaves and no click on the legend has hidden
   function legend(part, section, linked) {
     const box = one("[data-legend]", section);
     const hidden = new Set();
@@ -339,17 +317,53 @@
       return button;
     });
     function apply() {
-      buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(!hidden.has(index))));
+      buttons.forEach((button, index) => {
+        button.setAttribute("aria-pressed", String(!hidden.has(index)));
+        button.hidden = !part.shown.has(index);
+      });
       const places = part.trackers.map((_, index) => index);
       for (const element of linked) {
-        if (element.dataset.drawn) window.Plotly.restyle(element, { visible: places.map(index => !hidden.has(index)) }, places);
+        if (element.dataset.drawn) window.Plotly.restyle(element, { visible: places.map(index => part.shown.has(index) && !hidden.has(index)) }, places);
       }
     }
     box.append(...buttons);
+    part.listeners.push(apply);
+    apply();
     return apply;
   }
 
-  function section(part, box) {
+  // ---- which trackers -------------------------------------------------------------------------------------------------
+
+  function choose(top, text) {
+    for (const part of data.parts) {
+      const found = part.trackers.map((_, index) => index).filter(index => part.trackers[index].name.toLowerCase().includes(text));
+      part.shown = new Set(found.slice(0, top));
+    }
+  }
+
+  function trackerFilter() {
+    const [topChoice, filter, count] = [one("[data-top]"), one("[data-tracker-filter]"), one("[data-tracker-count]")];
+    const most = Math.max(...data.parts.map(part => part.trackers.length));
+    const tops = [5, 10, 20, 50].filter(top => top < most);
+    fill(topChoice, [...tops.map(top => [top, `best ${top} of each benchmark`]), [most, "all"]], most > TOP ? TOP : most);
+    const apply = () => {
+      choose(Number(topChoice.value), filter.value.trim().toLowerCase());
+      data.parts.forEach((part, number) => {
+        [...one(`[data-forest="${number}"]`).children].forEach((row, index) => { row.hidden = !part.shown.has(index); });
+        const more = one(`[data-forest-more="${number}"]`);
+        if (more) more.hidden = part.shown.size === part.trackers.length;
+        if (more) more.firstChild.textContent = `${part.shown.size} of ${part.trackers.length} trackers; all are in the `;
+        part.listeners.forEach(listener => listener());
+      });
+      const names = new Set(data.parts.flatMap(part => [...part.shown].map(index => part.trackers[index].name)));
+      count.textContent = `${names.size} tracker${names.size === 1 ? "" : "s"} in charts and tables per sequence`;
+    };
+    topChoice.addEventListener("change", apply);
+    filter.addEventListener("input", apply);
+    apply();
+  }
+
+  function section(part, box, number) {
     const linked = [];
     const apply = legend(part, box, linked);
     for (const description of part.curves) {
@@ -366,12 +380,13 @@
       const name = () => { caption.textContent = `${byKey(choice.value).label} by attribute${suffix(part)}`; };
       fill(choice, part.metrics.map(metric => [metric.key, metric.label]), part.leading);
       attributeTable(part, box, byKey(choice.value));
+      part.listeners.push(() => attributeTable(part, box, byKey(choice.value)));
       name();
       choice.addEventListener("change", () => { attributeTable(part, box, byKey(choice.value)); name(); redraw(polar, radar(part, byKey(choice.value))); apply(); });
       linked.push(polar);
       later(polar, () => draw(polar, radar(part, byKey(choice.value))).then(apply));
     }
-    if (one("[data-sequence-table]", box)) sequenceTable(part, box);
+    if (one("[data-sequence-table]", box)) sequenceTable(part, box, number);
     const gaps = one("[data-chart=difference]", box);
     if (gaps) {
       const choices = [one("[data-first]", box), one("[data-second]", box)];
@@ -384,9 +399,13 @@
       };
       choices.forEach(choice => choice.addEventListener("change", () => { tell(); redraw(gaps, chart()); }));
       tell();
-      later(gaps, () => draw(gaps, chart()));
+      later(gaps, async () => {
+        await draw(gaps, chart());
+        gaps.on("plotly_click", ({ points }) => explore(number, part.sequences.names.indexOf(points[0].customdata)));
+      });
     }
     strips(part, box);
+    part.listeners.push(() => strips(part, box));
   }
 
   function speedSection() {
@@ -433,20 +452,18 @@
     const seen = new IntersectionObserver(entries => {
       for (const entry of entries) {
         if (!entry.isIntersecting) continue;
-        links.forEach(link => link.classList.remove("here"));
+        links.forEach(link => link.removeAttribute("aria-current"));
         const link = links.get(entry.target.id);
-        if (link) link.classList.add("here");
+        if (link) link.setAttribute("aria-current", "true");
       }
     }, { rootMargin: "-20% 0px -75% 0px" });
     all("main .section").forEach(box => seen.observe(box));
   }
 
   all("table.sortable:not([data-attribute-table])").forEach(sortable);
-  const first = one("[data-chart=overview]");
-  first.style.height = `${overviewHeight()}px`;
-  later(first, () => draw(first, overview()));
-  all("[data-part]").forEach(box => section(data.parts[Number(box.dataset.part)], box));
+  all("[data-part]").forEach(box => section(data.parts[Number(box.dataset.part)], box, Number(box.dataset.part)));
   speedSection();
+  trackerFilter();
   follow();
   await loadPlotly();
   await drawAll();

@@ -6,6 +6,7 @@ sequence's name can neither run as a program nor fetch anything.
 
 import base64
 import collections.abc as cabc
+import functools
 import gzip
 import hashlib
 import json
@@ -21,6 +22,7 @@ from evalkit.report.headline import remarks
 from evalkit.report.html.part import Part, check_parts, part_json, part_styles
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import TRUTH, Style
+from evalkit.report.pictures.hardest import Hard, Still
 from evalkit.report.tables.overview import overview_table
 from evalkit.report.tables.table import Rank, Table
 from evalkit.scoring.lookup import flat_rules
@@ -30,6 +32,7 @@ MAX_BYTES = 8_000_000
 PLAIN_BYTES = 3_000_000
 """Size of the numbers from which they are packed as the charts' library is: to a third."""
 DENSE = 0.5  # share of filled cells from which trackers against benchmarks make a readable table
+TOP = 10  # trackers shown at first
 _LISTED = 6  # values of a long rule that are printed
 _VERDICTS = {
     Verdict.AGREES: ("agrees", "agrees"),
@@ -63,24 +66,29 @@ def build_html(parts: cabc.Sequence[Part], title: str = "Tracking report", max_b
     Args:
         parts: One per benchmark, split and protocol, in reading order.
         title: Heading; says "sample" where the data are.
-        max_bytes: Pictures of the hardest sequences are left out, the easiest first, until the file is smaller.
+        max_bytes: Pictures of the hardest sequences are left out until the file is smaller: of every sequence the
+            further ones, then all of the easiest sequences; and the boxes of all if it is still larger.
 
     Raises:
         ScoringError: There is nothing to report, or scores of the sample would stand beside real ones.
     """
     check_parts(parts)
     page = _render(parts, title)
-    kept = list(parts)
-    while len(page.encode()) > max_bytes and any(hard.thumbnails for part in kept for hard in part.hard):
-        kept = _with_fewer_pictures(kept)
+    weight = sum(_weight(still) for part in parts for hard in part.hard for still in (*hard.telling, *hard.others))
+    room = max_bytes - len(page.encode()) + weight
+    while len(page.encode()) > max_bytes and weight:
+        room = int(0.98 * room)
+        kept, weight = _with_fewer_pictures(parts, room)
         page = _render(kept, title)
+    if len(page.encode()) > max_bytes:
+        page = _render([replace(part, hard=_bare(part.hard), clips={}) for part in parts], title)
     return page
 
 
 def _render(parts: cabc.Sequence[Part], title: str) -> str:
     styles = part_styles(parts)
     sample = parts[0].scores[0].sample
-    code, program = plotly.offline.get_plotlyjs(), _text("page.js")
+    code, program = plotly.offline.get_plotlyjs(), _text("explorer.js") + _text("page.js")
     views = [_part_view(part, number, styles) for number, part in enumerate(parts)]
     shown = title if not sample or "sample" in title.lower() else f"{title} (sample)"
     numbers = _safe_json({"title": shown, "parts": [part_json(part, styles) for part in parts]})
@@ -98,9 +106,15 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
         program=program,
         data=_packed(numbers) if len(numbers) > PLAIN_BYTES else numbers,
         packed=len(numbers) > PLAIN_BYTES,
-        plotly=_packed(code),
+        plotly=_packed_plotly(),
         parts=views,
-        matrix=_matrix(parts),
+        swatches=[
+            (style.color, style.strokes(2), " ".join(f"{x:g},{y:g}" for x, y in style.outline))
+            for style in styles.values()
+        ],
+        stills=_safe_json(_stills(parts)),
+        matrix=_matrix(parts, styles),
+        top=TOP,
         trackers=len({score.tracker for part in parts for score in part.scores}),
         benchmarks=len({part.spec.name for part in parts}),
         sequences=sum(max(len(score.sequence_names) for score in part.scores) for part in parts),
@@ -116,6 +130,11 @@ def _text(name: str) -> str:
     return (resources.files("evalkit.report.html") / name).read_text(encoding="utf-8")
 
 
+@functools.cache
+def _packed_plotly() -> str:
+    return _packed(plotly.offline.get_plotlyjs())
+
+
 def _packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
@@ -128,17 +147,46 @@ def _safe_json(data: object) -> str:
     return text
 
 
-def _with_fewer_pictures(parts: cabc.Sequence[Part]) -> list[Part]:
-    """Drop the pictures of the last sequence that has some, in every part."""
-    kept = []
-    for part in parts:
-        last = max((place for place, hard in enumerate(part.hard) if hard.thumbnails), default=-1)
-        hard = tuple(
-            replace(sequence, thumbnails=(), drawn=()) if place == last else sequence
-            for place, sequence in enumerate(part.hard)
+def _with_fewer_pictures(parts: cabc.Sequence[Part], room: int) -> tuple[list[Part], int]:
+    """The parts with the pictures that fit, the most telling ones of the hardest sequences first, and their weight."""
+    groups = [
+        (round_, place, number, stills)
+        for number, part in enumerate(parts)
+        for place, hard in enumerate(part.hard)
+        for round_, stills in enumerate([hard.telling, *((still,) for still in hard.others)])
+    ]
+    kept: set[int] = set()
+    weight = 0
+    for *_, stills in sorted(groups, key=lambda group: group[:3]):
+        weight += sum(map(_weight, stills))
+        if weight > room:
+            weight -= sum(map(_weight, stills))
+            break
+        kept |= set(map(id, stills))
+    fewer = [
+        replace(
+            part,
+            hard=tuple(
+                replace(
+                    hard,
+                    telling=tuple(still for still in hard.telling if id(still) in kept),
+                    others=tuple(still for still in hard.others if id(still) in kept),
+                )
+                for hard in part.hard
+            ),
         )
-        kept.append(replace(part, hard=hard))
-    return kept
+        for part in parts
+    ]
+    return fewer, weight
+
+
+def _bare(hard: cabc.Iterable[Hard]) -> tuple[Hard, ...]:
+    return tuple(replace(sequence, telling=(), others=()) for sequence in hard)
+
+
+def _weight(still: Still) -> int:
+    """Bytes in the page."""
+    return 4 * len(still.jpeg) // 3 + 60 + 110 * still.panels * len(still.boxes)
 
 
 def _part_view(part: Part, number: int, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
@@ -146,6 +194,7 @@ def _part_view(part: Part, number: int, styles: cabc.Mapping[str, Style]) -> dic
     notes = [remarks(score) for score in part.scores]
     shared = [note for note in notes[0] if all(note in others for others in notes)]
     first = part.scores[0]
+    numbers = {name: number for number, name in enumerate(styles)}
     return {
         "id": f"part-{number}",
         "number": number,
@@ -166,6 +215,7 @@ def _part_view(part: Part, number: int, styles: cabc.Mapping[str, Style]) -> dic
                 "rank": place + 1,
                 "name": name,
                 "color": styles[name].color,
+                "swatch": numbers[name],
                 "values": [values[key][place] for key in part.keys],
                 "lead": values[part.leading][place],
                 "speed": entry.speed,
@@ -221,16 +271,50 @@ def _values(part: Part, key: str) -> list[_Value]:
 def _hard_view(part: Part, place: int, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
     hard = part.hard[place]
     metric = get_metric(part.leading, part.spec.name)
+    numbers = {name: number for number, name in enumerate(styles)}
     return {
         "name": hard.name,
+        "row": part.sequence_names.index(hard.name),
         "place": place,
         "frames": hard.frames,
         "mean": metric.text(hard.mean),
         "attributes": sorted(part.attributes.get(hard.name, ())),
-        "drawn": [(name, styles[name].color) for name in hard.drawn],
-        "wide": any(picture.width > 2 * picture.height for picture in hard.thumbnails),
-        "pictures": [(picture, base64.b64encode(picture.jpeg).decode()) for picture in hard.thumbnails],
+        "drawn": [(name, numbers[name]) for name in hard.drawn if hard.telling],
+        "wide": any(still.panels > 1 for still in hard.telling),
+        "pictures": [_still_view(still, styles) for still in hard.telling],
     }
+
+
+def _still_view(still: Still, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
+    panel = still.width / still.panels
+    boxes = [(box, styles[name].color, styles[name].strokes(2)) for name, box in still.boxes.items()]
+    if still.truth:
+        boxes.append((still.truth, TRUTH, "7,5"))
+    return {
+        "frame": still.frame,
+        "width": still.width,
+        "height": still.height,
+        "data": base64.b64encode(still.jpeg).decode(),
+        "boxes": [
+            ((left + place * panel, *others), color, strokes)
+            for place in range(still.panels)
+            for (left, *others), color, strokes in boxes
+        ],
+        "absent": still.truth is None,
+    }
+
+
+def _stills(parts: cabc.Sequence[Part]) -> list[dict[int, dict[int, str]]]:
+    """Further pictures, a part each: sequence -> frame -> JPEG as base64."""
+    return [
+        {
+            part.sequence_names.index(hard.name): {
+                still.frame: base64.b64encode(still.jpeg).decode() for still in hard.others
+            }
+            for hard in part.hard
+        }
+        for part in parts
+    ]
 
 
 def _rule_text(value: object) -> str:
@@ -241,7 +325,7 @@ def _rule_text(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _matrix(parts: cabc.Sequence[Part]) -> dict[str, object] | None:
+def _matrix(parts: cabc.Sequence[Part], styles: cabc.Mapping[str, Style]) -> dict[str, object] | None:
     """Trackers against benchmarks, where most cells have a number and each has one."""
     scores = [score for part in parts for score in part.scores]
     pairs = [(score.tracker, score.benchmark) for score in scores]
@@ -249,10 +333,11 @@ def _matrix(parts: cabc.Sequence[Part]) -> dict[str, object] | None:
     cells = len(trackers) * len(benchmarks)
     if len(benchmarks) < 2 or len(set(pairs)) < len(pairs) or len(pairs) < DENSE * cells:
         return None
-    return _table_view(overview_table(scores, {part.spec.name: part.spec for part in parts}))
+    return _table_view(overview_table(scores, {part.spec.name: part.spec for part in parts}), styles)
 
 
-def _table_view(table: Table) -> dict[str, object]:
+def _table_view(table: Table, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
+    numbers = {name: number for number, name in enumerate(styles)}
     names = {Rank.FIRST: "first", Rank.SECOND: "second", Rank.NONE: ""}
     lines = zip(table.rows, table.cells, table.places(), strict=True)
     return {
@@ -260,6 +345,7 @@ def _table_view(table: Table) -> dict[str, object]:
         "rows": [
             (
                 row.label,
+                numbers[row.label],
                 [
                     (cell.text, cell.value if math.isfinite(cell.value) else -1.0, names[place])
                     for cell, place in zip(cells, places, strict=True)

@@ -10,6 +10,7 @@ from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import ScoringError
 from evalkit.report.curves import CURVES, Points
 from evalkit.report.headline import headline, labels, leading
+from evalkit.report.html.clip import Clip
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import Style, styles_of
 from evalkit.report.pictures.hardest import Hard
@@ -18,6 +19,16 @@ from evalkit.scoring.conventions import Protocol
 from evalkit.scoring.scores import Scores
 
 LINE_WIDTH = 2.2  # pixels, of the lines in charts
+SYMBOLS = {
+    "o": "circle",
+    "s": "square",
+    "^": "triangle-up",
+    "D": "diamond",
+    "v": "triangle-down",
+    "P": "cross",
+    "X": "x",
+}
+"""Matplotlib's codes of markers -> Plotly's names."""
 CURVE_POINTS = 101  # more thresholds are thinned out for the screen
 _Axis = list[float | None]
 _Line = tuple[_Axis | None, _Axis] | None
@@ -50,6 +61,7 @@ class Part:
         entries: Trackers, the best first.
         attributes: Sequence -> attribute codes.
         hard: The hardest sequences.
+        clips: Sequence -> what the explorer shows of it.
         facts: About the ground truth: label -> text.
         remark: What a reader must know of the results before any number; may be empty.
         stand_in: Why the ground truth is not the benchmark's own; empty if it is.
@@ -61,6 +73,7 @@ class Part:
     entries: tuple[Entry, ...]
     attributes: cabc.Mapping[str, frozenset[str]] = field(default_factory=dict)
     hard: tuple[Hard, ...] = ()
+    clips: cabc.Mapping[str, Clip] = field(default_factory=dict)
     facts: cabc.Mapping[str, str] = field(default_factory=dict)
     remark: str = ""
     stand_in: str = ""
@@ -75,6 +88,11 @@ class Part:
     def names(self) -> list[str]:
         """Of the trackers, with the run where a tracker occurs twice."""
         return labels(self.scores)
+
+    @property
+    def sequence_names(self) -> list[str]:
+        """Of all scored sequences."""
+        return list(dict.fromkeys(name for score in self.scores for name in score.sequence_names))
 
     @property
     def title(self) -> str:
@@ -123,7 +141,8 @@ def part_styles(parts: cabc.Iterable[Part]) -> dict[str, Style]:
 def part_json(part: Part, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
     """A part's numbers for the page's program; scores per sequence in ten-thousandths."""
     scores = part.scores
-    names = list(dict.fromkeys(name for score in scores for name in score.sequence_names))
+    names = part.sequence_names
+    numbers = {name: number for number, name in enumerate(styles)}
     return {
         "title": part.title,
         "sample": scores[0].sample,
@@ -133,7 +152,14 @@ def part_json(part: Part, styles: cabc.Mapping[str, Style]) -> dict[str, object]
             for key, metric in ((key, get_metric(key, part.spec.name)) for key in part.keys)
         ],
         "trackers": [
-            {"name": name, "color": styles[name].color, "dash": styles[name].strokes(LINE_WIDTH)} for name in part.names
+            {
+                "name": name,
+                "color": styles[name].color,
+                "dash": styles[name].strokes(LINE_WIDTH),
+                "symbol": SYMBOLS[styles[name].marker],
+                "swatch": numbers[name],
+            }
+            for name in part.names
         ],
         "scores": {key: [_rounded(score.summary.get(key)) for score in scores] for key in part.keys},
         "intervals": {
@@ -146,7 +172,12 @@ def part_json(part: Part, styles: cabc.Mapping[str, Style]) -> dict[str, object]
         "curves": _curves_json(scores),
         "attributes": _attributes_json(part),
         "sequences": _sequences_json(part, names),
-        "hard": [[hard.strips.get(name, "") for name in part.names] for hard in part.hard],
+        "hard": [
+            {"sequence": names.index(hard.name), "strips": [hard.strips.get(name, "") for name in part.names]}
+            for hard in part.hard
+        ],
+        "clips": [part.clips[name].json if name in part.clips else None for name in names],
+        "command": f"evalkit render {part.spec.name}",
     }
 
 

@@ -3,17 +3,15 @@
 import collections.abc as cabc
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from evalkit.boxes import FloatArray
-from evalkit.report.palette import Style
+from evalkit.boxes import Boxes, FloatArray
 from evalkit.report.pictures.overlay import (
     Picture,
     aux_picture,
-    draw_boxes,
     frame_overlaps,
     padded_boxes,
     stamp,
@@ -24,25 +22,33 @@ from evalkit.sequences import Annotation, FrameSource, Trajectory
 
 BINS = 120
 ABSENT = "-"
-SIDE = 300  # width of a thumbnail's panel in pixels
-QUALITY = 68  # of JPEG
+SIDE = 400  # width of a picture's panel in pixels
+QUALITY = 62  # of JPEG
+Corners = tuple[float, float, float, float]
+"""Left, top, width, height in pixels of a reduced picture."""
 
 
 @dataclass(frozen=True, slots=True)
-class Thumbnail:
-    """A frame with boxes drawn on it.
+class Still:
+    """A frame as a small picture, and what is to be drawn on it.
 
     Attributes:
         frame: Its index.
-        jpeg: The picture.
-        width: In pixels.
+        jpeg: The picture, the second modality beside the first.
+        width: In pixels, of all panels.
         height: In pixels.
+        panels: Images side by side.
+        boxes: Tracker -> box in the first panel; without those that have none.
+        truth: Box of the truth, None where there is none.
     """
 
     frame: int
     jpeg: bytes
     width: int
     height: int
+    panels: int = 1
+    boxes: cabc.Mapping[str, Corners] = field(default_factory=dict)
+    truth: Corners | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,8 @@ class Hard:
         mean: Over trackers, of the metric that ranks.
         strips: Tracker -> overlap over time, see :func:`strip`.
         drawn: Trackers whose boxes are drawn.
-        thumbnails: Empty where there are no images.
+        telling: Frames that tell what happened; empty where there are no images.
+        others: Further frames for the explorer, in the order in which they are wanted.
     """
 
     name: str
@@ -63,7 +70,8 @@ class Hard:
     mean: float
     strips: cabc.Mapping[str, str]
     drawn: tuple[str, ...] = ()
-    thumbnails: tuple[Thumbnail, ...] = ()
+    telling: tuple[Still, ...] = ()
+    others: tuple[Still, ...] = ()
 
 
 def hardest(scores: cabc.Sequence[Scores], key: str, count: int) -> list[tuple[str, float]]:
@@ -110,6 +118,24 @@ def overlaps_of(annotation: Annotation, trajectory: Trajectory) -> FloatArray:
     return np.where(np.isfinite(truth).all(axis=1), np.nan_to_num(overlaps), np.nan)
 
 
+def lowest_stretch(overlaps: cabc.Sequence[FloatArray], length: int) -> int:
+    """First of the ``length`` frames in a row with the lowest mean overlap over trackers; absent targets do not count.
+
+    Example:
+        >>> lowest_stretch([np.array([1.0, 0.9, 0.2, np.nan, 0.0, 0.8])], 3)
+        2
+    """
+    count = len(overlaps[0])
+    if length >= count:
+        return 0
+    lines = np.stack(overlaps)
+    known = np.isfinite(lines)
+    sums, counts = (np.insert(np.cumsum(rows.sum(axis=0)), 0, 0.0) for rows in (np.where(known, lines, 0.0), known))
+    windows = counts[length:] - counts[:-length]
+    means = (sums[length:] - sums[:-length]) / np.maximum(windows, 1)
+    return int(np.argmin(np.where(windows > 0, means, np.inf)))
+
+
 def telling_frames(overlaps: cabc.Sequence[FloatArray], count: int = 4) -> list[int]:
     """Frames that tell what happened: the first, the one where the median tracker has lost the target, and others.
 
@@ -136,24 +162,39 @@ def telling_frames(overlaps: cabc.Sequence[FloatArray], count: int = 4) -> list[
     return chosen
 
 
-def draw_thumbnails(
+def further_frames(count: int, stride: int, before: cabc.Iterable[int], most: int) -> list[int]:
+    """Frames spread over a sequence, coarse to fine, without those of before; multiples of ``stride``.
+
+    Example:
+        >>> further_frames(9, 1, [0], most=3)
+        [8, 4, 2]
+    """
+    steps = -(-count // stride)
+    known, chosen = set(before), list[int]()
+    gap = 1 << max(1, (steps - 1).bit_length())
+    while gap > 1 and len(chosen) < most:
+        gap //= 2
+        fine = (step * stride for step in range(gap, steps, 2 * gap))
+        chosen += [frame for frame in fine if frame not in known]
+    return chosen[:most]
+
+
+def take_stills(
     annotation: Annotation,
     frames: FrameSource,
     trajectories: cabc.Mapping[str, Trajectory],
     indices: cabc.Iterable[int],
-    styles: cabc.Mapping[str, Style],
     *,
     mark: str = "",
     origin: int = 0,
-) -> list[Thumbnail]:
-    """Small pictures with the truth and the trackers' boxes, the second modality beside the first.
+) -> list[Still]:
+    """Small pictures with the boxes that belong on them, the second modality beside the first.
 
     Args:
         annotation: The truth.
         frames: Images of the same sequence.
         trajectories: Tracker -> boxes.
-        indices: Frames to draw.
-        styles: Tracker -> style, for its color.
+        indices: Frames to take.
         mark: Text in the corner of every picture: "sample" for the rendered sample.
         origin: Coordinate of the first pixel, 0 or 1.
 
@@ -167,13 +208,21 @@ def draw_thumbnails(
     for index in indices:
         frame = frames.read(index)
         panels = [frame.rgb] if frame.aux is None else [frame.rgb, aux_picture(frame.aux)]
-        seen = truth[index] if np.isfinite(truth[index]).all() else None
-        drawn = [(styles[name].rgb, own[index]) for name, own in boxes.items()]
-        height = round(SIDE * frame.rgb.shape[0] / frame.rgb.shape[1])
-        shown = np.hstack([draw_boxes(panel, drawn, seen, (SIDE, height)) for panel in panels])
+        scale = min(1.0, SIDE / frame.rgb.shape[1])
+        height, width = (max(1, round(side * scale)) for side in frame.rgb.shape[:2])
+        small = [cv2.resize(panel, (width, height), interpolation=cv2.INTER_AREA) for panel in panels]
+        shown = np.hstack(small).astype(np.uint8)
         jpeg = _jpeg(stamp(shown, mark, 12) if mark else shown)
-        pictures.append(Thumbnail(index, jpeg, shown.shape[1], shown.shape[0]))
+        drawn = {name: found for name, own in boxes.items() if (found := _corners(own[index] * scale))}
+        pictures.append(Still(index, jpeg, shown.shape[1], height, len(panels), drawn, _corners(truth[index] * scale)))
     return pictures
+
+
+def _corners(box: Boxes) -> Corners | None:
+    if not np.isfinite(box).all():
+        return None
+    left, top, width, height = np.clip(box, -1e5, 1e5).round(1).tolist()
+    return left, top, max(0.0, width), max(0.0, height)
 
 
 def _jpeg(picture: Picture) -> bytes:

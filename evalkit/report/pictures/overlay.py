@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from evalkit.atomic import write_whole
 from evalkit.boxes import Boxes, FloatArray
-from evalkit.report.palette import RGB, TRUTH, rgb_of, styles_of
+from evalkit.report.palette import RGB, TRUTH, Style, rgb_of, styles_of
 from evalkit.scoring.conventions import OverlapArithmetic
 from evalkit.scoring.overlap import overlap
 from evalkit.sequences import Annotation, Frame, Sequence, Trajectory
@@ -67,13 +67,13 @@ def draw_frame(
         panels.append((auxiliary, aux_picture(frame.aux)))
     has_truth = truth is not None and bool(np.isfinite(truth).all())
     styles = styles_of(item.name for item in shown)
-    boxes = [(styles[item.name].rgb, item.box) for item in shown]
+    boxes = [(styles[item.name], item.box) for item in shown]
     seen = truth if has_truth else None
     pictures = [_panel(picture, boxes, seen, label if len(panels) > 1 else "") for label, picture in panels]
     height = max(picture.shape[0] for picture in pictures)
     body = np.hstack([np.pad(picture, ((0, height - len(picture)), (0, 0), (0, 0))) for picture in pictures])
-    entries = [_Entry(TRUTH_COLOR, "truth" if has_truth else "no truth", "no truth")]
-    entries += [_Entry(styles[item.name].rgb, _entry(item), f"{item.name} no box") for item in shown]
+    entries = [_Entry(None, "truth" if has_truth else "no truth", "no truth")]
+    entries += [_Entry(styles[item.name], _entry(item), f"{item.name} no box") for item in shown]
     return np.vstack([_header(body.shape[1], heading, entries), body])
 
 
@@ -164,13 +164,13 @@ def save_picture(picture: Picture, path: Path) -> None:
 
 
 def draw_boxes(
-    picture: Picture, boxes: cabc.Sequence[tuple[RGB, Boxes]], truth: Boxes | None, size_wh: tuple[int, int]
+    picture: Picture, boxes: cabc.Sequence[tuple[Style, Boxes]], truth: Boxes | None, size_wh: tuple[int, int]
 ) -> Picture:
-    """Draw boxes on a resized copy of a picture, the truth dashed and on top.
+    """Draw boxes on a resized copy of a picture, the truth dashed and on top; of several each with its marker.
 
     Args:
         picture: (height, width, 3) uint8 RGB.
-        boxes: Color and (4,) box in pixels of the picture; boxes with NaN are passed over.
+        boxes: Style and (4,) box in pixels of the picture; boxes with NaN are passed over.
         truth: (4,) box without NaN, or None.
         size_wh: Width and height of the copy, in pixels.
     """
@@ -180,15 +180,19 @@ def draw_boxes(
     scale = np.array([size_wh[0] / width, size_wh[1] / height] * 2)
     thickness = max(2, round(min(canvas.shape[:2]) / 360))
     limit = 4.0 * max(canvas.shape)  # a wild box must not overflow OpenCV's integers
-    for color, box in boxes:
+    for place, (style, box) in enumerate(boxes, 1):
         if np.isfinite(box).all():
-            _draw_lines(canvas, _outline(box * scale, limit), color, thickness)
+            sides = _outline(box * scale, limit)
+            _draw_lines(canvas, sides, style.rgb, thickness)
+            if len(boxes) > 1:  # side by side on the upper edge, so that those of equal boxes do not cover each other
+                start, end = sides[0]
+                _draw_marker(canvas, start + (end - start) * place / (len(boxes) + 1), style, 2.5 * thickness)
     if truth is not None:
         _draw_lines(canvas, _dashes(_outline(truth * scale, limit), 5.0 * thickness), TRUTH_COLOR, thickness)
     return canvas
 
 
-def _panel(picture: Picture, boxes: list[tuple[RGB, Boxes]], truth: Boxes | None, label: str) -> Picture:
+def _panel(picture: Picture, boxes: list[tuple[Style, Boxes]], truth: Boxes | None, label: str) -> Picture:
     scale = max(1, -(-MIN_SIDE // min(picture.shape[:2])))
     canvas = draw_boxes(picture, boxes, truth, (picture.shape[1] * scale, picture.shape[0] * scale))
     return stamp(canvas, label) if label else canvas
@@ -226,18 +230,27 @@ def _dashes(sides: FloatArray, length: float) -> FloatArray:
 
 def _draw_lines(canvas: Picture, lines: FloatArray, color: RGB, thickness: int) -> None:
     points = (lines * (1 << _SHIFT)).round().astype(np.int32)
-    edge = (0, 0, 0) if max(color) > _DARK else (255, 255, 255)
-    for paint, width in ((edge, thickness + 2), (color, thickness)):
+    for paint, width in ((_edge(color), thickness + 2), (color, thickness)):
         cv2.polylines(
             canvas, list(points), isClosed=False, color=paint, thickness=width, lineType=cv2.LINE_AA, shift=_SHIFT
         )
 
 
+def _draw_marker(canvas: Picture, center: FloatArray, style: Style, radius: float) -> None:
+    points = ((center + radius * np.array(style.outline)) * (1 << _SHIFT)).round().astype(np.int32)
+    cv2.fillPoly(canvas, [points], style.rgb, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(canvas, [points], isClosed=True, color=_edge(style.rgb), lineType=cv2.LINE_AA, shift=_SHIFT)
+
+
+def _edge(color: RGB) -> RGB:
+    return (0, 0, 0) if max(color) > _DARK else (255, 255, 255)
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A legend entry; ``widest`` is its longest text in any frame, so that all headers have the same size."""
+    """A legend entry, without a style that of the truth; ``widest`` is its longest text, for headers of equal size."""
 
-    color: RGB
+    style: Style | None
     text: str
     widest: str
 
@@ -249,7 +262,10 @@ def _header(width: int, heading: str, entries: list[_Entry]) -> Picture:
     pen = ImageDraw.Draw(image)
     pen.text((12, 8), heading, font=font, fill=_TEXT)
     for entry, (x, y) in zip(entries, spots, strict=True):
-        pen.rounded_rectangle((x, y + 4, x + 12, y + 16), radius=3, fill=entry.color)
+        if entry.style is None:
+            pen.rectangle((x, y + 4, x + 12, y + 16), outline=TRUTH_COLOR, width=2)
+        else:
+            pen.polygon([(x + 6 + 6.5 * a, y + 10 + 6.5 * b) for a, b in entry.style.outline], fill=entry.style.rgb)
         pen.text((x + 19, y), entry.text, font=small, fill=_TEXT)
     return np.asarray(image)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evalkit.report.pictures.animation import GIF_WIDTH, VideoError, write_gif, write_mp4
+from evalkit.report.pictures.animation import GIF_WIDTH, VideoError, write_gif, write_video
 from evalkit.report.pictures.overlay import Shown, draw_frame, draw_sequence
 from evalkit.sequences import Annotation, Frame, Sequence, Trajectory
 
@@ -23,7 +23,7 @@ def pictures(width: int = 96, height: int = 64) -> list[np.ndarray]:
 @pytest.mark.parametrize(("width", "height"), [(96, 64), (95, 63)])
 def test_mp4_plays_every_frame_in_its_color(tmp_path: Path, width: int, height: int) -> None:
     path = tmp_path / "new" / "clip.mp4"
-    assert write_mp4(iter(pictures(width, height)), path, 10) == 3
+    assert write_video(iter(pictures(width, height)), path, 10) == 3
     video = cv2.VideoCapture(str(path))
     frames = list(itertools.takewhile(lambda frame: frame is not None, (video.read()[1] for _ in range(9))))
     assert len(frames) == 3
@@ -33,7 +33,7 @@ def test_mp4_plays_every_frame_in_its_color(tmp_path: Path, width: int, height: 
 
 def test_mp4_is_what_browsers_and_players_take(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
-    write_mp4(pictures(), path, 12.5)
+    write_video(pictures(), path, 12.5)
     with av.open(str(path)) as file:
         (stream,) = file.streams.video
         assert stream.codec_context.name in {"h264", "vp9"}
@@ -58,7 +58,7 @@ def test_wide_pictures_make_a_smaller_gif(tmp_path: Path) -> None:
         assert gif.size == (GIF_WIDTH, 30)
 
 
-@pytest.mark.parametrize("write", [write_mp4, write_gif])
+@pytest.mark.parametrize("write", [write_video, write_gif])
 def test_no_frame_makes_no_file(tmp_path: Path, write) -> None:
     with pytest.raises(VideoError, match="no frame"):
         write([], tmp_path / "clip", 10)
@@ -67,7 +67,7 @@ def test_no_frame_makes_no_file(tmp_path: Path, write) -> None:
 
 def test_pictures_of_different_sizes_make_no_file(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match=r"picture 2 has shape \(64, 98, 3\)"):
-        write_mp4([*pictures()[:1], *pictures(98)], tmp_path / "clip.mp4", 10)
+        write_video([*pictures()[:1], *pictures(98)], tmp_path / "clip.mp4", 10)
     assert list(tmp_path.iterdir()) == []
 
 

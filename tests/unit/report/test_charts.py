@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from evalkit.errors import ScoringError
 from evalkit.report.figures.charts import (
@@ -15,6 +16,7 @@ from evalkit.report.figures.charts import (
     speed_figure,
 )
 from evalkit.report.figures.look import figure_bytes
+from evalkit.report.palette import styles_of
 from helpers.scores_by_hand import lasot, make_scores
 
 KEY = "success_auc"
@@ -44,11 +46,11 @@ def test_bars_stand_in_the_order_of_the_scores_with_their_values() -> None:
     assert texts(figure) == ["0.100", "0.300", "0.500"]
 
 
-def test_only_the_best_bar_is_dark() -> None:
+def test_bars_have_the_colors_of_their_trackers() -> None:
     scores = [make_scores(name, lasot(value, 0, 0)) for name, value in (("kcf", 0.3), ("eco", 0.5), ("ncc", 0.1))]
-    colors = [bar.get_facecolor() for bar in ranking_figure(scores, "LaSOT", KEY).axes[0].patches]
-    assert colors[0] == colors[1] != colors[2]
-    assert sum(colors[2][:3]) < sum(colors[0][:3])
+    colors = [to_hex(bar.get_facecolor()) for bar in ranking_figure(scores, "LaSOT", KEY).axes[0].patches]
+    styles = styles_of(["kcf", "eco", "ncc"])
+    assert colors == [styles[name].color for name in ("ncc", "kcf", "eco")]  # from below
 
 
 def test_intervals_are_whiskers() -> None:
@@ -83,7 +85,7 @@ def test_radar_legend_is_ranked() -> None:
 def test_speed_plot_shows_trackers_whose_speed_is_known() -> None:
     scores = [make_scores("kcf", lasot(0.3, 0, 0)), make_scores("slow", lasot(0.6, 0, 0))]
     figure = speed_figure(scores, "LaSOT", KEY, {("lasot", "kcf", "run-kcf"): 120.0})
-    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in figure.axes[0].lines if line.get_marker() == "o"]
+    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
     assert points == [(120.0, 0.3)]
     assert texts(figure)[0] == "kcf"
     with pytest.raises(ScoringError, match="no tracker's speed"):
@@ -112,11 +114,11 @@ def test_differences_are_first_minus_second_and_fall() -> None:
     assert "largest wins: x\nlargest losses: y" in figure.axes[0].get_xlabel()
 
 
-def test_wins_and_losses_differ_in_lightness_and_pattern() -> None:
+def test_wins_and_losses_differ_in_color_and_pattern() -> None:
     figure = difference_figure([per_sequence("a", x=0.9, y=0.1), per_sequence("b", x=0.1, y=0.9)], "LaSOT", KEY)
     won, lost = figure.axes[0].patches[:2]
-    luminance = [np.dot([0.2126, 0.7152, 0.0722], bar.get_facecolor()[:3]) for bar in (won, lost)]
-    assert luminance[1] - luminance[0] > 0.2
+    styles = styles_of("ab")
+    assert [to_hex(bar.get_facecolor()) for bar in (won, lost)] == [styles["a"].color, styles["b"].color]
     assert won.get_hatch() != lost.get_hatch()
 
 

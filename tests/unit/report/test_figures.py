@@ -1,9 +1,9 @@
 """Plots: valid files, ranked legends, the same look every time, readable in gray, honest about the sample."""
 
-import itertools
 import re
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,10 +92,12 @@ def test_ring_marks_the_best_f() -> None:
 def test_styles_can_be_told_apart_in_gray() -> None:
     looks = list(styles_of(f"t{number:02}" for number in range(35)).values())
     assert len({(look.dashes, look.marker) for look in looks}) == 35
-    assert all(a.dashes != b.dashes and a.marker != b.marker for a, b in itertools.pairwise(looks))
-    levels = [lightness(look.color) for look in looks]
-    assert min(np.abs(np.diff(levels))) > 5
-    assert max(levels) < 80  # visible on white
+
+
+def test_colors_stand_out_from_white_and_from_a_dark_screen() -> None:
+    levels = [lightness(look.color) for look in styles_of(map(str, range(100))).values()]
+    assert min(levels) > 40
+    assert max(levels) < 66
 
 
 def test_a_tracker_keeps_its_style_in_all_plots() -> None:
@@ -131,11 +133,23 @@ def test_names_with_dollars_and_underscores_are_printed_as_they_are() -> None:
     assert b"IEND" in figure_bytes(figure, "png")
 
 
-def test_many_trackers_have_their_legend_beside_the_plot() -> None:
-    figure = curve_figure(SUCCESS, scores(*(f"t{i}" for i in range(12))), "LaSOT")
-    figure.canvas.draw()
-    axes = figure.axes[0]
-    assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_legends_cover_no_curve(count: int) -> None:
+    sequences = {"sequence_names": ("a", "b"), "per_sequence": {"success_auc": np.array([0.2, 0.7])}}
+    codes = {code: {"sequences": 2.0, "success_auc": 0.5} for code in ("ARC", "FM", "OV")}
+    listed = scores(*(f"a-tracker-with-a-long-name-{i}" for i in range(count)), attributes=codes, **sequences)
+    listed[-1] = replace(listed[-1], per_sequence={"success_auc": np.array([0.9, 0.8])})  # better on all sequences
+    figures = all_figures(Material(listed, "LaSOT", "success_auc"))
+    assert {"success", "attributes"} <= set(figures)
+    assert ("difference" in figures) == (count == 2)
+    for name, figure in figures.items():
+        figure.canvas.draw()
+        legend, axes = figure.axes[0].get_legend(), figure.axes[0]
+        if legend is None:
+            continue
+        assert legend.get_window_extent().x0 >= axes.get_window_extent().x1, name
+        assert legend.get_window_extent().x1 <= figure.bbox.x1 + 1, name  # and stays on the paper
+        assert axes.get_window_extent().width > 0.4 * figure.bbox.width, name
 
 
 def test_two_runs_of_a_tracker_have_different_names() -> None:
@@ -165,7 +179,7 @@ def check_pdf(data: bytes) -> None:
 def check_png(data: bytes) -> None:
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", data[16:24])
-    assert (width, height) == (1120, 860)
+    assert (width, height) == (1520, 860)
     position, pixels = 8, b""
     while position < len(data):
         length, kind = struct.unpack(">I4s", data[position : position + 8])

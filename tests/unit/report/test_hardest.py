@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evalkit.report.palette import styles_of
-from evalkit.report.pictures.hardest import ABSENT, SIDE, draw_thumbnails, hardest, overlaps_of, strip, telling_frames
+from evalkit.report.pictures.hardest import (
+    ABSENT,
+    further_frames,
+    hardest,
+    lowest_stretch,
+    overlaps_of,
+    strip,
+    take_stills,
+    telling_frames,
+)
 from evalkit.sequences import Annotation, Frame, Trajectory
 from helpers.scores_by_hand import lasot, make_scores
 
@@ -70,31 +78,61 @@ def test_frames_show_the_start_the_loss_and_what_lies_between() -> None:
     assert telling_frames([np.full(9, np.nan)]) == [0]
 
 
+def test_the_lowest_stretch_is_that_of_the_lowest_mean() -> None:
+    rng = np.random.default_rng(3)
+    lines = rng.random((3, 40))
+    lines[:, 10:14] = np.nan
+    lines[1, 30:] = np.nan
+    for length in (1, 3, 7, 39):
+        means = [np.nanmean(lines[:, at : at + length]) if np.isfinite(lines[:, at : at + length]).any() else 9
+                 for at in range(41 - length)]  # fmt: skip
+        assert lowest_stretch(list(lines), length) == int(np.argmin(means))
+    assert lowest_stretch(list(lines), 40) == lowest_stretch(list(lines), 400) == 0
+
+
 def test_frames_without_the_target_are_not_shown() -> None:
     values = np.r_[np.ones(10), np.full(80, np.nan), np.zeros(10)]
     assert all(index < 10 or index >= 90 for index in telling_frames([values], count=6))
 
 
-def test_thumbnails_are_small_pictures_of_the_frames_asked_for() -> None:
+def test_stills_are_small_pictures_of_the_frames_asked_for_with_their_boxes() -> None:
     frames = Gray(10)
-    actual = draw_thumbnails(annotation(), frames, {"a": trajectory(*[30.0] * 10)}, [0, 7], styles_of(["a"]))
-    assert ([item.frame for item in actual], frames.asked) == ([0, 7], [0, 7])
-    assert (actual[0].width, actual[0].height) == (SIDE, SIDE // 2)
-    picture = np.asarray(Image.open(io.BytesIO(actual[0].jpeg)))
-    assert picture.shape == (SIDE // 2, SIDE, 3)
-    assert (np.abs(picture.astype(int) - 90).max(axis=2) > 60).sum() > 100  # boxes
+    actual = take_stills(annotation(), frames, {"a": trajectory(*[30.0] * 8)}, [0, 9], origin=1)
+    assert ([item.frame for item in actual], frames.asked) == ([0, 9], [0, 9])
+    assert (actual[0].width, actual[0].height, actual[0].panels) == (240, 120, 1)  # smaller than SIDE: as they are
+    assert np.asarray(Image.open(io.BytesIO(actual[0].jpeg))).shape == (120, 240, 3)
+    assert (actual[0].boxes, actual[0].truth) == ({"a": (29, 19, 40, 40)}, (19, 19, 40, 40))
+    assert actual[1].boxes == {}  # after the tracker's end
 
 
-def test_thumbnails_have_the_second_modality_beside_the_first() -> None:
-    actual = draw_thumbnails(annotation(), Gray(10, np.zeros((120, 240), np.uint16)), {}, [0], {})
-    assert Image.open(io.BytesIO(actual[0].jpeg)).size == (2 * SIDE, SIDE // 2)
+def test_large_frames_are_reduced_and_their_boxes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalkit.report.pictures.hardest.SIDE", 120)
+    (still,) = take_stills(annotation(absent=(3,)), Gray(10), {"a": trajectory(*[30.0] * 10)}, [3])
+    assert (still.width, still.height) == (120, 60)
+    assert (still.boxes, still.truth) == ({"a": (15, 10, 20, 20)}, None)
 
 
-def test_thumbnails_carry_their_mark() -> None:
+def test_stills_have_the_second_modality_beside_the_first() -> None:
+    (still,) = take_stills(annotation(), Gray(10, np.zeros((120, 240), np.uint16)), {}, [0])
+    assert (still.width, still.panels) == (480, 2)
+    assert Image.open(io.BytesIO(still.jpeg)).size == (480, 120)
+
+
+def test_stills_carry_their_mark() -> None:
     plain, marked = (
-        np.asarray(Image.open(io.BytesIO(draw_thumbnails(annotation(), Gray(10), {}, [5], {}, mark=mark)[0].jpeg)))
+        np.asarray(Image.open(io.BytesIO(take_stills(annotation(), Gray(10), {}, [5], mark=mark)[0].jpeg)))
         for mark in ("", "sample")
     )
     corner = np.abs(plain.astype(int) - marked)[:20, :60]
     assert corner.max() > 100
     assert np.abs(plain.astype(int) - marked)[40:].max() < 40
+
+
+@pytest.mark.parametrize(("count", "stride"), [(1, 1), (9, 1), (64, 1), (1000, 7)])
+def test_further_frames_are_spread_and_new(count: int, stride: int) -> None:
+    frames = further_frames(count, stride, [0], 20)
+    assert len(set(frames)) == len(frames) <= 20
+    assert all(0 < frame < count and frame % stride == 0 for frame in frames)
+    assert len(frames) == min(20, -(-count // stride) - 1)
+    if count > 100:
+        assert max(np.diff(sorted([0, *frames, count]))) < count / 8

@@ -15,7 +15,7 @@ from evalkit.errors import ScoringError
 from evalkit.published import load_published
 from evalkit.report.html.page import MAX_BYTES, build_html
 from evalkit.report.html.part import Part, part_json, part_styles, ranked
-from evalkit.report.pictures.hardest import Hard, Thumbnail
+from evalkit.report.pictures.hardest import Hard, Still
 from evalkit.report.tables.comparison import judge_scores
 from evalkit.scoring.verdicts import Verdict
 from helpers.report_parts import entry, judged, part
@@ -108,7 +108,7 @@ def test_page_has_the_numbers_per_sequence_and_the_strips(page: Reader) -> None:
     first = page.data["parts"][0]
     assert first["sequences"]["values"]["success_auc"] == [[0, 3000, 6000], [0, 1500, 3000]]
     assert first["sequences"]["tags"] == [[0], [0, 1], [0, 1, 2]]
-    assert first["hard"] == [["9950-0", "9950-0"]]
+    assert first["hard"] == [{"sequence": 0, "strips": ["9950-0", "9950-0"]}]
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
@@ -119,7 +119,7 @@ def test_names_of_strangers_stay_text() -> None:
     made = part({EVIL: 0.5, "b": 0.4}, names=(EVIL, "x"), remark=EVIL, notes=(EVIL,), facts={EVIL: EVIL})
     page = Reader(build_html([made], EVIL))
     kinds = [tag for tag, _ in page.elements]
-    assert kinds.count("script") == 3
+    assert kinds.count("script") == 4
     assert all(a.get("src", "data:").startswith("data:") for tag, a in page.elements if tag == "img")
     assert page.data["parts"][0]["trackers"][0]["name"] == EVIL
     assert page.data["parts"][0]["sequences"]["names"][0] == EVIL
@@ -185,7 +185,8 @@ def large(trackers: int, sequences: int, pictures: int) -> Part:
             0.1,
             strips,
             tuple(strips)[:6],
-            tuple(Thumbnail(f, random.bytes(12_000), 300, 200) for f in range(4)),
+            tuple(Still(f, random.bytes(12_000), 300, 200) for f in range(4)),
+            tuple(Still(f, random.bytes(2_000), 300, 200) for f in range(4, 9)),
         )
         for name in names[:pictures]
     ]
@@ -196,16 +197,31 @@ def test_ten_trackers_on_eight_benchmarks_stay_under_eight_megabytes() -> None:
     sizes = (123, 180, 280, 700, 511, 320, 245, 50)
     page = build_html([large(10, size, 4) for size in sizes])
     assert len(page.encode()) < MAX_BYTES == 8_000_000
-    assert page.count("data:image/jpeg") == 8 * 4 * 4
+    assert page.count('<image href="data:image/jpeg;base64,') == 8 * 4 * 4
 
 
 def test_pictures_are_left_out_where_the_file_would_get_too_large() -> None:
     parts = [large(2, 10, 6), large(2, 10, 6)]
-    page = build_html(parts, max_bytes=2_500_000)
-    assert len(page.encode()) < 2_500_000
-    left = page.count("data:image/jpeg")
-    assert 0 < left < 48
-    assert left % 8 == 0  # as many in each part
+    sizes = [len(build_html(parts).encode())]
+    for most in (2_600_000, 2_400_000, 2_100_000):
+        page = build_html(parts, max_bytes=most)
+        sizes.append(len(page.encode()))
+        assert sizes[-1] <= most
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_further_pictures_are_left_out_before_those_that_tell_what_happened() -> None:
+    parts = [large(2, 10, 6), large(2, 10, 6)]
+    whole = len(build_html(parts).encode())
+    page = build_html(parts, max_bytes=whole - 20_000)
+    assert page.count('<image href="data:image/jpeg;base64,') == 48
+    left = [len(frames) for stills in json_of(page, "report-stills") for frames in stills.values()]
+    assert 0 < sum(left) < 60
+    assert max(left) - min(left) <= 1  # the same in all sequences
+
+
+def json_of(page: str, name: str) -> object:
+    return json.loads(re.search(rf'id="{name}">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def test_long_curves_are_thinned_and_keep_their_ends() -> None:

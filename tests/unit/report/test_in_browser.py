@@ -1,14 +1,19 @@
 """The report opened in a headless Chromium: charts drawn, tables sort, filters filter, nothing complains or runs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from evalkit.benchmarks.frames import ImageFrames
 from evalkit.report.html import page as report_page
+from evalkit.report.html.clip import linked_files
 from evalkit.report.html.page import build_html
+from evalkit.report.html.part import part_json, part_styles
+from evalkit.report.palette import TRUTH
 from helpers.browser import Page, chromium
-from helpers.report_parts import part
+from helpers.report_parts import jpeg, part
 
 EVIL = "<img src=x onerror=window.hacked=1></script><script>window.hacked=2</script>%{y}$x$"
 NAMES = tuple(f"car-{number}" for number in range(1, 31))
@@ -71,7 +76,7 @@ def test_every_chart_is_drawn_and_nothing_overflows(page: Page, report: Path, wi
     assert page.run("document.documentElement.dataset.charts") == "drawn"
     charts = page.run("[...document.querySelectorAll('.chart')].map(e => e.dataset.chart)")
     assert sorted(charts) == sorted(
-        ["overview", "success", "precision", "normalized_precision", "precision_recall", "f_score", "speed"]
+        ["success", "precision", "normalized_precision", "precision_recall", "f_score", "speed"]
         + ["radar", "difference"] * 2
     )
     empty = page.run(
@@ -99,7 +104,7 @@ def test_packed_numbers_draw_the_same(page: Page, report: Path, packed: Path) ->
 
 def test_pictures_and_strips_are_shown(wide: Page) -> None:
     assert wide.run("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-    assert wide.run("document.images.length") == 2
+    assert wide.run("document.querySelectorAll('.picture image').length") == 2
     colors = wide.run(
         "(() => { const c = document.querySelector('.strips canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, 1).data;"
         " return [c.width, [...d.slice(0, 3)], [...d.slice(16, 19)], [...d.slice(12, 15)]]; })()"
@@ -131,6 +136,177 @@ def test_sequences_sort_naturally_and_are_filtered_by_name_and_attribute(wide: P
     assert wide.run("document.querySelector('#part-0 [data-sequence-count]').textContent") == "11 of 31 sequences"
     choose(wide, "#part-0 [data-sequence-attribute]", "2")  # OV: every third sequence
     assert column(wide, table, 0) == ["car-12", "car-15", "car-18"]
+
+
+STATE = "document.querySelector('#explorer-state').textContent"
+LEGEND = "[...document.querySelectorAll('[data-readout] button')].map(e => e.innerText.replace(/\\s+/g, ' '))"
+BOXES = "[...document.querySelectorAll('[data-stage] rect:not(.edge)')].map(e => e.getAttribute('stroke'))"
+KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "Home": 36, "End": 35, "PageDown": 34,
+        "Escape": 27, "Enter": 13}  # fmt: skip
+
+
+def press(page: Page, key: str, times: int = 1, modifiers: int = 0) -> None:
+    text = {"text": "\r"} if key == "Enter" else {}
+    for _ in range(times):
+        for kind in ("keyDown", "keyUp"):
+            page.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=KEYS[key],
+                modifiers=modifiers,
+                **(text if kind == "keyDown" else {}),
+            )
+
+
+def open_explorer(page: Page, name: str) -> None:
+    """From the row of the per-sequence table, by keyboard."""
+    page.run(
+        f"[...document.querySelectorAll('#part-0 [data-sequence-table] .link')].find(e => e.textContent === {name!r}).focus()"
+    )
+    press(page, "Enter")
+    page.wait("document.querySelector('#explorer').open")
+
+
+def test_every_row_leads_to_its_frames_by_keyboard(wide: Page) -> None:
+    open_explorer(wide, "car-2")
+    assert wide.run("document.querySelector('#explorer-title').textContent") == "car-2"
+    assert wide.run(STATE) == "frame 0 (100 frames)"
+    press(wide, "ArrowRight", 3)
+    assert wide.run(STATE) == "frame 3 (100 frames)"
+    press(wide, "ArrowRight", modifiers=8)  # with Shift
+    press(wide, "ArrowLeft")
+    assert wide.run(STATE) == "frame 12 (100 frames)"
+    press(wide, "End")
+    assert wide.run(STATE) == "frame 99 (100 frames)"
+    press(wide, "Home")
+    press(wide, "PageDown", 4)
+    assert wide.run(STATE) == "frame 40 (100 frames), target absent"
+    assert "Target absent" in wide.run("document.querySelector('[data-said]').textContent")
+    press(wide, "ArrowDown")
+    wide.wait("document.querySelector('#explorer-title').textContent !== 'car-2'")
+    press(wide, "Escape")
+    assert wide.run("document.querySelector('#explorer').open") is False
+    assert wide.run("document.activeElement.textContent") == "car-2"  # back where it was opened
+
+
+def test_explorer_draws_all_boxes_in_the_charts_colors_and_says_their_overlap(wide: Page) -> None:
+    open_explorer(wide, "car-1")
+    colors = {item["name"]: item["color"] for item in part_json(PARTS[0], part_styles(PARTS))["trackers"]}
+    ranked = PARTS[0].names
+    assert wide.run(BOXES) == [*(colors[name] for name in ranked), TRUTH]
+    curves = "[...document.querySelectorAll('#part-0 [data-chart=success]')][0].data.map(trace => trace.line.color)"
+    assert wide.run(curves) == [colors[name] for name in ranked]
+    overlaps = [(30 - gap) / (30 + gap) for gap in (3, 6, 9)]  # equal boxes, 30 wide, moved to the right
+    expected = [f"{name} {value:.2f}" for name, value in zip(ranked, overlaps, strict=True)]
+    assert wide.run(LEGEND) == expected
+    click(wide, "[data-readout] button", 1)
+    assert wide.run(BOXES) == [colors[ranked[0]], colors[ranked[2]], TRUTH]
+    click(wide, "[data-readout] button", 1)
+    press(wide, "PageDown", 4)  # absent
+    assert wide.run(BOXES) == [colors[name] for name in ranked]
+    lines = wide.run("[...document.querySelectorAll('[data-curve] .line')].map(e => e.getAttribute('stroke'))")
+    assert lines == [colors[name] for name in ranked]
+    assert wide.run("document.querySelectorAll('[data-curve] .absent').length") == 10
+
+
+def test_pictures_enlarge_and_those_that_are_not_inside_are_said(wide: Page) -> None:
+    said = "document.querySelector('[data-said]').textContent"
+    shown = "document.querySelectorAll('[data-stage] image:not([opacity])').length"
+    click(wide, ".picture")
+    wide.wait("document.querySelector('#explorer').open")
+    assert wide.run(STATE) == "frame 7 (100 frames)"
+    assert (wide.run(shown), wide.run(said)) == (1, "")
+    larger = "document.querySelector('[data-stage]').getBoundingClientRect().width / document.querySelector('.picture').getBoundingClientRect().width"
+    assert wide.run(larger) > 2
+    press(wide, "ArrowRight")
+    assert wide.run(shown) == 0
+    assert wide.run(said) == "The picture of this frame is not in this file. Behind the boxes: frame 7."
+    choose(wide, "[data-frames]", "50", "input")
+    assert (wide.run(STATE), wide.run(shown)) == ("frame 50 (100 frames)", 1)
+    open_explorer(wide, "car-9")
+    assert "frames are not found on this computer" in wide.run(said)
+
+
+def test_frames_are_linked_to_local_files_whose_names_do_no_harm(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / 'a #1 %41?"<b>'
+    folder.mkdir(parents=True)
+    names = ("x#01.jpg", "x#02.jpg", "javascript:1.jpg")
+    for name in names[:2]:
+        (folder / name).write_bytes(jpeg())
+    made = part({"kcf": 0.5})
+    frames = ImageFrames(str(folder), names)
+    files = linked_files(frames, tmp_path / "reports")
+    made = replace(made, hard=(), clips={name: replace(clip, panels=files) for name, clip in made.clips.items()})
+    (tmp_path / "reports").mkdir()
+    path = tmp_path / "reports" / "linked.html"
+    path.write_text(build_html([made]), encoding="utf-8")
+    page.open(path, 1280)
+    open_explorer(page, "car-1")
+    press(page, "ArrowRight")
+    href = page.run("document.querySelector('[data-stage] image').getAttribute('href')")
+    assert href == "./../data/a%20%231%20%2541%3F%22%3Cb%3E/x%2302.jpg"
+    loaded = f"new Promise(done => {{ const i = new Image(); i.onload = () => done(i.naturalWidth); i.onerror = () => done(0); i.src = {href!r}; }})"
+    assert page.run(loaded) == 100
+    page.problems.clear()
+    press(page, "ArrowRight")  # a file that is not there
+    page.wait("document.querySelector('[data-said]').textContent.includes('not found on this computer')")
+    page.problems.clear()  # the browser says so, too
+    assert page.run("[...document.querySelectorAll('a')].filter(e => e.protocol === 'javascript:').length") == 0
+
+
+def test_filter_and_number_of_trackers_hold_for_the_whole_report(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "many.html"
+    path.write_text(build_html([part({f"t{number:02}": 0.2 + number / 100 for number in range(25)})]), encoding="utf-8")
+    page.open(path, 1280)
+    rows = "[...document.querySelectorAll('[data-forest] li:not([hidden]) .name')].map(e => e.textContent)"
+    columns = "[...document.querySelectorAll('[data-sequence-table] thead th')].map(e => e.innerText.trim().split(/\\s/)[0]).slice(4)"
+    lines = "document.querySelector('[data-chart=success]').data.filter(trace => trace.visible !== false).map(trace => trace.name)"
+    best = [f"t{number}" for number in range(24, 14, -1)]
+    assert page.run(rows) == page.run(columns) == page.run(lines) == best
+    choose(page, "[data-top]", "5")
+    assert page.run(rows) == page.run(columns) == page.run(lines) == best[:5]
+    choose(page, "[data-tracker-filter]", "T0", "input")
+    assert page.run(rows) == page.run(columns) == page.run(lines) == [f"t0{number}" for number in range(9, 4, -1)]
+    assert page.run("document.querySelectorAll('table.scores tbody tr').length") == 25
+    assert page.problems == []
+
+
+SHADES = (
+    "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color, getComputedStyle("
+    "document.querySelector('.chart .xtick text')).fill].map(c => c.match(/[\\d.]+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0) / 3)"
+)
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_dark_and_light_follow_the_system_and_the_choice(page: Page, report: Path, system: str) -> None:
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": system}])
+    page.open(report, 1280)
+    dark = {"light": [False, True, True], "dark": [True, False, False]}
+    assert [shade < 128 for shade in page.run(SHADES)] == dark[system]
+    for choice in ("dark", "light"):
+        click(page, f"#scheme-{choice}")
+        assert [shade < 128 for shade in page.run(SHADES)] == dark[choice]
+    click(page, "#scheme-dark")
+    page.call("Emulation.setEmulatedMedia", media="print", features=[])
+    assert page.run("getComputedStyle(document.documentElement).colorScheme") == "light"
+    page.call("Emulation.setEmulatedMedia", media="", features=[])
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_all_links_of_the_contents_can_be_seen(page: Page, report: Path, width: int) -> None:
+    page.open(report, width)
+    hidden = (
+        "[...document.querySelectorAll('.contents a')].filter(e => { const b = e.getBoundingClientRect();"
+        " return b.left < 0 || b.right > innerWidth || b.width === 0; }).length"
+    )
+    assert page.run(hidden) == 0
+    page.run("document.body.focus()")
+    page.call("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+    assert page.run("document.activeElement.className") == "skip"
+    assert page.run("document.activeElement.getBoundingClientRect().left") >= 0
 
 
 def test_values_per_sequence_follow_the_metric_and_the_order(wide: Page) -> None:
