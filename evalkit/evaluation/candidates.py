@@ -105,12 +105,12 @@ def read_candidates(request: Request, truth: Truth, say: Say | None = None) -> l
     dry = _dry_runs(request, store, runs)
     trackers = request.trackers or tuple(dict.fromkeys(run.identity.tracker for run in runs))
     if not trackers:
-        raise StoreError(_no_run(truth, store))
+        raise StoreError(_no_run(request, truth))
     candidates = []
     for name in trackers:
         of_name = [run for run in runs if run.identity.tracker == name]
         if not of_name:
-            raise StoreError(_no_run(truth, store, name))
+            raise StoreError(_no_run(request, truth, name))
         if mine := [run for run in of_name if run not in dry]:
             candidates += labelled(request, store, of_tracker(request, truth, mine))
     candidates = _told(candidates, _why_left_out(truth, dry), say)
@@ -258,13 +258,12 @@ def _named(request: Request, truth: Truth, store: "ResultStore", runs: "list[Run
     return fitting + [run for run in runs if trackers and run.identity.tracker not in spoken_of]
 
 
-def _no_run(truth: Truth, store: "ResultStore", tracker: str | None = None) -> str:
+def _no_run(request: Request, truth: Truth, tracker: str | None = None) -> str:
     name = f"{truth.spec.name} {truth.split.name}"
     data = " rendered with these settings" if truth.is_sample else ""
     return (
-        f"no tracker {f'{tracker!r} ' if tracker else ''}has a run on {name}{data} in {store.root}. Run "
-        f"`evalkit run-benchmark {truth.spec.name} --tracker {shlex.quote(tracker) if tracker else 'T'}` "
-        "first, or score raw files with --predictions PATH."
+        f"no tracker {f'{tracker!r} ' if tracker else ''}has a run on {name}{data} in {request.results}. Run "
+        f"`{request.run_command([tracker or 'T'])}` first, or take raw files with --predictions PATH."
     )
 
 

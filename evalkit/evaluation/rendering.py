@@ -11,7 +11,9 @@ from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.evaluation.scored import compute_scores, protocols_of
 from evalkit.evaluation.truth import Truth, load_truth
+from evalkit.report.headline import leading
 from evalkit.report.metrics import get_metric
+from evalkit.report.pictures.hardest import hardest, lowest_stretch, overlaps_of
 from evalkit.report.pictures.overlay import Picture, draw_sequence
 from evalkit.sequences import Sequence
 
@@ -31,13 +33,37 @@ class Rendering:
     scores: tuple[str, ...]
 
 
-def drawn_sequences(request: Request, say: Say, *, every: int) -> cabc.Iterator[Rendering]:
+def worst_sequences(request: Request, say: Say, count: int) -> list[str]:
+    """Names of the sequences with the lowest mean score over the candidates, the worst first.
+
+    Args:
+        request: On one benchmark; its sequences, if any, are those to choose from.
+        say: Is told which trackers are left out.
+        count: Length of the answer, at most.
+
+    Raises:
+        EvalkitError: There is no truth to score with, or no result.
+    """
+    truth = load_truth(request)
+    protocol = protocols_of(truth.spec, request.protocol)[0].id
+    candidates = read_candidates(replace(request, allow_missing=True), truth, say)
+    scores = compute_scores(replace(request, protocol=protocol, allow_missing=True), truth, candidates)
+    listed = hardest(scores, leading(scores, truth.spec), count)
+    if not listed:
+        raise ScoringError(f"{truth.spec.name}: protocol {protocol} has no score per sequence. Name the SEQUENCE.")
+    for name, mean in listed:
+        say(f"{name}: {get_metric(leading(scores, truth.spec)).text(mean)}, mean over {len(scores)} trackers")
+    return [name for name, _ in listed]
+
+
+def drawn_sequences(request: Request, say: Say, *, every: int, moment: int = 0) -> cabc.Iterator[Rendering]:
     """Draw the sequences of a request.
 
     Args:
         request: On one benchmark, with the names of its sequences.
         say: Is told which trackers are left out.
         every: Only every N-th frame.
+        moment: Only the so many frames in a row in which the overlap is lowest; 0 = all.
 
     Raises:
         EvalkitError: There is no such sequence, its images cannot be read, or a tracker has no result for it.
@@ -62,10 +88,12 @@ def drawn_sequences(request: Request, say: Say, *, every: int) -> cabc.Iterator[
         candidates = _candidates(single, truth, name, say)
         boxes = {_label(candidate, candidates): candidate.trajectories[name][0] for candidate in candidates}
         modality = clip.frames.aux_modality if isinstance(clip.frames, ImageFrames) else None
+        overlaps = [overlaps_of(truth.annotations[0], boxes[label]) for label in boxes]
+        first = lowest_stretch(overlaps, moment) if moment else 0
         pictures = draw_sequence(
             clip,
             boxes,
-            range(0, len(clip), every),
+            range(first, min(len(clip), first + moment) if moment else len(clip), every),
             auxiliary=modality.value if modality else "second image",
             mark="sample" if origin.is_sample else "",
             origin=spec.coordinate_origin,
@@ -91,8 +119,8 @@ def _candidates(request: Request, truth: Truth, sequence: str, say: Say) -> list
     if not kept or (lacking and request.trackers and not request.allow_missing):
         raise StoreError(
             f"{', '.join(lacking)} has no result for sequence {sequence} of {truth.spec.name} ({truth.split.name}) in "
-            f"{request.predictions or request.results}. Run `evalkit run-benchmark {truth.spec.name} --tracker "
-            f"{lacking[0]}` first, or draw the others with --allow-missing."
+            f"{request.predictions or request.results}. {_remedy(request, lacking)}, or draw the others with "
+            "--allow-missing."
         )
     for tracker in lacking:
         say(f"{sequence}: {tracker} is left out, it has no result")
@@ -100,6 +128,12 @@ def _candidates(request: Request, truth: Truth, sequence: str, say: Say) -> list
         for note in candidate.notes:
             say(f"note: {candidate.tracker}: {note}")
     return kept
+
+
+def _remedy(request: Request, lacking: cabc.Iterable[str]) -> str:
+    if request.predictions is None:
+        return f"Run `{request.run_command(lacking)}` first"
+    return "Name the files' layout with --layout-of-results, where it was not recognized"
 
 
 def _label(candidate: Candidate, candidates: cabc.Sequence[Candidate]) -> str:

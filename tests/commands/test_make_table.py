@@ -234,6 +234,32 @@ def test_render_writes_an_animated_gif(place: list[str], tmp_path: Path, monkeyp
         assert gif.n_frames == 3
 
 
+def test_render_finds_the_sequences_with_the_lowest_scores(place: list[str], tmp_path: Path) -> None:
+    """The second sequence has a frame without the target, which is never a hit."""
+    output = tmp_path / "pictures"
+    code, _, err = call("render", "lasot", "--worst", 1, "--tracker", "ncc", "--every", 6, "--output", output, *place)
+    assert code == 0, err
+    assert f"{NAMES[1]}: " in err
+    assert f"{NAMES[0]}: " not in err
+    assert sorted(path.name for path in output.iterdir()) == ["000000.png", "000006.png"]
+    code, _, err = call("render", "lasot", "--worst", 9, "--tracker", "ncc", "--every", 6, "--output", output, *place)
+    assert code == 0, err
+    assert {path.name for path in output.iterdir() if path.is_dir()} == set(NAMES)
+
+
+def test_reel_is_one_video_of_all_sequences(place: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "worst.avi"
+    arguments = ["--worst", 2, "--reel", "--tracker", "kcf,ncc"]
+    code, _, err = call("render", "lasot", *arguments, "--output", path, *place)
+    assert code == 0, err
+    video = cv2.VideoCapture(str(path))
+    frames = list(itertools.takewhile(lambda frame: frame is not None, (video.read()[1] for _ in range(99))))
+    assert (len(frames), frames[0].shape) == (2 * FRAMES, (720, 960, 3))
+    code, _, err = call("render", "lasot", "--worst", 2, "--tracker", "kcf", "--output", tmp_path / "x.mp4", *place)
+    assert code == 2
+    assert "--reel" in err
+
+
 def test_render_refuses_a_suffix_that_does_not_fit(place: list[str], tmp_path: Path) -> None:
     for form, name in (("gif", "a.mp4"), ("mp4", "folder")):
         arguments = ["--tracker", "kcf", "--format", form, "--output", tmp_path / name]
@@ -246,10 +272,10 @@ def test_render_refuses_a_suffix_that_does_not_fit(place: list[str], tmp_path: P
     ("sequence", "tracker", "code", "text"),
     [
         ("cup-9", "kcf", 2, "unknown sequence 'cup-9'; did you mean"),
-        ("cup-1", "mosse", 1, "evalkit run-benchmark lasot --tracker mosse"),
+        ("cup-1", "mosse", 1, "evalkit run-benchmark lasot --tracker mosse --data-root {root} --results {results}`"),
     ],
 )
 def test_render_says_what_is_missing(place: list[str], sequence: str, tracker: str, code: int, text: str) -> None:
     actual, _, err = call("render", "lasot", sequence, "--tracker", tracker, *place)
     assert actual == code
-    assert text in err
+    assert text.format(root=place[1], results=place[3]) in " ".join(err.split())

@@ -1,4 +1,4 @@
-"""Pictures in a row as an mp4 or an animated GIF."""
+"""Pictures in a row as an mp4, an avi or an animated GIF."""
 
 import collections.abc as cabc
 import itertools
@@ -17,9 +17,13 @@ from evalkit.report.pictures.overlay import Picture
 
 # H.264 plays in every browser, player and slide program; VP9 in most, for builds of FFmpeg that lack H.264
 CODECS = {
-    "libx264": {"preset": "veryfast", "crf": "20"},
-    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "28", "b": "0"},
+    ".mp4": {
+        "libx264": {"preset": "veryfast", "crf": "20"},
+        "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "28", "b": "0"},
+    },
+    ".avi": {"mpeg4": {"b": "8000000"}},
 }
+"""Suffix -> encoders, the first that PyAV has is taken, with their options."""
 GIF_WIDTH = 640
 GIF_COLORS = 128
 
@@ -28,12 +32,12 @@ class VideoError(EvalkitError):
     """A video cannot be written."""
 
 
-def write_mp4(pictures: cabc.Iterable[Picture], path: Path, fps: float) -> int:
-    """Write an mp4 whole or not at all.
+def write_video(pictures: cabc.Iterable[Picture], path: Path, fps: float) -> int:
+    """Write an mp4 or avi whole or not at all.
 
     Args:
         pictures: (height, width, 3) uint8 RGB, all of the size of the first one.
-        path: Of the file.
+        path: Of the file; its suffix is one of :data:`CODECS`.
         fps: Frames per second.
 
     Returns:
@@ -45,15 +49,17 @@ def write_mp4(pictures: cabc.Iterable[Picture], path: Path, fps: float) -> int:
     """
     first, rest = _first(pictures, path)
     height, width = first.shape[:2]
-    codec = next((name for name in CODECS if name in av.codecs_available), None)
+    suffix = path.suffix.lower()
+    codecs = CODECS[suffix]
+    codec = next((name for name in codecs if name in av.codecs_available), None)
     if codec is None:
-        raise VideoError(f"PyAV has none of the encoders {', '.join(CODECS)}. Install av from PyPI, or make a gif.")
+        raise VideoError(f"PyAV has none of the encoders {', '.join(codecs)}. Install av from PyPI, or make a gif.")
     count = 0
     with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / "video.mp4"
+        raw = Path(folder) / f"video{suffix}"
         # the index in front lets a browser start before all is loaded
-        with av.open(str(raw), "w", options={"movflags": "faststart"}) as file:
-            stream = file.add_stream(codec, rate=Fraction(fps).limit_denominator(1000), options=CODECS[codec])
+        with av.open(str(raw), "w", options={"movflags": "faststart"} if suffix == ".mp4" else {}) as file:
+            stream = file.add_stream(codec, rate=Fraction(fps).limit_denominator(1000), options=codecs[codec])
             assert isinstance(stream, av.VideoStream)
             stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
             for count, picture in enumerate(itertools.chain([first], rest), 1):
@@ -91,6 +97,23 @@ def write_gif(pictures: cabc.Iterable[Picture], path: Path, fps: float, width: i
         frames[0].save(raw, save_all=True, append_images=frames[1:], duration=duration, loop=0)
         write_whole(path, raw.read_bytes())
     return len(frames)
+
+
+def fitted(picture: Picture, size_wh: tuple[int, int]) -> Picture:
+    """A picture as large as fits into a size, on black; for pictures of several sizes in one video.
+
+    Example:
+        >>> fitted(np.full((10, 10, 3), 200, np.uint8), (40, 20))[:, [0, 10, 29, 30], 0].tolist()[0]
+        [0, 200, 200, 0]
+    """
+    width, height = size_wh
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    inner = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    small = cv2.resize(picture, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + inner[1], left : left + inner[0]] = small
+    return canvas
 
 
 def _first(pictures: cabc.Iterable[Picture], path: Path) -> tuple[Picture, cabc.Iterator[Picture]]:
