@@ -125,23 +125,29 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
     one("#explorer-state", dialog).textContent = `frame ${frame} (${now.frames} frames)${state && ", "}${state}`;
     slider.value = kept;
     slider.setAttribute("aria-valuetext", `frame ${frame}`);
-    readout.replaceChildren(...part.trackers.map((tracker, index) => {
+    part.trackers.forEach((tracker, index) => {
       const box = now.box(index + 1, kept);
       const value = overlap(box, truth);
-      const text = !stride ? "" : value !== null && Array.isArray(box) ? value.toFixed(2) : Array.isArray(box) ? "" : "no box";
-      const button = make("button", { type: "button", "aria-pressed": String(!hidden.has(tracker.name)) }, swatch(tracker), make("span", { text: tracker.name }), make("b", { text }));
-      button.addEventListener("click", () => {
-        if (!hidden.delete(tracker.name)) hidden.add(tracker.name);
-        drawCurve();
-        show();
-        one(`[data-readout] button:nth-child(${index + 1})`, dialog).focus();
-      });
-      return button;
-    }));
+      one("b", readout.children[index]).textContent = !stride ? "" : !Array.isArray(box) ? "no box" : value === null ? "" : value.toFixed(2);
+    });
     const links = one("[data-links]", dialog);
     links.replaceChildren(...addresses(frame).flatMap(([, href], place) => [" ", make("a", { href, target: "_blank", rel: "noopener", text: place ? "second file" : "Open the frame's file" })]));
     const cursor = one(".cursor", curve);
     if (cursor) cursor.setAttribute("d", `M${across(kept)} 0V${CURVE[1]}`);
+    if (dialog.open && !dialog.contains(document.activeElement)) slider.focus();
+  }
+
+  function names() {
+    readout.replaceChildren(...now.part.trackers.map(tracker => {
+      const button = make("button", { type: "button", "aria-pressed": String(!hidden.has(tracker.name)) }, swatch(tracker), make("span", { text: tracker.name }), make("b"));
+      button.addEventListener("click", () => {
+        if (!hidden.delete(tracker.name)) hidden.add(tracker.name);
+        button.setAttribute("aria-pressed", String(!hidden.has(tracker.name)));
+        drawCurve();
+        show();
+      });
+      return button;
+    }));
   }
 
   const across = kept => (CURVE[0] * kept / Math.max(1, now.count - 1)).toFixed(1);
@@ -199,6 +205,7 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
     const every = stride > 1 ? ` · boxes of every ${stride}th frame` : "";
     one("[data-about]", dialog).textContent = `${part.title}${part.sample ? " · sample" : ""} · ${frames.toLocaleString("en")} frames${every}${pictures.size ? ` · ${pictures.size} pictures in this file` : ""}${panels.length ? " · frames linked to local files" : ""}`;
     slider.max = count - 1;
+    names();
     drawCurve();
     go(Math.round(frame / (stride || 1)));
     if (!dialog.open) dialog.showModal();
