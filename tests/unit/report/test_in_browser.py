@@ -219,7 +219,7 @@ def test_pictures_enlarge_and_those_that_are_not_inside_are_said(wide: Page) -> 
     assert wide.run(STATE) == "frame 7 (100 frames)"
     assert (wide.run(shown), wide.run(said)) == (1, "")
     larger = "document.querySelector('[data-stage]').getBoundingClientRect().width / document.querySelector('.picture').getBoundingClientRect().width"
-    assert wide.run(larger) > 2
+    assert wide.run(larger) > 1.5
     press(wide, "ArrowRight")
     assert wide.run(shown) == 0
     assert wide.run(said) == "The picture of this frame is not in this file. Behind the boxes: frame 7."
