@@ -109,12 +109,12 @@ def chosen_metrics(
     known: set[str] = set()
     told = []
     for name, of_name in labels.items():
-        found = {text: key_of(text, of_name, name) for text in asked.get(name, asked[""])}
-        lacking = [text for text, key in found.items() if key is None]
+        meant = {text: key_of(text, of_name, name) for text in asked.get(name, asked[""])}
+        lacking = [text for text, key in meant.items() if key is None]
         if lacking and name in asked:
             raise unknown_name(f"metric of {specs[name].title}", lacking[0], of_name.values())
-        known |= found.keys() - set(lacking)
-        keys[name] = list(dict.fromkeys(key for key in found.values() if key))
+        known |= meant.keys() - set(lacking)
+        keys[name] = list(dict.fromkeys(key for key in meant.values() if key))
         if lacking:
             instead = "" if keys[name] else f"; its papers' own are shown, --metrics {name}=M,... chooses others"
             told.append(f"{specs[name].title} reports no {', '.join(lacking)}{instead}.")

@@ -48,7 +48,6 @@ _SIZES = (
     _Size(r"\scriptsize", 0.7, 3, r"\tiny"),
     _Size(r"\scriptsize", 0.7, 2, r"\tiny"),
 )
-_MORE = 1.6  # of the page: columns without groups are divided later, they are scaled down on narrow pages alone
 _READABLE = 4  # sizes that a table may have in one column of two
 
 
@@ -83,7 +82,7 @@ def latex_text(text: str) -> str:
         >>> latex_text("50% of a_b & c"), latex_text("Ü追")
         ('50\\% of a\\_b \\& c', '\\"{U}\\texttt{U+8FFD}')
     """
-    return "".join(map(_character, text))
+    return "".join(map(_character, re.sub("-(?=-)", f"-{_APART}", text)))
 
 
 def _character(character: str) -> str:
@@ -98,7 +97,10 @@ def _character(character: str) -> str:
     return rf"\texttt{{U+{ord(character):04X}}}"
 
 
+_APART = "\ue000"  # of nobody's alphabet: between hyphens that would become a dash
 _LATEX = {
+    _APART: "{}",
+    "`": "{`}",
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
@@ -209,10 +211,11 @@ class _Fit:
         marks = table.footnotes()
         rows = [_points(row.label) + 0.7 * _points(marks_of(row.notes, marks)) for row in table.rows]
         labels = max([_points(table.corner), *rows])
-        whole = PAGE if any(column.group for column in table.columns) else _MORE * PAGE
+        whole = PAGE * (1.25 if any(column.group for column in table.columns) else 1.6)
         for limit, sizes in ((COLUMN, _SIZES[:_READABLE]), (PAGE, _SIZES), (whole, _SIZES[-1:])):
             for size in sizes:
                 columns = _column_widths(table, size)
+                # a little more than the page is scaled down on the narrowest ones, before a table is divided
                 if labels * size.scale + sum(columns) <= limit:
                     return cls(size, limit >= PAGE, [list(range(len(columns)))], broken=False)
         size = _SIZES[_READABLE - 1]

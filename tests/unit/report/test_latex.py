@@ -32,6 +32,7 @@ HOSTILE = [
     'quotes "double" <angle> |bar|',
     "^^5cinput",
     "a" * 70,
+    "``a--b---c?`",
     "line\nbreak\x1b[2J",
 ]
 
@@ -155,12 +156,16 @@ def test_a_papers_table_has_its_own_caption_and_colors_and_no_line_of_ours() -> 
     assert "% TrDiMP, LaSOT AUC: other sources differ" in text
 
 
+def test_hyphens_of_a_name_stay_hyphens() -> None:
+    assert latex_text("a--b---c") == "a-{}-b-{}-{}-c"
+
+
 @given(st.text())
 def test_escaped_text_has_no_special_character(text: str) -> None:
     known = (
         r"\\(textbackslash|textasciicircum|textasciitilde|textless|textgreater|textbar)\{\}|\\[{}$&#%_]"
         r"|\{[\[*]\}|\\texttt\{U\+[0-9A-F]+\}|\\([`'^~=u.\"rHvc])\{(\w|\\[ij])\}|\\(ss|ae|o|l)\{\}"
-        r"|\$(-|\\pm|\\times|\\alpha|\\beta)\$"
+        r"|-\{\}|\{`\}|\$(-|\\pm|\\times|\\alpha|\\beta)\$"
     )
     rest = re.sub(known, "", latex_text(text))
     assert rest.isascii()
