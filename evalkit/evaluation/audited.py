@@ -6,6 +6,8 @@ import difflib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from evalkit.archive import open_tree
 from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark, get_split
 from evalkit.benchmarks.names import official_rows
@@ -35,9 +37,11 @@ from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.oddities import Finding, Print, find_copies, find_oddities, give_back_half, is_whole, prints
 from evalkit.scoring.scores import Scores
 from evalkit.scoring.verdicts import Explain, ExplainedNumber, Judgment, Verdict, judge
+from evalkit.sequences import Trajectory
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _INNER = 64  # archives in an archive or a folder that are looked into
+_ROWS = 100_000
 _ESTIMATE = 0.001  # half a pixel given back met the scores of the boxes before they were cut off to a tenth of a point
 _CUT_OFF = "boxes cut off to integers (an estimate: half a pixel given back)"
 _ORDER = (
@@ -219,7 +223,9 @@ class _Set:
         for held in group:
             name = renamed or held.tracker
             try:
-                yield self._checked(raw, self._read(raw, held, name))
+                with np.errstate(all="ignore"):  # numbers of any size: they are told, not warned of
+                    checked = self._checked(raw, self._read(raw, held, name))
+                yield checked
             except EvalkitError as problem:
                 yield _Checked(self._unreadable(name, problem))
 
@@ -261,21 +267,27 @@ class _Set:
 
     def _checked(self, raw: RawResults, results: ImportedResults) -> _Checked:
         annotations = self.truth.annotations if self.truth else ()
+        looked_at = {name: [_beginning(run) for run in runs] for name, runs in results.sequences.items()}
         facts = {
             "layout": results.layout,
             "sequences": len(results.sequences),
             "frames": sum(len(run) for runs in results.sequences.values() for run in runs),
             "problems": tuple(results.problems()),
-            "remarks": tuple(find_oddities(results.sequences, annotations)),
+            "remarks": tuple(find_oddities(looked_at, annotations)),
             "notes": (*(self.truth.notes if self.truth else ()), *(note for note in results.remarks())),
         }
-        marks = prints(results.sequences)
+        marks = prints(looked_at)
         if self.truth is None:
             text = f"cannot be checked, because {self.reason}"
             return _Checked(self._audited(results.tracker, Verdict.NOT_COMPARABLE, text, **facts), marks)
         candidate = of_files(results, self.truth, f"files:{Path(raw.tree.where).name}")
         judged = _Judging(self, self.truth, candidate).judge()
         return _Checked(self._audited(results.tracker, **judged, **facts), marks)  # type: ignore[arg-type]
+
+
+def _beginning(run: Trajectory) -> Trajectory:
+    """A trajectory without the rows that no benchmark has frames for."""
+    return Trajectory(run.boxes[:_ROWS], run.confidence[:_ROWS], run.seconds[:_ROWS])
 
 
 def _no_truth(request: Request, spec: BenchmarkSpec, split: Split, problem: EvalkitError) -> str:
@@ -310,8 +322,10 @@ class _Judging:
         try:
             (scores,) = compute_scores(replace(request, protocol=rules.id), self.truth, [self.candidate])
         except ScoringError as problem:
-            reasons = [line.strip() for line in problem.lines[1:]] or list(problem.lines)
-            text = f"cannot be checked, because {rules.id} refuses the results: {_inside(reasons[0])}"
+            first, *more = problem.lines
+            first = first.removeprefix(f"{self.candidate.tracker} on {self.of.title}: ")
+            reason = f"{rules.id} refuses the results: {more[0].strip()}" if first.endswith(":") and more else first
+            text = f"cannot be checked, because {_inside(reason)}"
             return {"verdict": Verdict.NOT_COMPARABLE, "text": text, "scores": by_protocol}
         by_protocol = {rules.id: dict(scores.summary), **by_protocol}
         judged = self._judged(scores, self._explain(rules.id, under.explain))

@@ -161,6 +161,14 @@ def test_results_that_the_protocol_refuses_are_scored_by_the_others(tmp_path):
     assert {"no box up to the end"} <= {remark["kind"] for remark in result["odd"]}
 
 
+def test_numbers_of_any_size_are_judged_without_a_warning(tmp_path):
+    results(tmp_path / "files", cat_1=np.full((80, 4), 1e308), book_3=np.full((70, 4), -1e300))
+    write(tmp_path / "files" / "None" / "cat-1.txt", np.full((80, 4), np.inf))
+    done = call("audit", "files", *KIT)
+    assert (done.code, done.stderr) == (1, "")
+    assert "None on LaSOT test: cannot be checked, because pytracking refuses" in " ".join(done.stdout.split())
+
+
 def test_copies_do_not_hold_whatever_they_score(tmp_path):
     results(tmp_path / "files", "First", seed=1)
     results(tmp_path / "files", "Copy", seed=1, cat_1=tracked("cat-1", 9), book_3=truth("book-3"))
