@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+CHOSEN = "set"
+"""Key of a tracker's settings in a manifest: the names of those that the user chose, absent where there is none."""
 _CLOSING = {"[": "]", "{": "}", "(": ")"}
 
 

@@ -5,7 +5,8 @@ import dataclasses
 from typing import Any, TypeGuard, TypeVar
 
 from evalkit.errors import TrackerError, unknown_name
-from evalkit.tracking.interface import CHANGED, Json
+from evalkit.tracking.interface import Json
+from evalkit.values import CHOSEN
 
 Settings = TypeVar("Settings")
 
@@ -56,7 +57,7 @@ def described(settings: Any, default: Any) -> dict[str, Json]:
 def names(keys: cabc.Iterable[str]) -> dict[str, Json]:
     """An entry with the names of changed settings; none without any, so that a tracker's own run keeps its identity."""
     listed: list[Json] = [*sorted(keys)]
-    return {CHANGED: listed} if listed else {}
+    return {CHOSEN: listed} if listed else {}
 
 
 def plain(value: Any) -> Json:

@@ -38,13 +38,13 @@ from evalkit.evaluation.progress import FrameProgress
 from evalkit.evaluation.session import RunOptions, Watch, run_tracker
 from evalkit.report.headline import headline_of, leading_of
 from evalkit.report.metrics import get_metric
+from evalkit.store.differing import text
 from evalkit.store.locks import Shard
 from evalkit.store.runs import RunStatus
 from evalkit.tracking.catalog import check_name
 from evalkit.tracking.interface import TrackerOptions
 from evalkit.tracking.shards import parse_shard
 from evalkit.tracking.timing import details, summary
-from evalkit.values import written
 from evalkit.visible import visible
 
 ISOLATE = (
@@ -226,7 +226,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
 
 
 def _label(tracker: str, settings: cabc.Mapping[str, Any]) -> str:
-    return " ".join([tracker, *(f"{key}={written(value)}" for key, value in settings.items())])
+    return f"{tracker} {text(settings)}".rstrip()
 
 
 def _refuse_contradictions(app: App, asked: RunOptions, trackers: cabc.Sequence[str], weights: str | None) -> None:

@@ -5,13 +5,12 @@ import json
 
 from evalkit.store.manifest import RunIdentity
 from evalkit.store.sealed import Json
-from evalkit.values import written
+from evalkit.values import CHOSEN, written
 
-CHOSEN = "set"
-"""Key of a tracker's settings with the names of those that the user chose."""
 _HASHES = {"source_sha256": "source", "weights": "weights"}
 _DIGITS = 8
 _LONGEST = 40
+_DEEPEST = 8
 
 
 def settings_of(identity: RunIdentity) -> dict[str, Json]:
@@ -45,7 +44,8 @@ def chosen(identity: RunIdentity) -> dict[str, Json]:
     """The settings that the user chose with ``--set``."""
     names = identity.config.get(CHOSEN)
     settings = settings_of(identity)
-    return {name: settings[name] for name in names if name in settings} if isinstance(names, list) else {}
+    listed = names if isinstance(names, list) else []  # a stranger's manifest may hold anything
+    return {name: settings[name] for name in listed if isinstance(name, str) and name in settings}
 
 
 def differing(identities: cabc.Sequence[RunIdentity]) -> list[dict[str, Json]]:
@@ -77,7 +77,7 @@ def _key(settings: cabc.Mapping[str, Json], name: str) -> str:
 def _flat(config: cabc.Mapping[str, Json], above: tuple[str, ...] = ()) -> cabc.Iterator[tuple[tuple[str, ...], Json]]:
     for name, value in config.items():
         path = (*above, str(name))
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value and len(above) < _DEEPEST:
             yield from _flat(value, path)
         else:
             yield path, value

@@ -52,12 +52,12 @@ class Stored:
     @property
     def benchmark(self) -> str:
         """Name of the benchmark."""
-        return self.run.identity.benchmark if self.run else urllib.parse.unquote(self.path.parent.parent.name)
+        return str(self.run.identity.benchmark) if self.run else urllib.parse.unquote(self.path.parent.parent.name)
 
     @property
     def tracker(self) -> str:
         """Name of the tracker."""
-        return self.run.identity.tracker if self.run else urllib.parse.unquote(self.path.parent.name)
+        return str(self.run.identity.tracker) if self.run else urllib.parse.unquote(self.path.parent.name)
 
 
 def inventory(

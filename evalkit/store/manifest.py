@@ -225,6 +225,8 @@ def identity_from_json(value: cabc.Mapping[str, Json], where: Path | str) -> Run
             f"{where} has schema version {schema}, this evalkit reads version {RUN_SCHEMA}. Use the evalkit that wrote "
             "it, or another --results folder."
         )
+    if not isinstance(value.get("config"), dict):
+        raise StoreError(f"{where} is damaged: the tracker's settings are no JSON object.")
     return _build(RunIdentity, value, where)
 
 

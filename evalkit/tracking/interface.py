@@ -14,8 +14,6 @@ State = TypeVar("State")
 Inputs = TypeVar("Inputs")
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Image = npt.NDArray[np.uint8]
-CHANGED = "set"
-"""Key of :attr:`TrackerInfo.config`: the names of the settings that the user chose, absent where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

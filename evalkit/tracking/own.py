@@ -18,9 +18,10 @@ from evalkit.provenance import RANDOM_WEIGHTS, hash_files
 from evalkit.sequences import Modality
 from evalkit.tracking import foreign, parameter_files, vot_process
 from evalkit.tracking.foreign import Interface, interface_of
-from evalkit.tracking.interface import CHANGED, Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
+from evalkit.tracking.interface import Json, SimpleTracker, Tracker, TrackerInfo, TrackerOptions
 from evalkit.tracking.per_stream import per_stream
 from evalkit.tracking.repository import OwnSpec, explain, load_module, parse_own
+from evalkit.values import CHOSEN
 
 WEIGHTS = ("weights", "net_path", "model_path", "checkpoint", "checkpoint_path", "weights_path", "ckpt")
 """Names under which constructors take a weight file."""
@@ -158,7 +159,7 @@ class _Maker:
     def _settings(self) -> dict[str, Json]:
         """The user's, and their names."""
         settings, names = self.options.settings, list[Json](sorted(self.options.settings))
-        return {**settings, CHANGED: names} if settings else {}
+        return {**settings, CHOSEN: names} if settings else {}
 
     def _make(self, *given: Any) -> Any:
         if self._given is not None:

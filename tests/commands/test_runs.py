@@ -132,6 +132,17 @@ def test_a_link_inside_of_a_run_goes_and_its_target_stays(results, tmp_path):
     assert not run.path.exists()
 
 
+@pytest.mark.parametrize("config", [{"set": [["x"], 3]}, {"set": "rate"}, [], None, {"a": {}}, "deep"])
+def test_settings_that_are_none_of_ours_are_listed_all_the_same(results, config):
+    deep = {"rate": 1}
+    for _ in range(300):
+        deep = {"a": deep}
+    store_run(results, "uav123", TRACKS, tracker="strange", config=deep if config == "deep" else config)
+    store_run(results, "uav123", TRACKS, tracker="strange", config={"rate": 3})
+    assert len(listed(results, "--tracker", "strange")) == 2
+    assert len(call("list", "runs", "--results", results, "--tracker", "strange").stdout.splitlines()) == 3
+
+
 def test_names_of_strangers_are_inert(results):
     store_run(results, "uav123", TRACKS, tracker="\x1b[2J\nforged  complete", config={"a": "\x1b]0;x\x07", "b": ["\n"]})
     store_run(results, "uav123", TRACKS, tracker="\x1b[2J\nforged  complete", config={"a": "\x1b]0;y\x07", "b": ["\n"]})
