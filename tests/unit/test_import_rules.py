@@ -85,6 +85,7 @@ RULES = {
     ],
     "trackers": [*DATA, "trackers", "evalkit.tracking"],
     "trackers.training": [*DATA, "trackers", "evalkit.benchmarks", "evalkit.sample", "evalkit.tracking"],
+    "trackers.training.study": [*DATA, "trackers", "evalkit.evaluation", "evalkit.sample", "evalkit.tracking"],
     "trackers.__main__": ["evalkit.commands", "trackers"],
     "cli": ["trackers"],
 }

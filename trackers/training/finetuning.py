@@ -30,7 +30,7 @@ from ..common.torch_tracker import tf32
 from ..srft import SRTrackConfig, initial_entries
 from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_statistics, plain_state
 from .damping import DampedUpdate, Damping, kappa_of
-from .fisher import MATRICES, prior_ranks
+from .fisher import matrices, prior_ranks
 from .initial import RANDOM, starting_entries, starting_network
 from .loader import BatchShare, Late, PairNumbers, PairSet, batches, on_device
 from .losses import Sharing
@@ -159,8 +159,6 @@ class Finetuning:
 
     def _prior(self, pairs: PairSet) -> dict[str, Tensor]:
         """Ranks by the Fisher information of the parent on color alone, under this network's names."""
-        import re
-
         settings, parent = self.plan.recipe.fisher, self.plan.recipe.parent
         assert settings is not None
         assert parent is not None
@@ -179,8 +177,7 @@ class Finetuning:
                 color = pair._replace(template=pair.template[:, :3], search=pair.search[:, :3])
                 yield task.learned(task.forward(model, color, 1.0), color).loss
 
-        named = {name: value for name, value in model.named_parameters() if re.search(MATRICES, name)}
-        ranked = prior_ranks(named, losses, samples=settings.samples, kept=settings.kept)
+        ranked = prior_ranks(matrices(model), losses, samples=settings.samples, kept=settings.kept)
         config = self.definition.config
         return initial_entries(ranked, config) if isinstance(config, SRTrackConfig) else ranked
 

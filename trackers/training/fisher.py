@@ -5,14 +5,14 @@ groups nor numbers, and the program has no such matrix. What is here is our comp
 """
 
 import collections.abc as cabc
+import re
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 _MEMORY = 2 << 30  # bytes for the gradients of one pass; a pass sees as many tensors as fit
-MATRICES = r"\.(proj|qkv|fc1|fc2)\.weight$"
-"""Tensors with a prior: patch embedding, attention, MLP. Biases and norms have none."""
+_MATRICES = r"\.(proj|qkv|fc1|fc2)\.weight$"
 
 
 class Eigenpairs(NamedTuple):
@@ -71,7 +71,25 @@ def prior_ranks(
         samples: N.
         kept: K.
     """
-    result: dict[str, Tensor] = {}
+    return {
+        name: ranks(diagonal(pairs)).view_as(parameters[name])
+        for name, pairs in spectra(parameters, losses, samples=samples, kept=kept)
+    }
+
+
+def matrices(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Tensors that have a prior: patch embedding, attention, MLP. Biases and norms have none."""
+    return {name: value for name, value in model.named_parameters() if re.search(_MATRICES, name)}
+
+
+def spectra(
+    parameters: cabc.Mapping[str, nn.Parameter],
+    losses: cabc.Callable[[], cabc.Iterator[Tensor]],
+    *,
+    samples: int,
+    kept: int,
+) -> cabc.Iterator[tuple[str, Eigenpairs]]:
+    """Name and eigenpairs of each tensor; see :func:`prior_ranks`."""
     for part in _passes(parameters, samples):
         values = [parameters[name] for name in part]
         stored = {name: torch.empty(samples, value.numel()) for name, value in zip(part, values, strict=True)}
@@ -79,9 +97,8 @@ def prior_ranks(
             gradients: cabc.Sequence[Tensor | None] = torch.autograd.grad(loss, values, allow_unused=True)
             for name, gradient in zip(part, gradients, strict=True):
                 stored[name][number] = 0.0 if gradient is None else gradient.flatten().cpu()
-        for name, value in zip(part, values, strict=True):
-            result[name] = ranks(diagonal(eigenpairs(stored.pop(name), kept))).view_as(value)
-    return result
+        for name in part:
+            yield name, eigenpairs(stored.pop(name), kept)
 
 
 def _passes(parameters: cabc.Mapping[str, nn.Parameter], samples: int) -> cabc.Iterator[list[str]]:

@@ -18,20 +18,21 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from evalkit.atomic import whole_file, write_whole
 from evalkit.errors import TrackerError
 
-from ..common.definition import Definition
+from ..common.definition import Definition, definition
 from ..common.weights import packed
 from .adaptation import follow, freeze_statistics
-from .damping import DampedUpdate
+from .damping import DampedUpdate, kappa_of
+from .fisher import matrices, prior_ranks
 from .plan import TrainingPlan
 from .recipe import Recipe
 from .rendered import Pool
-from .start import load_parent, new_network, trained_groups
+from .start import load_parent, mapped, new_network, trained_groups
 from .tasks import least_keep_rate, make_task, pair_overlaps
 
 CHECKPOINT = "resume.pt"
 LOG = "log.jsonl"
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_CHECK_BATCHES, _CHECK_BATCH = 8, 64
+_CHECK_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class PoolSettings:
         batch: Instead of the recipe's.
         every: Seconds between two checks (log, validation, checkpoint).
         packed: Write matrices as 8 bit integers with a scale for each row.
+        checks: Batches of validation pairs in a check; 0 = no check.
     """
 
     output: Path
@@ -57,6 +59,7 @@ class PoolSettings:
     batch: int | None = None
     every: float = 30.0
     packed: bool = False
+    checks: int = 8
 
 
 class Training:
@@ -96,8 +99,9 @@ class Training:
         )
         self.average = copy.deepcopy(self.model) if recipe.average else self.model
         named = {name: value for group in groups.values() for name, value in group.items()}
-        self.damped = DampedUpdate(named, recipe.damping) if recipe.damping else None
         self.tracks = self.pool.tracks(recipe.sampling.light)
+        prior = self._prior(parent) if recipe.fisher is not None and parent is not None else {}
+        self.damped = DampedUpdate(named, recipe.damping, prior) if recipe.damping else None
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.step, self.total, self.seconds = 0, settings.steps, 0.0
 
@@ -152,11 +156,24 @@ class Training:
         if self.damped is None:
             self.optimizer.step()
         else:
+            if self.recipe.fisher is not None:
+                self.damped.kappa = kappa_of(self.step + 1, self.total, self.recipe.fisher.kappa)
             self.damped.step(self.optimizer.step)
         self.step += 1
         if self.recipe.average:
             follow(self.average, self.model, self.recipe.average, self.step)
         return {"loss": learned.loss.detach()} | {name: value.detach() for name, value in learned.parts.items()}
+
+    def _prior(self, parent: Path) -> dict[str, Tensor]:
+        """Ranks by the parent's Fisher information on the color images of this pool, under this network's names."""
+        fisher = self.recipe.fisher
+        assert fisher is not None
+        assert self.recipe.parent is not None
+        model, losses = parent_losses(
+            definition(self.recipe.parent), parent, self.pool, self.recipe, self.settings.seed
+        )
+        ranked = prior_ranks(matrices(model), losses, samples=fisher.samples, kept=fisher.kept)
+        return {name: value.to(self.device) for name, value in mapped(ranked, self.definition).items()}
 
     @contextlib.contextmanager
     def _autocast(self) -> cabc.Iterator[None]:
@@ -179,12 +196,14 @@ class Training:
     @torch.no_grad()
     def check(self) -> dict[str, float]:
         """Overlap on validation scenes: mean, and share above one half."""
+        if not self.settings.checks:
+            return {}
         model = self.average.eval()
         generator = torch.Generator(self.device).manual_seed(12345)
         sampling = type(self.recipe.sampling)(light=self.recipe.sampling.light)
         tracks = self.check_pool.tracks(sampling.light)
         overlaps = []
-        for _ in range(_CHECK_BATCHES):
+        for _ in range(self.settings.checks):
             pairs = self.check_pool.pairs(_CHECK_BATCH, tracks, sampling, self.task.rules, generator)
             with self._autocast():
                 outputs = self.task.forward(model, pairs, least_keep_rate(self.definition))
@@ -263,6 +282,24 @@ class Training:
         path = weights_path(self.settings.output, self.recipe.name)
         write_whole(path, save(entries, metadata))
         (self.settings.output / CHECKPOINT).unlink(missing_ok=True)
+
+
+def parent_losses(
+    made: Definition, weights: Path, pool: Pool, recipe: Recipe, seed: int
+) -> tuple[nn.Module, cabc.Callable[[], cabc.Iterator[Tensor]]]:
+    """A parent's network in evaluation mode, and what begins the same series of losses on single pairs again."""
+    model = new_network(made, seed)
+    load_parent(model, made, weights)
+    model.to(pool.device).eval()
+    task, tracks = make_task(made), pool.tracks(recipe.sampling.light)
+
+    def losses() -> cabc.Iterator[Tensor]:
+        generator = torch.Generator(pool.device).manual_seed(seed)
+        while True:
+            pairs = pool.pairs(1, tracks, recipe.sampling, task.rules, generator)
+            yield task.learned(task.forward(model, pairs, 1.0), pairs).loss
+
+    return model, losses
 
 
 def weights_path(folder: Path, recipe: str) -> Path:

@@ -2,6 +2,7 @@
 
 import collections.abc as cabc
 import concurrent.futures
+import copy
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,14 @@ class Pool:
         self.first = torch.tensor(first, device=device)
         self.light = torch.tensor(light, device=device)
         self._tables = {name: table.to(device) for name, table in _color_tables().items()}
+
+    def as_color(self, sensor: Modality) -> "Pool":
+        """The same scenes; in the place of the color images those of another sensor, as trackers see them."""
+        table = (255 * self._tables[sensor]).round().to(torch.uint8)
+        other = copy.copy(self)
+        colored = [table[:, frame.long()] for frame in self.frames[sensor]]
+        other.frames = {Modality.RGB: torch.stack(colored)}
+        return other
 
     def tracks(self, light: tuple[float, float]) -> Tensor:
         """Numbers of the objects that can be a target, in scenes of this light.

@@ -118,8 +118,7 @@ def load_parent(model: nn.Module, definition: Definition, path: Path) -> None:
     entries: dict[str, Tensor] = {
         name: value.float() if value.is_floating_point() else value for name, value in unpacked(load_file(path)).items()
     }
-    if isinstance(definition.config, SRTrackConfig):
-        entries = initial_entries(entries, definition.config)
+    entries = mapped(entries, definition)
     loaded: Any = model.load_state_dict(entries, strict=False)
     missing = [name for name in loaded.missing_keys if not name.endswith("prompts")]
     if missing or loaded.unexpected_keys:
@@ -127,6 +126,12 @@ def load_parent(model: nn.Module, definition: Definition, path: Path) -> None:
             f"{path}: {definition.name} cannot start from it; missing {missing[:3]}, unexpected "
             f"{loaded.unexpected_keys[:3]}. Pass the weights of the recipe's parent."
         )
+
+
+def mapped(entries: dict[str, Tensor], definition: Definition) -> dict[str, Tensor]:
+    """A parent's entries under the names of the network; SRTrack's streams share them."""
+    config = definition.config
+    return initial_entries(entries, config) if isinstance(config, SRTrackConfig) else entries
 
 
 def trained_groups(model: nn.Module, recipe: Recipe) -> dict[float, dict[str, nn.Parameter]]:

@@ -13,7 +13,7 @@ from evalkit.sequences import Frame, Modality
 from trackers.common.build import finish
 from trackers.common.definition import definition
 from trackers.common.torch_tracker import Engine
-from trackers.common.weights import read_weights
+from trackers.common.weights import SHIPPED, read_weights
 from trackers.learned import LEARNED
 from trackers.training.pool_training import CHECKPOINT, PoolSettings, Training, weights_path
 from trackers.training.recipe import Start
@@ -181,3 +181,30 @@ def test_what_is_kept_is_the_average_of_the_weights(pool, tmp_path):
     low, high = (function(torch.stack([state[name] for state in states]), 0) for function in (torch.amin, torch.amax))
     assert ((kept[name] >= low - 1e-3) & (kept[name] <= high + 1e-3)).all()
     assert not torch.equal(kept[name].float(), states[-1][name].half().float())
+
+
+def test_the_fisher_mode_holds_back_by_the_parents_information_which_fades(pool, tmp_path):
+    parent = SHIPPED / "ostrack-mini.safetensors"
+    recipe = RECIPES["srft-mini-rgbt-fisher"]
+    recipe = replace(recipe, fisher=replace(recipe.fisher, samples=3, kept=2))
+    settings = PoolSettings(tmp_path, seed=3, batch=2, steps=4)
+    run = Training(recipe, definition(recipe.tracker), (pool, pool), settings, parent)
+    prior = run.damped._prior
+    left, right = (prior[f"backbone.blocks_{stream}.0.attn.qkv.weight"] for stream in ("rgb", "event"))
+    assert torch.equal(left, right)
+    assert 0 == left.min() < left.max() == 1
+    assert not any(name.endswith("bias") for name in prior)
+    weights = []
+    for _ in range(2):
+        run._step()
+        weights.append(run.damped.kappa)
+    np.testing.assert_allclose(weights, [0.5, 0.25 * (1 + 0.5**0.5)])
+
+
+def test_another_sensor_in_the_place_of_color_is_what_its_trackers_see(pool):
+    task = make_task(definition("ostrack-mini"))
+    both = make_task(definition("srft-mini-rgbe"))
+    draw = {"tracks": pool.tracks((0.0, 99.0)), "sampling": Sampling(gray=0)}
+    alone = pool.as_color(Modality.EVENT).pairs(2, **draw, rules=task.rules, generator=torch.Generator().manual_seed(1))
+    beside = pool.pairs(2, **draw, rules=both.rules, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(alone.search, beside.search[:, 3:], atol=0.02, rtol=0)

@@ -1,0 +1,1 @@
+"""The papers' questions, asked of the small trackers: ``python -m trackers.training.study --help``."""
