@@ -225,7 +225,9 @@ def test_pictures_enlarge_and_those_that_are_not_inside_are_said(wide: Page) -> 
     assert wide.run(said) == "The picture of this frame is not in this file. Behind the boxes: frame 7."
     choose(wide, "[data-frames]", "50", "input")
     assert (wide.run(STATE), wide.run(shown)) == ("frame 50 (100 frames)", 1)
+    press(wide, "Escape")
     open_explorer(wide, "car-9")
+    wide.wait("document.querySelector('#explorer-title').textContent === 'car-9'")
     assert "frames are not found on this computer" in wide.run(said)
 
 
