@@ -72,8 +72,8 @@ def test_the_store_is_searched_and_published_numbers_read_as_often_for_many_trac
 def test_hardest_sequences_are_drawn_from_the_images(place: list[str], tmp_path: Path) -> None:
     page, data = report(tmp_path, "--worst", 1, "--tracker", "kcf", *place)
     assert len(data["parts"][0]["hard"]) == 1
-    assert len(data["parts"][0]["hard"][0][0]) == FRAMES
-    assert page.count("data:image/jpeg;base64,") == 4
+    assert len(data["parts"][0]["hard"][0]["strips"][0]) == FRAMES
+    assert page.count('<image href="data:image/jpeg;base64,') == 4
 
 
 def test_splits_that_servers_score_are_left_out_and_named(place: list[str], tmp_path: Path) -> None:
