@@ -121,7 +121,20 @@ def test_the_size_follows_the_network_by_rate_times_score(name):
     np.testing.assert_allclose(
         slow.boxes[0, :2] + slow.boxes[0, 2:] / 2, plain.boxes[0, :2] + plain.boxes[0, 2:] / 2, rtol=1e-6
     )
-    np.testing.assert_allclose(kept, slow.boxes[0], rtol=1e-12)
+    np.testing.assert_array_equal(kept[2:], slow.boxes[0, 2:])
+
+
+def test_a_fast_target_is_looked_for_where_it_goes_and_a_slow_target_where_it_was():
+    calm = build(definition("ostrack-mini"), TrackerOptions(weights=RANDOM_WEIGHTS, seed=2))
+    image = np.random.default_rng(1).integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    ahead = []
+    for place in (0.55, 0.75):  # of the crop, whose side is 2.66 of the target's: moves of 0.13 and 0.66 of its size
+        (state,) = calm.initialize([Frame(image)], np.array([[100.0, 80, 40, 40]]))
+        inputs = calm.prepare(state, Frame(image))
+        answers = np.array([[place, 0.5, 0.375, 0.375, 0.9]], dtype=np.float32)
+        box = calm._predictions([state], [inputs], answers).boxes[0]
+        ahead.append((state.box[0] - box[0]) / (box[0] + box[2] / 2 - 120))
+    np.testing.assert_allclose(ahead, [0, 0.7], atol=1e-6)
 
 
 def test_swintrack_mini_asks_about_the_mirrored_crop_too():
@@ -152,9 +165,9 @@ def test_a_mirrored_video_gives_mirrored_boxes():
     made = definition("ostrack-mini")
     tracker = build(made, TrackerOptions(weights=RANDOM_WEIGHTS, seed=2))
     image = np.random.default_rng(1).integers(0, 255, (240, 320, 3), dtype=np.uint8)
-    box = np.array([100.0, 80, 40, 40])
+    box = np.array([100.0, 80, 60, 60])  # its crops have even sides, so their mirror images are crops, too
     ends = []
-    for picture, start in ((image, box), (image[:, ::-1].copy(), np.array([180.0, 80, 40, 40]))):
+    for picture, start in ((image, box), (image[:, ::-1].copy(), np.array([160.0, 80, 60, 60]))):
         (state,) = tracker.initialize([Frame(picture)], start[None])
         ends.append(tracker.track([state], [tracker.prepare(state, Frame(picture))]).boxes[0])
     np.testing.assert_allclose([320 - ends[0][0] - ends[0][2], *ends[0][1:]], ends[1], atol=0.1)

@@ -25,7 +25,7 @@ from .damping import DampedUpdate, kappa_of
 from .fisher import matrices, prior_ranks
 from .plan import TrainingPlan
 from .recipe import Recipe
-from .rendered import Pool
+from .rendered import Pool, Sampling
 from .start import load_parent, mapped, new_network, trained_groups
 from .tasks import least_keep_rate, make_task, pair_overlaps
 
@@ -200,7 +200,8 @@ class Training:
             return {}
         model = self.average.eval()
         generator = torch.Generator(self.device).manual_seed(12345)
-        sampling = type(self.recipe.sampling)(light=self.recipe.sampling.light)
+        learned = self.recipe.sampling
+        sampling = Sampling(learned.scale_jitter, learned.center_jitter, light=learned.light)  # colors as they are
         tracks = self.check_pool.tracks(sampling.light)
         overlaps = []
         for _ in range(self.settings.checks):

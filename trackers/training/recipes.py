@@ -40,9 +40,14 @@ _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
     }
 )
 
-_SAMPLING = Sampling(template_scale_jitter=0.04, template_center_jitter=0.06, negatives=0.1, recolor=0.4)
-_NEAR = replace(_SAMPLING, scale_jitter=0.18, center_jitter=1.8)  # as far off as a tracker mostly is
-_NIGHT = replace(_NEAR, recolor=0.2, light=(0.0, 0.45))
+_SAMPLING = Sampling(
+    center_jitter=2.1,  # OSTrack's share of the crop
+    template_scale_jitter=0.04,
+    template_center_jitter=0.06,
+    negatives=0.1,
+    recolor=0.4,
+)
+_NEAR = replace(_SAMPLING, scale_jitter=0.18, center_jitter=1.2)  # as far off as a tracker mostly is
 _SRFT_GROUPS = (
     Group(r"^backbone\.patch_embed_event\.", 1e-3),
     Group(r"^backbone\.blocks_cross\.", 6e-4),
@@ -57,7 +62,7 @@ _MINI = Recipe(
     None,
     (Group("", 1e-3),),
     batch=32,
-    pairs=384_000,
+    pairs=672_000,
     warmup=200,
     cooldown=0.4,
     betas=(0.9, 0.99),
@@ -67,7 +72,13 @@ _MINI = Recipe(
     late=_NEAR,
     sources=_SOURCES,
 )
-_MINI_SWIN = replace(_MINI, losses=(1.5, 1.5), elimination=None)
+_MINI_SWIN = replace(
+    _MINI,
+    losses=(1.5, 1.5),
+    elimination=None,
+    sampling=replace(_SAMPLING, center_jitter=3.0),  # its crops are as wide as SwinTrack's
+    late=replace(_NEAR, center_jitter=1.8),
+)
 
 
 def _srft(pair: str) -> cabc.Iterator[Recipe]:
@@ -112,7 +123,7 @@ def _upvpt(base: Recipe, parent: str, mlp: str, prompts: str, rest: str) -> cabc
         average=0.99,
         start=Start.XAVIER,
         elimination=None,
-        sampling=_NIGHT,
+        sampling=replace(base.late or _NEAR, recolor=0.2, light=(0.0, 0.45)),
         late=None,
         summary="Prompts, MLPs and head, on dark scenes.",
     )
