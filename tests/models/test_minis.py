@@ -116,12 +116,12 @@ def test_the_size_follows_the_network_by_rate_times_score(name):
         steps.append((predictions, kept))
     (plain, _), (slow, kept) = steps
     share = loop.size_rate * 0.6
-    assert plain.boxes[0, 2] > box[0, 2]
+    assert abs(plain.boxes[0, 2] - box[0, 2]) > 1
     np.testing.assert_allclose(slow.boxes[0, 2:], (1 - share) * box[0, 2:] + share * plain.boxes[0, 2:], rtol=1e-6)
     np.testing.assert_allclose(
         slow.boxes[0, :2] + slow.boxes[0, 2:] / 2, plain.boxes[0, :2] + plain.boxes[0, 2:] / 2, rtol=1e-6
     )
-    np.testing.assert_array_equal(kept[2:], slow.boxes[0, 2:])
+    np.testing.assert_allclose(kept[2:], slow.boxes[0, 2:], rtol=1e-12)
 
 
 def test_a_fast_target_is_looked_for_where_it_goes_and_a_slow_target_where_it_was():
