@@ -213,7 +213,7 @@ def take_stills(
         small = [cv2.resize(panel, (width, height), interpolation=cv2.INTER_AREA) for panel in panels]
         shown = np.hstack(small).astype(np.uint8)
         jpeg = _jpeg(stamp(shown, mark, 12) if mark else shown)
-        drawn = {name: found for name, own in boxes.items() if (found := _corners(own[index] * scale))}
+        drawn = {name: box for name, own in boxes.items() if (box := _corners(own[index] * scale))}
         pictures.append(Still(index, jpeg, shown.shape[1], height, len(panels), drawn, _corners(truth[index] * scale)))
     return pictures
 
