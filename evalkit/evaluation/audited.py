@@ -102,7 +102,7 @@ def audit(request: Request, path: Path, claim: Claim) -> Audit:
     parts = [(place, group) for place, held in chosen for group in _wanted(held, request)]
     if not parts:
         raise unknown_name(
-            "tracker in the results", request.trackers[0], [one.tracker for _, held in chosen for one in held]
+            "tracker in the results", request.trackers[0], [result.tracker for _, held in chosen for result in held]
         )
     if claim.published is not None and len(parts) > 1:
         names = listed(f"{held.tracker} on {held.benchmark}" for _, held in parts)
@@ -126,13 +126,13 @@ def _held(request: Request, path: Path) -> list[tuple[Path, list[Held]]]:
         return [(path, held)]
     names = open_tree(path).names if path.is_dir() or path.name.lower().endswith(_ARCHIVES) else ()
     inner = [path / name for name in names if name.lower().endswith(_ARCHIVES)][:_INNER]
-    found = [(place, results_held(place, official)) for place in inner]
-    if not any(held for _, held in found):
+    looked_at = [(place, results_held(place, official)) for place in inner]
+    if not any(held for _, held in looked_at):
         own = {name: _own_names(request, name) for name in official}
-        found = [
+        looked_at = [
             (place, results_held(place, {name: own[name] for name in own if own[name]})) for place in (path, *inner)
         ]
-    if not any(held for _, held in found):
+    if not any(held for _, held in looked_at):
         some = [f"{min(values)}.txt ({name})" for name, values in official.items() if values]
         raise ResultFormatError(
             f"{path}: cannot be checked, because no file is named after a sequence of a known benchmark.",
@@ -140,7 +140,7 @@ def _held(request: Request, path: Path) -> list[tuple[Path, list[Held]]]:
             f"  expected, for example: {listed(some)}",
             "  Sequences of other names: name the BENCHMARK, and give --annotations or --data-root.",
         )
-    return found
+    return looked_at
 
 
 def _official_names(request: Request, benchmark: str) -> frozenset[str]:
@@ -160,9 +160,9 @@ def _own_names(request: Request, benchmark: str) -> tuple[str, ...]:
 
 def _wanted(held: cabc.Sequence[Held], request: Request) -> list[Held]:
     asked = request.trackers
-    if not asked or (len(asked) == 1 and len({one.tracker for one in held}) == 1):
+    if not asked or (len(asked) == 1 and len({result.tracker for result in held}) == 1):
         return list(held)
-    return [one for one in held if any(_is_called(one.tracker, name) for name in asked)]
+    return [result for result in held if any(_is_called(result.tracker, name) for name in asked)]
 
 
 def _is_called(label: str, name: str) -> bool:
@@ -469,9 +469,9 @@ def _beside_each_other(checked: cabc.Sequence[_Checked]) -> list[Audited]:
         copies |= {(*place, tracker): findings for tracker, findings in by_tracker.items()}
     audited = []
     for entry in checked:
-        one = entry.audited
-        remarks = (*one.remarks, *copies.get((one.benchmark, one.split, one.tracker), ()))
+        judged = entry.audited
+        remarks = (*judged.remarks, *copies.get((judged.benchmark, judged.split, judged.tracker), ()))
         grave = [remark.text for remark in remarks if remark.is_grave]
-        text = f"{one.text}; beware: {'; '.join(grave)}" if grave else one.text
-        audited.append(replace(one, remarks=remarks, text=text))
+        text = f"{judged.text}; beware: {'; '.join(grave)}" if grave else judged.text
+        audited.append(replace(judged, remarks=remarks, text=text))
     return audited

@@ -112,7 +112,7 @@ def read_candidates(request: Request, truth: Truth, say: Say | None = None) -> l
         if not of_name:
             raise StoreError(_no_run(request, truth, name))
         if mine := [run for run in of_name if run not in dry]:
-            candidates += labelled(request, store, of_tracker(request, truth, mine))
+            candidates += with_labels(request, store, of_tracker(request, truth, mine))
     candidates = _told(candidates, _why_left_out(truth, dry), say)
     if say is None or request.allow_missing or ((request.trackers or request.run_ids) and not request.all_runs):
         return candidates
@@ -167,7 +167,7 @@ def _told(candidates: list[Candidate], text: str, say: Say | None) -> list[Candi
     return [replace(first, notes=(*first.notes, text)), *others]
 
 
-def labelled(request: Request, store: "ResultStore", candidates: list[Candidate]) -> list[Candidate]:
+def with_labels(request: Request, store: "ResultStore", candidates: list[Candidate]) -> list[Candidate]:
     """Candidates of one tracker with the settings that tell them apart in their names.
 
     What differs on another benchmark of the same store counts, too: in a table of both a tracker has the same names.
@@ -179,11 +179,11 @@ def labelled(request: Request, store: "ResultStore", candidates: list[Candidate]
     first = candidates[0].stored[0].identity
     others: list[RunIdentity] = []
     with contextlib.suppress(StoreError):  # another benchmark's folder is damaged
-        found = chosen_runs(replace(request, trackers=(first.tracker,)), store)
-        dry = [] if request.with_random_weights else dry_runs(found)
+        chosen = chosen_runs(replace(request, trackers=(first.tracker,)), store)
+        dry = [] if request.with_random_weights else dry_runs(chosen)
         others = [
             replace(run.identity, frame_limit=first.frame_limit)
-            for run in found
+            for run in chosen
             if run.identity.benchmark != first.benchmark and run not in dry
         ]
     own = [candidate.stored[0].identity for candidate in candidates]

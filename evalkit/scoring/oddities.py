@@ -132,9 +132,9 @@ def find_copies(everyone: cabc.Mapping[str, cabc.Sequence[Print]]) -> dict[str, 
     """
     owners: dict[tuple[str, bytes], dict[str, bool]] = {}
     for tracker, mine in everyone.items():
-        for one in mine:
-            for mark in (one.exact, *one.coarse):
-                owners.setdefault((one.sequence, mark), {}).setdefault(tracker, mark == one.exact)
+        for printed in mine:
+            for mark in (printed.exact, *printed.coarse):
+                owners.setdefault((printed.sequence, mark), {}).setdefault(tracker, mark == printed.exact)
     pairs: dict[tuple[str, str], dict[str, bool]] = {}
     for (sequence, _), sharing in owners.items():
         for tracker, exact in sharing.items() if len(sharing) > 1 else ():
@@ -145,7 +145,7 @@ def find_copies(everyone: cabc.Mapping[str, cabc.Sequence[Print]]) -> dict[str, 
     findings: dict[str, list[Finding]] = {}
     for (tracker, other), places in pairs.items():
         how = "" if all(places.values()) else " but for the digits written"
-        total = len({one.sequence for one in everyone[tracker]})
+        total = len({printed.sequence for printed in everyone[tracker]})
         text = f"equal to the boxes of {other}{how} in {len(places)} of {total} sequences"
         findings.setdefault(tracker, []).append(Finding(Oddity.COPY, text, tuple(places), listed(places)))
     return findings
@@ -262,8 +262,8 @@ def _finding(oddity: Oddity, where: cabc.Mapping[str, str]) -> Finding:
 def _repeated(trajectories: Trajectories) -> list[Finding]:
     """Files that hold the boxes of another sequence."""
     same: dict[bytes, list[str]] = {}
-    for one in prints({name: runs[:1] for name, runs in trajectories.items()}):
-        same.setdefault(one.exact, []).append(one.sequence)
+    for printed in prints({name: runs[:1] for name, runs in trajectories.items()}):
+        same.setdefault(printed.exact, []).append(printed.sequence)
     return [
         Finding(Oddity.REPEATED, f"the same boxes stand for {len(names)} sequences", tuple(names), listed(names))
         for names in same.values()

@@ -77,10 +77,10 @@ def inventory(
         run_ids: Run ids or their beginnings.
         states: What can be said of them.
     """
-    found = map(_stored, ResultStore(results).folders())
+    stored_runs = map(_stored, ResultStore(results).folders())
     kept = [
         stored
-        for stored in found
+        for stored in stored_runs
         if (not benchmarks or stored.benchmark in benchmarks)
         and (not trackers or stored.tracker in trackers)
         and (not run_ids or stored.path.name.startswith(run_ids))

@@ -131,11 +131,11 @@ def analyze(output: Path) -> str:
     """
     documents = gather(output)
     scores = arm_scores(documents)
-    found = differences(scores)
-    text = "\n".join(tables(question, arms, found) for question, arms in scores.items())
+    compared = differences(scores)
+    text = "\n".join(tables(question, arms, compared) for question, arms in scores.items())
     if (output / "arms").is_dir():
         _write(output / SCORES, "[\n" + ",\n".join(map(json.dumps, documents)) + "\n]\n")
-        rows = [asdict(item) | {"estimate": item.estimate._asdict()} for item in found]
+        rows = [asdict(item) | {"estimate": item.estimate._asdict()} for item in compared]
         _write(output / "differences.json", json.dumps(rows, indent=1) + "\n")
         _write(output / "tables.md", text)
         _write(output / "report.toml", report_file(documents))
@@ -147,7 +147,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def tables(question: str, arms: cabc.Mapping[str, ArmScores], found: cabc.Iterable[Difference]) -> str:
+def tables(question: str, arms: cabc.Mapping[str, ArmScores], compared: cabc.Iterable[Difference]) -> str:
     """Scores of a question's arms, and their differences."""
     seeds, sequences = max(arm.values["target"].shape for arm in arms.values())
     lines = [f"### {_TITLES[question]}", "", f"{seeds} seeds, {sequences} sequences.", ""]
@@ -157,7 +157,7 @@ def tables(question: str, arms: cabc.Mapping[str, ArmScores], found: cabc.Iterab
         lines.append(f"| {name} | {arm.facts['steps']} x {arm.facts['batch']} | {' | '.join(cells)} |")
     lines += ["", "| difference | target | detectable | source | detectable |", "|---|---|---|---|---|"]
     pairs: dict[tuple[str, str], dict[str, Estimate]] = {}
-    for item in found:
+    for item in compared:
         if item.question == question:
             pairs.setdefault((item.arm, item.other), {})[item.role] = item.estimate
     for (arm_name, other), roles in pairs.items():
