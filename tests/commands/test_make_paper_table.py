@@ -113,13 +113,24 @@ def small_lasot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return trees.lasot(tmp_path / "LaSOT", test=("cup-1",), train=(), values={"cup-1": BOX})
 
 
+def test_random_weights_are_left_out_unless_asked_for(tmp_path: Path, small_lasot: Path):
+    store_run(tmp_path / "results", "lasot", "ostrack-256", ("cup-1",), weights_sha256="random")
+    arguments = ["--results", tmp_path / "results", "--data-root", small_lasot, "--json"]
+    code, out, _ = call("make-table", "--paper", "upvpt", "--table", "2", *arguments)
+    (table,) = json.loads(out)
+    assert (code, table["comparisons"]) == (0, [])
+    (told,) = table["left_out"]
+    assert told.startswith("ostrack-256 on LaSOT")
+    assert "--with-random-weights" in told
+
+
 @pytest.mark.parametrize(("weights", "reason"), [("random", "random weights"), (None, "another sequence list (1 ")])
 def test_random_weights_and_other_data_are_not_comparable(
     tmp_path: Path, small_lasot: Path, weights: str | None, reason: str
 ):
     store_run(tmp_path / "results", "lasot", "ostrack-256", ("cup-1",), weights_sha256=weights)
     arguments = ["--results", tmp_path / "results", "--data-root", small_lasot, "--json"]
-    code, out, err = call("make-table", "--paper", "upvpt", "--table", "2", *arguments)
+    code, out, err = call("make-table", "--paper", "upvpt", "--table", "2", *arguments, "--with-random-weights")
     assert (code, err) == (0, "")
     (table,) = json.loads(out)
     assert table["left_out"] == []

@@ -48,7 +48,7 @@ def truth_of(root, benchmark="uav123", **options):
 
 
 def from_store(truth, results, say=print, **options):
-    return read_candidates(Request(results=results, **options), truth, say)
+    return read_candidates(Request(benchmarks=(truth.spec.name,), results=results, **options), truth, say)
 
 
 def scores_of(truth, candidates, **options):
