@@ -139,7 +139,7 @@ RECIPES: dict[str, Recipe] = {
             _MINI_SWIN,
             name="swintrack-mini",
             tracker="swintrack-mini",
-            pairs=70_400,
+            pairs=256_000,
             summary="From scratch on drawn scenes.",
         ),
         *_upvpt(_MINI, "ostrack-mini", r"^backbone\.blocks\.\d+\.mlp\.", r"^backbone\.prompts$", r"^box_head\."),
