@@ -325,7 +325,10 @@ def _source_hash(kind: type) -> str:
     functions = [value for cls in kind.__mro__[:-1] for value in vars(cls).values() if isinstance(value, FunctionType)]
     cells = {function.__code__.co_filename: function.__code__ for function in functions}
     if all(Path(name).is_file() for name in cells):
-        file = inspect.getsourcefile(kind)
+        try:
+            file = inspect.getsourcefile(kind)
+        except OSError:  # of a __main__ that no file holds
+            return hash_files(sorted(map(Path, cells)))
         return hash_files([Path(file)]) if file is not None else "unknown"
     texts = ["".join(linecache.getlines(name)).encode() or marshal.dumps(code) for name, code in cells.items()]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()

@@ -1,6 +1,7 @@
 """`evalkit.run`: a name, a class or an object over benchmarks from Python, as the command runs it."""
 
 import linecache
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 import evalkit
 from evalkit.errors import OptionError, TrackerError, UnknownNameError
+from evalkit.provenance import hash_files
+from evalkit.tracking.own import _source_hash
 from helpers.program import call
 
 CELL = """
@@ -117,3 +120,13 @@ def test_progress_and_notes_go_to_stderr(place: dict[str, Any], capsys: pytest.C
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "note: lasot: data: sample:" in shown.err
+
+
+def test_a_class_of_a_main_module_without_a_file_is_known_by_the_files_of_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "typed.py").write_text(CELL)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(CELL, str(tmp_path / "typed.py"), "exec"), names)
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    assert _source_hash(names["Slow"]) == hash_files([tmp_path / "typed.py"])

@@ -66,8 +66,6 @@ def main(
 
     import torch
 
-    torch.set_flush_denormal(True)  # tiny numbers cost a processor a hundred times the usual
-
     from ..common.definition import definition
     from .pool_training import PoolSettings, Training, weights_path
     from .recipes import RECIPES

@@ -208,3 +208,8 @@ def test_another_sensor_in_the_place_of_color_is_what_its_trackers_see(pool):
     alone = pool.as_color(Modality.EVENT).pairs(2, **draw, rules=task.rules, generator=torch.Generator().manual_seed(1))
     beside = pool.pairs(2, **draw, rules=both.rules, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(alone.search, beside.search[:, 3:], atol=0.02, rtol=0)
+
+
+def test_a_training_leaves_the_process_its_tiny_numbers(pool, tmp_path):
+    training("ostrack-mini", pool, tmp_path, steps=1).run()
+    assert torch.tensor(1e-40) * 1 > 0

@@ -74,10 +74,6 @@ def main(*, analyze: bool, pool: Path | None, output: Path, **numbers: object) -
 
 def train_and_score(plan: Plan) -> None:
     """Every arm, seed by seed, so that what is there at any time can be compared."""
-    import torch
-
-    torch.set_flush_denormal(True)  # tiny numbers cost a processor a hundred times the usual
-
     from .arms import Length, all_arms
     from .scenes import draw_videos
     from .work import Study
