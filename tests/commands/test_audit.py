@@ -233,6 +233,8 @@ def test_the_page_stands_alone_and_runs_nothing(tmp_path):
     assert "<script" not in page
     assert "&lt;script&gt;alert" in page
     assert page.index("cannot be checked") < page.index("pytracking")
+    assert "<tr><th>protocol</th><th>AUC</th>" in page
+    assert "<tr><th>pytracking</th><td>" in page
     assert "http" not in page.replace("http-equiv", "")
 
 

@@ -3,7 +3,6 @@
 // strangers: they reach the page as text or as attributes of elements made here. Files are shown as pictures, nothing else.
 function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
   const [NONE, ABSENT, QUARTERS, CURVE] = [-32768, -32767, 4, [1000, 100]];
-  const TRUTH = "#46eb5a";
   const dialog = one("#explorer");
   const [stage, curve, slider, readout, said] = ["[data-stage]", "[data-curve]", "[data-frames]", "[data-readout]", "[data-said]"].map(name => one(name, dialog));
   const hidden = new Set();
@@ -116,7 +115,7 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
       const box = now.box(index + 1, kept);
       if (Array.isArray(box) && !hidden.has(tracker.name)) outline(box, tracker.color, tracker.dash, index, shapes, corners);
     });
-    if (Array.isArray(truth)) outline(truth, TRUTH, "7px,5px", -1, shapes, corners);
+    if (Array.isArray(truth)) outline(truth, data.truth, "7px,5px", -1, shapes, corners);
     stage.replaceChildren(...images, ...shapes, ...corners);
     const state = Array.isArray(truth) ? "" : truth === ABSENT ? "target absent" : stride ? "target not annotated" : "";
     const lines = [state === "target absent" ? "Target absent: there is nothing to find in this frame." : "", problem, stride ? "" : `The boxes of this sequence are not in this file. To draw them: ${part.command} ${now.name}`];

@@ -19,7 +19,7 @@ import plotly.offline
 
 import evalkit
 from evalkit.report.headline import remarks
-from evalkit.report.html.part import Part, check_parts, part_json, part_styles
+from evalkit.report.html.part import Part, check_parts, part_json, part_styles, swatches
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import TRUTH, Style
 from evalkit.report.pictures.hardest import Hard, Still
@@ -91,7 +91,7 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
     code, program = plotly.offline.get_plotlyjs(), _text("explorer.js") + _text("page.js")
     views = [_part_view(part, number, styles) for number, part in enumerate(parts)]
     shown = title if not sample or "sample" in title.lower() else f"{title} (sample)"
-    numbers = _safe_json({"title": shown, "parts": [part_json(part, styles) for part in parts]})
+    numbers = _safe_json({"title": shown, "truth": TRUTH, "parts": [part_json(part, styles) for part in parts]})
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["thousands"] = lambda number: f"{number:,}"
     page = environment.from_string(_text("page.html")).render(
@@ -194,7 +194,7 @@ def _part_view(part: Part, number: int, styles: cabc.Mapping[str, Style]) -> dic
     notes = [remarks(score) for score in part.scores]
     shared = [note for note in notes[0] if all(note in others for others in notes)]
     first = part.scores[0]
-    numbers = {name: number for number, name in enumerate(styles)}
+    numbers = swatches(styles)
     return {
         "id": f"part-{number}",
         "number": number,
@@ -271,7 +271,7 @@ def _values(part: Part, key: str) -> list[_Value]:
 def _hard_view(part: Part, place: int, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
     hard = part.hard[place]
     metric = get_metric(part.leading, part.spec.name)
-    numbers = {name: number for number, name in enumerate(styles)}
+    numbers = swatches(styles)
     return {
         "name": hard.name,
         "row": part.sequence_names.index(hard.name),
@@ -337,7 +337,7 @@ def _matrix(parts: cabc.Sequence[Part], styles: cabc.Mapping[str, Style]) -> dic
 
 
 def _table_view(table: Table, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
-    numbers = {name: number for number, name in enumerate(styles)}
+    numbers = swatches(styles)
     names = {Rank.FIRST: "first", Rank.SECOND: "second", Rank.NONE: ""}
     lines = zip(table.rows, table.cells, table.places(), strict=True)
     return {

@@ -138,11 +138,16 @@ def part_styles(parts: cabc.Iterable[Part]) -> dict[str, Style]:
     return styles_of(*(part.names for part in parts))
 
 
+def swatches(styles: cabc.Iterable[str]) -> dict[str, int]:
+    """Tracker -> number of its swatch in the page."""
+    return {name: number for number, name in enumerate(styles)}
+
+
 def part_json(part: Part, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
     """A part's numbers for the page's program; scores per sequence in ten-thousandths."""
     scores = part.scores
     names = part.sequence_names
-    numbers = {name: number for number, name in enumerate(styles)}
+    numbers = swatches(styles)
     return {
         "title": part.title,
         "sample": scores[0].sample,
