@@ -1,6 +1,7 @@
 """What all commands share: lazy loading, messages, exit codes, data roots, JSON output."""
 
 import collections.abc as cabc
+import contextlib
 import importlib
 import math
 import sys
@@ -175,6 +176,22 @@ class Seconds(click.FloatRange):
         """As every range, which nan would pass: it compares with nothing."""
         seconds = super().convert(value, param, ctx)
         return self.fail(f"{value} is no number of seconds.", param, ctx) if math.isnan(seconds) else seconds
+
+
+class Level(click.FloatRange):
+    """Level of an interval, between 0 and 1."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As every range, without nan; where the next word of the command was taken for the level, it stays one."""
+        with contextlib.suppress(click.BadParameter):
+            level = super().convert(value, param, ctx)
+            if not math.isnan(level):
+                return level
+        option, word = param.opts[0] if param else "", f" {value}" if str(value)[:1].isalpha() else ""
+        return self.fail(f"{value!r} is no level between 0 and 1; write `{option} 0.95{word}`.", param, ctx)
 
 
 def seed_option(help_text: str) -> cabc.Callable[[cabc.Callable[..., Any]], cabc.Callable[..., Any]]:

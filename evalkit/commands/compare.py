@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands.common import App, common_options, print_json
+from evalkit.commands.common import App, Level, common_options, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
@@ -24,7 +24,7 @@ effect: rank-biserial correlation, from -1 (always worse) to 1 (always better)."
 @click.command()
 @request_options()
 @click.option("--baseline", help="Compare all others with this one: a tracker, a name as tables print it, or a run id.")
-@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, show_default=True)
+@click.option("--level", type=Level(), default=0.95, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the bootstrap.  [default: 0]")
 @click.option("--list", "listed", type=click.IntRange(min=0), default=10, show_default=True, help="Sequences to list.")
 @text_or_json

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands.common import App, common_options, print_json
+from evalkit.commands.common import App, Level, common_options, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @request_options()
 @click.option("--attributes", is_flag=True, help="Also the subset of every challenge attribute.")
-@click.option("--interval", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Level of intervals: 0.95.")
+@click.option("--interval", type=Level(), help="Level of intervals: 0.95.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the bootstrap.  [default: 0]")
 @click.option("--per-sequence", is_flag=True, help="Also the scores of every sequence.")
 @click.option("--cross-check", type=click.Choice(["got10k"]), help="A toolkit that evaluates the same boxes, too.")

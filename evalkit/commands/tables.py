@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalkit.commands.common import App, common_options, json_option
+from evalkit.commands.common import App, Level, common_options, json_option
 from evalkit.commands.options import request_options
 from evalkit.commands.output import echo_text
 from evalkit.evaluation.request import Request
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--names", multiple=True, help="What to print for trackers: ours=Ours,kcf=KCF.")
 @click.option(
     "--interval",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Level(),
     is_flag=False,
     flag_value=LEVEL,
     help=f"With intervals over sequences, of this level.  [without a value: {LEVEL}]",

@@ -102,7 +102,9 @@ def test_metrics_stand_in_the_order_in_which_they_are_named(place, arguments, co
         (["--names", "kfc=Ours"], "unknown tracker of --names 'kfc'; did you mean 'kcf'?"),
         (["--names", "kcf"], "Write TRACKER=NAME"),
         (["--order", "worst"], "'best', 'given'"),
-        (["--interval", "2"], "not in the range"),
+        (["--interval", "2"], "'2' is no level between 0 and 1; write `--interval 0.95`."),
+        (["--interval", "nan"], "is no level"),
+        (["--interval", "lasot"], "'lasot' is no level between 0 and 1; write `--interval 0.95 lasot`."),
         (["--paper", "upvpt", "--order", "best"], "exclude each other"),
     ],
 )
