@@ -40,18 +40,6 @@ from evalkit.visible import visible
 
 AnyPath = str | os.PathLike[str]
 Scored = str | Request | Run | cabc.Sequence[Run] | cabc.Sequence[Scores]
-__all__ = [
-    "Request",
-    "RunResult",
-    "load_run",
-    "load_scores",
-    "per_sequence",
-    "plot",
-    "plot_success",
-    "run",
-    "score",
-    "table",
-]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,8 +23,7 @@ def alternatives(text: str) -> list[Any]:
     parts = _split(text)
     if len(parts) > 1 and not all(parts):
         raise ValueError('between two commas there is nothing; an empty text is written as ""')
-    values = {json.dumps(value): value for value in map(_value, parts)}
-    return list(values.values())
+    return [_value(part) for part in parts]
 
 
 def _split(text: str) -> list[str]:

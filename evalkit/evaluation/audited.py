@@ -34,7 +34,7 @@ from evalkit.report.metrics import get_metric
 from evalkit.report.tables.comparison import Judged, difference_text, is_named, judge_scores
 from evalkit.results.reader import Held, ImportedResults, RawResults, digest_of, open_results, results_held
 from evalkit.scoring.lookup import get_protocol
-from evalkit.scoring.oddities import Finding, Print, find_copies, find_oddities, give_back_half, is_whole, prints
+from evalkit.scoring.oddities import Print, Remark, find_copies, find_oddities, give_back_half, is_whole, prints
 from evalkit.scoring.scores import Scores
 from evalkit.scoring.verdicts import Explain, ExplainedNumber, Judgment, Verdict, judge
 from evalkit.sequences import Trajectory
@@ -463,10 +463,10 @@ def _beside_each_other(checked: cabc.Sequence[_Checked]) -> list[Audited]:
     groups: dict[tuple[str, str], list[_Checked]] = {}
     for entry in checked:
         groups.setdefault((entry.audited.benchmark, entry.audited.split), []).append(entry)
-    copies: dict[tuple[str, str, str], list[Finding]] = {}
+    copies: dict[tuple[str, str, str], list[Remark]] = {}
     for place, group in groups.items():
         by_tracker = find_copies({entry.audited.tracker: entry.prints for entry in group})
-        copies |= {(*place, tracker): findings for tracker, findings in by_tracker.items()}
+        copies |= {(*place, tracker): remarks for tracker, remarks in by_tracker.items()}
     audited = []
     for entry in checked:
         judged = entry.audited

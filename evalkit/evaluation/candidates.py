@@ -294,7 +294,7 @@ def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> li
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Group:
+class _Repetitions:
     """Runs that are repetitions of one another, the hashes of their boxes, the time of the last sequence.
 
     ``same`` has other runs with the same boxes.
@@ -306,7 +306,7 @@ class _Group:
     same: "tuple[Run, ...]" = ()
 
     @classmethod
-    def of(cls, runs: "cabc.Sequence[Run]") -> "_Group":
+    def of(cls, runs: "cabc.Sequence[Run]") -> "_Repetitions":
         records = [run.records() for run in runs]
         times = (record.finished_utc for of_run in records for record in of_run.values())
         boxes = (run.digest(of_run) for run, of_run in zip(runs, records, strict=True))
@@ -318,15 +318,17 @@ class _Group:
         return covered, self.runs[0].identity.frame_limit is None, self.finished, self.runs[0].run_id
 
 
-def _groups(runs: "cabc.Sequence[Run]") -> list[_Group]:
+def _groups(runs: "cabc.Sequence[Run]") -> list[_Repetitions]:
     """Different runs; of those with the same boxes of the same sequences the newest."""
     repetitions: dict[str, list[Run]] = {}
     for run in runs:
         repetitions.setdefault(replace(run.identity, repeat=0).run_id, []).append(run)
     if len(repetitions) == 1:  # no file of theirs need be read to choose
-        return [_Group(tuple(runs), (), "")]
-    groups = sorted(map(_Group.of, repetitions.values()), key=lambda group: (group.finished, group.runs[0].run_id))
-    kept: dict[tuple[tuple[str, ...], frozenset[str]], _Group] = {}
+        return [_Repetitions(tuple(runs), (), "")]
+    groups = sorted(
+        map(_Repetitions.of, repetitions.values()), key=lambda group: (group.finished, group.runs[0].run_id)
+    )
+    kept: dict[tuple[tuple[str, ...], frozenset[str]], _Repetitions] = {}
     for group in groups:
         key = group.boxes, frozenset(group.runs[0].names)
         older = kept.pop(key, None)
@@ -347,7 +349,7 @@ def _standing_for(candidate: Candidate, same: "tuple[Run, ...]") -> Candidate:
     return replace(candidate, same=same, notes=(*candidate.notes, note))
 
 
-def _on_same_list(truth: Truth, groups: list[_Group]) -> list[_Group]:
+def _on_same_list(truth: Truth, groups: list[_Repetitions]) -> list[_Repetitions]:
     """Of several runs those on the sequences asked for, or else on those of the copy."""
     for names in (truth.names | set(truth.left_out), truth.names, set(truth.known)):
         fitting = [group for group in groups if set(group.runs[0].names) == names]

@@ -42,7 +42,7 @@ GRAVE = frozenset({Oddity.TRUTH, Oddity.COPY, Oddity.REPEATED})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remark:
     """One oddity of a tracker's results.
 
     Attributes:
@@ -83,7 +83,7 @@ class Print:
     coarse: frozenset[bytes]
 
 
-def find_oddities(trajectories: Trajectories, annotations: cabc.Iterable[Annotation] = ()) -> list[Finding]:
+def find_oddities(trajectories: Trajectories, annotations: cabc.Iterable[Annotation] = ()) -> list[Remark]:
     """Look at one tracker's boxes.
 
     Args:
@@ -102,8 +102,8 @@ def find_oddities(trajectories: Trajectories, annotations: cabc.Iterable[Annotat
         if len(runs) > 1 and len({_hash(run.boxes) for run in runs}) == 1:
             seen[Oddity.REPETITIONS][name] = ""
     _settle_shifts(seen, shifts, len(trajectories))
-    findings = [_finding(oddity, where) for oddity, where in seen.items() if where]
-    return [*findings, *_repeated(trajectories), *_precision(trajectories)]
+    remarks = [_remark(oddity, where) for oddity, where in seen.items() if where]
+    return [*remarks, *_repeated(trajectories), *_precision(trajectories)]
 
 
 def is_whole(trajectories: Trajectories) -> bool:
@@ -121,14 +121,14 @@ def prints(trajectories: Trajectories) -> list[Print]:
     ]
 
 
-def find_copies(everyone: cabc.Mapping[str, cabc.Sequence[Print]]) -> dict[str, list[Finding]]:
+def find_copies(everyone: cabc.Mapping[str, cabc.Sequence[Print]]) -> dict[str, list[Remark]]:
     """Trackers whose boxes are another tracker's, digit by digit or but for the digits that were written.
 
     Args:
         everyone: Tracker -> prints of its results on one benchmark.
 
     Returns:
-        Tracker -> one finding for each other tracker.
+        Tracker -> one remark for each other tracker.
     """
     owners: dict[tuple[str, bytes], dict[str, bool]] = {}
     for tracker, mine in everyone.items():
@@ -142,13 +142,13 @@ def find_copies(everyone: cabc.Mapping[str, cabc.Sequence[Print]]) -> dict[str, 
                 if other != tracker:
                     places = pairs.setdefault((tracker, other), {})
                     places[sequence] = places.get(sequence, False) or (exact and also)
-    findings: dict[str, list[Finding]] = {}
+    remarks: dict[str, list[Remark]] = {}
     for (tracker, other), places in pairs.items():
         how = "" if all(places.values()) else " but for the digits written"
         total = len({printed.sequence for printed in everyone[tracker]})
         text = f"equal to the boxes of {other}{how} in {len(places)} of {total} sequences"
-        findings.setdefault(tracker, []).append(Finding(Oddity.COPY, text, tuple(places), listed(places)))
-    return findings
+        remarks.setdefault(tracker, []).append(Remark(Oddity.COPY, text, tuple(places), listed(places)))
+    return remarks
 
 
 def give_back_half(trajectories: Trajectories) -> dict[str, list[Trajectory]]:
@@ -240,11 +240,11 @@ def _settle_shifts(
                 seen[Oddity.FIRST_BOX].pop(name, None)
 
 
-def _finding(oddity: Oddity, where: cabc.Mapping[str, str]) -> Finding:
+def _remark(oddity: Oddity, where: cabc.Mapping[str, str]) -> Remark:
     sequences = f"in {len(where)} sequence{'s' if len(where) > 1 else ''}"
     if oddity is Oddity.SHIFTED:  # the same in all of them
         text = f"the first boxes lie {next(iter(where.values()))} from the annotated ones {sequences}"
-        return Finding(oddity, f"{text}: another origin of coordinates (annotations may count from 1)", tuple(where))
+        return Remark(oddity, f"{text}: another origin of coordinates (annotations may count from 1)", tuple(where))
     texts = {
         Oddity.TRUTH: f"within {_NEAR} px of the ground truth {sequences}, which no tracker is",
         Oddity.FIRST_BOX: f"the first row is not the given box {sequences}",
@@ -256,16 +256,16 @@ def _finding(oddity: Oddity, where: cabc.Mapping[str, str]) -> Finding:
         Oddity.REPETITIONS: f"all repetitions are equal {sequences}, so that they say nothing of chance",
     }
     details = listed(f"{name} ({text})" if text else name for name, text in where.items())
-    return Finding(oddity, texts[oddity], tuple(where), details)
+    return Remark(oddity, texts[oddity], tuple(where), details)
 
 
-def _repeated(trajectories: Trajectories) -> list[Finding]:
+def _repeated(trajectories: Trajectories) -> list[Remark]:
     """Files that hold the boxes of another sequence."""
     same: dict[bytes, list[str]] = {}
     for printed in prints({name: runs[:1] for name, runs in trajectories.items()}):
         same.setdefault(printed.exact, []).append(printed.sequence)
     return [
-        Finding(Oddity.REPEATED, f"the same boxes stand for {len(names)} sequences", tuple(names), listed(names))
+        Remark(Oddity.REPEATED, f"the same boxes stand for {len(names)} sequences", tuple(names), listed(names))
         for names in same.values()
         if len(names) > 1
     ]
@@ -282,10 +282,10 @@ def _decimals(trajectories: Trajectories) -> int | None:
     return most if rows and most <= _DECIMALS else None
 
 
-def _precision(trajectories: Trajectories) -> list[Finding]:
+def _precision(trajectories: Trajectories) -> list[Remark]:
     digits = _decimals(trajectories)
     if digits is None or digits > 2:
         return []
     if digits == 0:
-        return [Finding(Oddity.WHOLE, "all boxes are whole numbers: cut off or rounded when they were written")]
-    return [Finding(Oddity.DECIMALS, f"all boxes have at most {digits} decimal{'s' if digits > 1 else ''}")]
+        return [Remark(Oddity.WHOLE, "all boxes are whole numbers: cut off or rounded when they were written")]
+    return [Remark(Oddity.DECIMALS, f"all boxes have at most {digits} decimal{'s' if digits > 1 else ''}")]

@@ -9,7 +9,7 @@ import jinja2
 import evalkit
 from evalkit.report.metrics import get_metric
 from evalkit.report.tables.comparison import Judged
-from evalkit.scoring.oddities import Finding
+from evalkit.scoring.oddities import Remark
 from evalkit.scoring.verdicts import Verdict
 
 WORDS = {
@@ -61,7 +61,7 @@ class Audited:
     scores: cabc.Mapping[str, cabc.Mapping[str, float]]
     judged: cabc.Mapping[str, cabc.Sequence[Judged]]
     problems: tuple[str, ...]
-    remarks: tuple[Finding, ...]
+    remarks: tuple[Remark, ...]
     notes: tuple[str, ...]
 
     @property
