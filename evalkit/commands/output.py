@@ -1,5 +1,6 @@
 """The one place where commands print: nothing forged on the terminal, nothing but results on stdout."""
 
+import codecs
 import collections.abc as cabc
 import contextlib
 import ctypes
@@ -11,12 +12,12 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import click
 
 from evalkit.errors import EvalkitError
-from evalkit.visible import visible
+from evalkit.visible import Shown, visible
 
 WIDTH = 80
 """Columns that printed lines are made for."""
@@ -32,14 +33,16 @@ def echo(*lines: object, err: bool = False) -> None:
         err: To stderr, for messages; else to stdout, for results.
     """
     shown = [visible(str(line)) for line in lines or ("",)]
-    if err and sys.stderr is not None and sys.stderr.isatty():
-        shown = [part for line in shown for part in _wrapped(line)]
+    terminal = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+    if err and terminal is not None and terminal.isatty():
+        shown = [part for line in shown for part in _wrapped(line, terminal)]
     echo_text("".join(f"{line}\n" for line in shown), err=err)
 
 
-def _wrapped(line: str) -> list[str]:
+def _wrapped(line: str, terminal: TextIO) -> list[str]:
     """Lines that break between words where the terminal ends, and would otherwise break anywhere."""
-    width = max(20, shutil.get_terminal_size((WIDTH, 1)).columns)
+    columns = os.get_terminal_size(terminal.fileno()).columns or WIDTH  # stdout's is a pipe where foreign code runs
+    width = max(20, shutil.get_terminal_size((columns, 1)).columns)
     if len(line) <= width:
         return [line]
     indent = line[: len(line) - len(line.lstrip())] + "  "
@@ -56,11 +59,11 @@ def echo_text(text: str, *, err: bool = False) -> None:
         BrokenPipeError: Nobody reads the results any more.
     """
     context = click.get_current_context(silent=True)
-    stream = None if err or context is None else context.meta.get(_RESULTS)
+    stream = sys.stderr if err else None if context is None else context.meta.get(_RESULTS)
     try:
         click.echo(text, file=stream, nl=False, err=err)
     except OSError as problem:
-        _abandon(stream or (sys.stderr if err else sys.stdout))
+        _abandon(stream or sys.stdout)
         if isinstance(problem, BrokenPipeError):
             raise
         if not err:
@@ -111,41 +114,29 @@ def stdout_for_results() -> cabc.Iterator[None]:
 
     Whatever else is written there, in Python or in C, by a thread or by a child process, goes to stderr; in a process
     of our own up to its end, since foreign code may leave a thread behind or print when the interpreter ends. Of what
-    Python prints there, control characters are shown as codes.
+    Python prints, control characters are shown as codes; :func:`~evalkit.commands.watched.watch` sees to the rest.
     """
-    context, stdout = click.get_current_context(), sys.stdout
+    context, stdout, stderr = click.get_current_context(), sys.stdout, sys.stderr
     moved = _moved(stdout)
     context.meta[_RESULTS] = stdout if moved is None else moved
-    sys.stdout = _Shown(sys.stderr) if sys.stderr else sys.stderr  # None where it is closed
+    sys.stdout = sys.stderr = stderr and cast("TextIO", Shown(stderr))  # None where it is closed
     try:
         yield
     finally:
         if not getattr(context.obj, "owns_process", False):
             del context.meta[_RESULTS]
-            sys.stdout = stdout
+            sys.stdout, sys.stderr = stdout, stderr
             if moved is not None:
                 _move_back(moved, stdout)
 
 
-class _Shown(io.TextIOBase, TextIO):
-    """A stream whose lines and tabs are kept; any other control character becomes its code."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write to the stream below."""
-        lines = text.replace("\r\n", "\n").expandtabs().split("\n")
-        self._stream.write("\n".join(map(visible, lines)))
-        return len(text)
-
-    def flush(self) -> None:
-        """As the stream below."""
-        self._stream.flush()
-
-    def fileno(self) -> int:
-        """As the stream below."""
-        return self._stream.fileno()
+def show_printed(heard: int) -> None:
+    """Show what foreign code prints into a pipe, until nobody holds its other end."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
+    while part := os.read(heard, 1 << 16):
+        with contextlib.suppress(OSError):  # there is nobody to see it
+            sys.stderr.write(decoder.decode(part))
+            sys.stderr.flush()
 
 
 def _moved(stdout: TextIO) -> TextIO | None:

@@ -188,8 +188,7 @@ def run_benchmark(  # noqa: PLR0917 - one parameter per option
         for tracker in trackers
         for combination in settings
     ]
-    if all(how.in_process for how in hows):
-        watch(app, advice=ISOLATE)
+    watch(app, advice=ISOLATE if all(how.in_process for how in hows) else "")
     progress = functools.partial(FrameProgress, say=app.say, quiet=app.quiet)
     told = Watch(app.say, progress, functools.cache(app.say))
     if app.witness is not None:

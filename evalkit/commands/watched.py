@@ -1,6 +1,7 @@
 """Running a tracker in a child of this process, so that no death is silent: not that of ``exit`` in C, not a fault.
 
-A process that runs foreign code can end at any moment with any exit code, 0 included; only another one can tell. The
+A process that runs foreign code can end at any moment with any exit code, 0 included; only another one can tell. And
+only another one can read what is printed in C, whoever holds Python's lock: it shows control characters as codes. The
 child is forked before heavy libraries are loaded, which takes a few milliseconds and no memory. Systems other than
 Linux do without.
 """
@@ -12,20 +13,24 @@ import json
 import os
 import signal
 import sys
+import threading
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
 from evalkit.commands.common import EXIT_FAILED, App
-from evalkit.commands.output import echo
+from evalkit.commands.output import echo, show_printed
+from evalkit.visible import Shown
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _FROM_TERMINAL = 0x80  # SI_KERNEL of sigaction(2): Ctrl-C, which the child has got as well
 _FORWARDED = (signal.SIGINT, signal.SIGTERM)
 _SHOWN = 8
 _ROOM = 1 << 16
+_LAST_WORDS_SECONDS = 0.5
+"""To wait for what was printed; a process that a tracker has left behind may print without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +73,36 @@ def watch(app: App, *, advice: str = "") -> None:
     signals = {*_FORWARDED, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     sys.stderr.flush()
+    heard, said = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads: numpy's library has some, and expects forks
         child = os.fork()
     if child:
-        raise click.exceptions.Exit(_wait(child, witness, signals, advice))
+        os.close(said)
+        listener = threading.Thread(target=show_printed, args=(heard,), daemon=True)
+        listener.start()
+        raise click.exceptions.Exit(_wait(child, listener, witness, signals, advice))
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(EXIT_FAILED)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+    os.close(heard)
+    _hand_over(said)
     faulthandler.enable()
     app.witness = witness
 
 
-def _wait(child: int, witness: Witness, signals: set[signal.Signals], advice: str) -> int:
+def _hand_over(said: int) -> None:
+    """Give C's stdout and stderr to the watching process; Python's lines go where they went, in their order."""
+    assert sys.__stderr__ is not None
+    lines = open(os.dup(sys.__stderr__.fileno()), "w", 1, encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115 - to the end
+    for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
+        os.dup2(said, stream.fileno())
+    os.close(said)
+    sys.stdout = sys.stderr = cast("TextIO", Shown(lines, sys.__stderr__))
+
+
+def _wait(child: int, listener: threading.Thread, witness: Witness, signals: set[signal.Signals], advice: str) -> int:
     ended, status = 0, 0
     while not ended:
         came = signal.sigwaitinfo(signals)
@@ -89,6 +110,7 @@ def _wait(child: int, witness: Witness, signals: set[signal.Signals], advice: st
             ended, status = os.waitpid(child, os.WNOHANG)
         elif came.si_code != _FROM_TERMINAL:
             os.kill(child, came.si_signo)
+    listener.join(_LAST_WORDS_SECONDS)
     left = witness.read()
     if "code" in left:
         return int(left["code"])

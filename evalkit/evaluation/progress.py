@@ -1,16 +1,19 @@
 """Progress of a run: sequences, frames, frames/s, time left, failures, the score so far."""
 
 import collections.abc as cabc
+import contextlib
 import datetime as dt
 import importlib.util
+import sys
 import time
-from typing import Self
+from typing import Any, Self, TextIO, cast
 
 from rich.console import Console, RenderableType
+from rich.file_proxy import FileProxy
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from evalkit.visible import visible
+from evalkit.visible import Shown, visible
 
 REDRAW_SECONDS = 0.1
 LINE_SECONDS = 60.0
@@ -39,10 +42,11 @@ class FrameProgress:
         say: cabc.Callable[[str], None],
         quiet: bool = False,
     ) -> None:
-        console = Console(stderr=True, quiet=quiet)
+        console = Console(stderr=True, quiet=quiet, markup=False, highlight=False)
         notebook = console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
         self._shown = console.is_terminal or notebook
         self._bar = _Bar(console, disable=not self._shown)
+        self._redirected = contextlib.ExitStack()
         self._task = self._bar.add_task("", total=frames or None, rate="")
         self._say, self._score = say, score
         self._sequences, self._frames = sequences, frames
@@ -51,12 +55,19 @@ class FrameProgress:
 
     def __enter__(self) -> Self:
         self._bar.start()
+        for redirect in (contextlib.redirect_stdout, contextlib.redirect_stderr) if self._shown else ():
+            self._redirected.enter_context(redirect(self._above()))
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
             self.draw()
+        self._redirected.close()
         self._bar.stop()
+
+    def _above(self) -> Any:
+        """What a tracker prints while the bar is drawn stands above it, its control characters as codes."""
+        return Shown(cast("TextIO", FileProxy(self._bar.console, self._bar.console.file)), sys.stderr)
 
     def advance(self, frames: int) -> None:
         """Count frames."""
@@ -73,7 +84,7 @@ class FrameProgress:
         self._failed += 1
         text = f"failed: {name}: {error}"
         if self._shown:
-            self._bar.console.print(visible(text), markup=False, highlight=False)
+            self._bar.console.print(visible(text))
             self.draw()
         else:
             self._say(text)
@@ -113,6 +124,8 @@ class _Bar(Progress):
             console=console,
             disable=disable,
             expand=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
 
     def get_renderables(self) -> cabc.Iterable[RenderableType]:

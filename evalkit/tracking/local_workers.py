@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
+from typing import TextIO, cast
 
 from evalkit.errors import OptionError
 from evalkit.tracking.messages import Event, Lost, Message, Order, Stop
 from evalkit.tracking.threads import DaemonPool
 from evalkit.tracking.worker import Worker
+from evalkit.visible import Shown
 
 JOIN_SECONDS = 5.0
 
@@ -180,5 +182,6 @@ def _main(order: Order, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one decides
     signal.signal(signal.SIGTERM, stop)  # batch systems signal all processes of a job
     threading.Thread(target=listen, name="listen", daemon=True).start()
-    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's results
+    prints = cast("TextIO", Shown(sys.stderr))  # stdout is for the command's results
+    with contextlib.redirect_stdout(prints), contextlib.redirect_stderr(prints):
         worker.run()

@@ -361,6 +361,48 @@ def test_names_of_sequences_and_files_do_not_steer_the_terminal(arguments, video
     assert not [text for text in FORGED if text in shown], shown
 
 
+CODES = "\x1b[2J\x1b]0;title\x07"
+STEERING = r"""
+import ctypes, io, logging, os, subprocess, sys, warnings
+CODES = "\x1b[2J\x1b]0;title\x07"
+class T:
+    def initialize(self, image, box):
+        self.box = box
+        print("print" + CODES)
+        sys.stderr.writelines(["error" + CODES, "\n"])
+        print("[/partly]" + CODES, end="", flush=True)
+        self.wrapped = io.TextIOWrapper(sys.stdout.buffer, write_through=True)
+        self.wrapped.write("wrapped" + CODES + "\n")
+        sys.__stderr__.write("real" + CODES + "\n")
+        os.write(1, ("one" + CODES + "\n").encode())
+        os.write(2, ("two" + CODES + "\n").encode())
+        ctypes.CDLL(None).puts(("puts" + CODES).encode())
+        subprocess.run([sys.executable, "-c", f"print('child' + {CODES!r})"], stdout=sys.stderr)
+        warnings.warn("warned" + CODES)
+        logging.error("logged" + CODES)
+    def track(self, image):
+        return self.box
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run-benchmark", "custom"), ("run-benchmark", "custom", "--workers", "2"), ("track",)],
+    ids=["run", "workers", "track"],
+)
+def test_nothing_that_a_tracker_prints_steers_the_terminal(arguments, tmp_path):
+    videos = draw_videos(tmp_path / "videos", [3])
+    (tmp_path / "mine.py").write_text(STEERING)
+    if arguments == ("track",):
+        more = (videos / "s0" / "img", "--init-box", "1,2,9,9", "--output", tmp_path / "out", "--no-video")
+    else:
+        more = ("--data-root", videos, "--results", tmp_path / "results")
+    shown = on_a_terminal(*arguments, "--tracker", f"{tmp_path / 'mine.py'}:T", *more)
+    assert not [text for text in FORGED if text in shown], shown
+    for word in ["print", "error", "[/partly]", "wrapped", "real", "one", "two", "puts", "child", "warned", "logged"]:
+        assert f"{word}{visible(CODES)}".encode() in shown, word
+
+
 def test_names_in_an_archive_do_not_steer_the_terminal(tmp_path):
     with zipfile.ZipFile(tmp_path / "e\x1b[2J.zip", "w") as file:
         for name in ("t\x1b[2J/GOT-10k_Val_000001.txt", "x\nforged: member.txt", "\x1b]0;title\x07/y.txt"):
