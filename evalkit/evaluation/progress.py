@@ -3,7 +3,8 @@
 import collections.abc as cabc
 import contextlib
 import datetime as dt
-import importlib.util
+import html
+import importlib
 import sys
 import time
 from typing import Any, Self, TextIO, cast
@@ -21,7 +22,7 @@ LINE_SECONDS = 60.0
 
 
 class FrameProgress:
-    """Two lines that are redrawn: on a terminal, and in a notebook that has ipywidgets. Elsewhere a line a minute.
+    """Two lines that are redrawn on a terminal, one in a notebook. Elsewhere a line a minute.
 
     Updates are gathered, since a tracker may run at thousands of frames per second.
 
@@ -43,10 +44,11 @@ class FrameProgress:
         quiet: bool = False,
     ) -> None:
         console = Console(stderr=True, quiet=quiet, markup=False, highlight=False)
-        notebook = console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
-        self._shown = console.is_terminal or notebook
+        self._shown = console.is_terminal
         self._bar = _Bar(console, disable=not self._shown)
         self._redirected = contextlib.ExitStack()
+        self._cell = _Cell() if console.is_jupyter and not quiet else None
+        self._pause = REDRAW_SECONDS if self._shown or self._cell else LINE_SECONDS
         self._task = self._bar.add_task("", total=frames or None, rate="")
         self._say, self._score = say, score
         self._sequences, self._frames = sequences, frames
@@ -60,7 +62,7 @@ class FrameProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._shown:
+        if self._shown or self._cell:
             self.draw()
         self._redirected.close()
         self._bar.stop()
@@ -72,7 +74,7 @@ class FrameProgress:
     def advance(self, frames: int) -> None:
         """Count frames."""
         self._done += frames
-        if time.perf_counter() - self._drawn > (REDRAW_SECONDS if self._shown else LINE_SECONDS):
+        if time.perf_counter() - self._drawn > self._pause:
             self.draw()
 
     def finished(self) -> None:
@@ -106,7 +108,23 @@ class FrameProgress:
         if self._frames and self._done:
             left = dt.timedelta(seconds=round((self._frames - self._done) / per_second))
             parts[2:2] = [f"about {left} left"]
-        self._say(", ".join([*([sequences] if sequences else []), *parts]))
+        text = ", ".join([*([sequences] if sequences else []), *parts])
+        if self._cell:
+            self._cell.show(text, self._done, self._frames)
+        else:
+            self._say(text)
+
+
+class _Cell:
+    """A bar and a line among a notebook cell's outputs, by IPython alone: rich's own bar would need ipywidgets."""
+
+    def __init__(self) -> None:
+        self._output = importlib.import_module("IPython.display").display({"text/plain": ""}, raw=True, display_id=True)
+
+    def show(self, text: str, done: int, total: int) -> None:
+        share = f' value="{done}" max="{total}"' if total else ""
+        marked = f"<progress{share}></progress> {html.escape(text)}"
+        self._output.update({"text/plain": text, "text/html": marked}, raw=True)
 
 
 class _Bar(Progress):

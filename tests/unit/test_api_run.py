@@ -3,6 +3,7 @@
 import linecache
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,24 @@ def test_progress_and_notes_go_to_stderr(place: dict[str, Any], capsys: pytest.C
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "note: lasot: data: sample:" in shown.err
+
+
+def test_a_cell_of_a_notebook_shows_one_bar_that_is_redrawn(
+    place: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dict[str, str]] = []
+
+    def display(data: dict[str, str], **_: object) -> SimpleNamespace:
+        return SimpleNamespace(update=lambda data, raw: shown.append(data))
+
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    evalkit.run("still", "lasot", **place)
+    assert shown == []
+    evalkit.run("still", "lasot", fresh=True, **{**place, "progress": True})
+    assert shown[-1]["text/plain"].startswith("1 of 1 sequences, 12 of 12 frames")
+    assert shown[-1]["text/html"].startswith('<progress value="12" max="12"></progress> 1 of 1 sequences')
+    assert "sequences" not in capsys.readouterr().err
 
 
 def test_a_class_of_a_main_module_without_a_file_is_known_by_the_files_of_its_code(

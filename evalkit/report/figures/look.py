@@ -66,10 +66,11 @@ def empty_figure(
 ) -> "tuple[Figure, Axes]":
     """A figure with empty axes in the common look; sizes in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    from evalkit.report.figures.shown import ShownFigure
+
+    figure = ShownFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(projection=projection)
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=10, parse_math=False)

@@ -11,7 +11,7 @@
   const data = JSON.parse(stored.type === "application/json" ? stored.textContent : await unpacked(stored));
   const FIRST_ROWS = 15;
   const TOP = 10;
-  const SCALE = [[179, 38, 30], [246, 198, 103], [42, 98, 201]];
+  const SCALE = [[112, 20, 24], [226, 124, 58], [150, 205, 250]]; // ever lighter: read in gray, too
   const FONT = { family: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", size: 12, color: "#33415c" };
   const CONFIG = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]] };
   const POLAR = { ...CONFIG, modeBarButtons: [["toImage"]] };
@@ -177,11 +177,12 @@
   // ---- strips ---------------------------------------------------------------------------------------------------------
 
   function shade(character) {
-    if (character === "-") return [217, 222, 230];
     const place = Number(character) / 9 * (SCALE.length - 1);
     const low = Math.min(Math.floor(place), SCALE.length - 2);
     return SCALE[low].map((start, channel) => Math.round(start + (SCALE[low + 1][channel] - start) * (place - low)));
   }
+
+  all(".scale").forEach(scale => { scale.style.background = `linear-gradient(90deg, ${SCALE.map(color => `rgb(${color})`)})`; });
 
   function strips(part, section) {
     for (const box of all("[data-strips]", section)) {
@@ -192,6 +193,7 @@
         const canvas = make("canvas", { width: text.length, height: 1, role: "img", "aria-label": `overlap of ${name} over time` });
         const pen = canvas.getContext("2d");
         [...text].forEach((character, column) => {
+          if (character === "-") return; // the stripes behind
           pen.fillStyle = `rgb(${shade(character).join(",")})`;
           pen.fillRect(column, 0, 1, 1);
         });

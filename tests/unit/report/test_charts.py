@@ -46,6 +46,11 @@ def test_bars_stand_in_the_order_of_the_scores_with_their_values() -> None:
     assert texts(figure) == ["0.100", "0.300", "0.500"]
 
 
+def test_figures_show_themselves_in_a_notebook() -> None:
+    figure = ranking_figure([make_scores("kcf", lasot(0.3, 0, 0))], "LaSOT", KEY)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
 def test_bars_have_the_colors_of_their_trackers() -> None:
     scores = [make_scores(name, lasot(value, 0, 0)) for name, value in (("kcf", 0.3), ("eco", 0.5), ("ncc", 0.1))]
     colors = [to_hex(bar.get_facecolor()) for bar in ranking_figure(scores, "LaSOT", KEY).axes[0].patches]

@@ -109,7 +109,7 @@ def test_pictures_and_strips_are_shown(wide: Page) -> None:
         "(() => { const c = document.querySelector('.strips canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, 1).data;"
         " return [c.width, [...d.slice(0, 3)], [...d.slice(16, 19)], [...d.slice(12, 15)]]; })()"
     )
-    assert colors == [6, [42, 98, 201], [217, 222, 230], [179, 38, 30]]  # "9950-0": full overlap, absent, none
+    assert colors == [6, [150, 205, 250], [0, 0, 0], [112, 20, 24]]  # "9950-0": full overlap, absent, none
 
 
 def test_a_score_table_sorts_by_number_both_ways(wide: Page) -> None:
