@@ -170,14 +170,19 @@ def _is_called(label: str, name: str) -> bool:
 
 
 def _split(request: Request, held: Held) -> Split:
-    """The split asked for, or the one that the sequences are of: most of them, and as little else as can be."""
+    """The split asked for, or the one that the sequences are of: most of them, and as little else as can be.
+
+    Of sequences of an own copy, with other names, it is the one that papers report.
+    """
     spec = get_benchmark(held.benchmark, layout=request.layout)
+    usual = get_split(spec, request.split)
     if request.split is not None:
-        return get_split(spec, request.split)
+        return usual
 
     def fit(split: Split) -> tuple[int, float]:
         names = official_rows(split.names_file).keys()
-        return len(held.sequences & names), -len(names)
+        known = len(held.sequences & names)
+        return known, -len(names) if known else split == usual
 
     return max(spec.splits.values(), key=fit)
 

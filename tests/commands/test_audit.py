@@ -217,12 +217,12 @@ def test_names_that_no_benchmark_has_are_an_error_that_shows_some(tmp_path):
 
 
 def test_sequences_of_an_own_copy_are_recognized_with_it(tiny_sample, tmp_path):
-    call("run-benchmark", "uav123", "--tracker", "still", "--data-root", tiny_sample, "--results", "r")
-    call("export-results", "--tracker", "still", "--benchmark", "uav123", "--format", "plain", "--output", "out",
+    call("run-benchmark", "lasot", "--tracker", "still", "--data-root", tiny_sample, "--results", "r")
+    call("export-results", "--tracker", "still", "--benchmark", "lasot", "--format", "plain", "--output", "out",
          "--results", "r")  # fmt: skip
-    told = call("audit", "out", "uav123", "--data-root", tiny_sample).stdout
+    told = call("audit", "out", "lasot", "--data-root", tiny_sample).stdout
     told = " ".join(told.split())
-    assert told.startswith("still on UAV123 test: cannot be checked, because the data are the rendered sample")
+    assert told.startswith("still on LaSOT test: cannot be checked, because the data are the rendered sample")
 
 
 def test_the_page_stands_alone_and_runs_nothing(tmp_path):
