@@ -140,11 +140,15 @@ _ACCENTS = dict(
 def _breakable(text: str) -> str:
     r"""Text in which long words may be broken: names of sequences and trackers have no hyphens."""
     return " ".join(
-        r"\allowbreak ".join(map(latex_text, re.findall(r"[^-_/.:=,+]{1,12}[-_/.:=,+]?|[-_/.:=,+]", word)))
-        if len(word) > 16
+        r"\allowbreak ".join(map(latex_text, re.findall(_PIECES, word)))
+        if _points(word) > _LONG_WORD
         else latex_text(word)
         for word in text.split(" ")
     )
+
+
+_LONG_WORD = 100.0  # points
+_PIECES = r"[^\0-\x7f]|[^-_/.:=,+\x80-\U0010ffff]{1,12}[-_/.:=,+]?|[-_/.:=,+]"
 
 
 def _label(label: str) -> str:

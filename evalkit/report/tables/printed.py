@@ -52,8 +52,8 @@ def html_page(tables: cabc.Sequence[Table]) -> str:
     )
 
 
-# an underscore inside a word is literal
-_MARKDOWN = re.compile(r"[\\`*|\[\]<>]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# an underscore inside a word is literal, and an ampersand that begins no entity
+_MARKDOWN = re.compile(r"[\\`*|\[\]<>~$]|&(?=#?\w+;)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 def _markdown_text(text: str) -> str:

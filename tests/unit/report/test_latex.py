@@ -85,7 +85,7 @@ def test_where_numbers_come_from_stands_in_comments_alone() -> None:
         "scored without 2 of 4 sequences: x-1",
         "random weights: a dry run, its scores mean nothing",
         "scored on the first 5 frames of every sequence",
-        "2 sequences that the data lack are left out: x-1, x-2",
+        "2 sequences that the data lack, left out: x-1, x-2",
     ],
 )
 def test_what_a_number_is_worth_is_a_footnote(note: str) -> None:
@@ -154,6 +154,12 @@ def test_a_papers_table_has_its_own_caption_and_colors_and_no_line_of_ours() -> 
     assert r"\textcolor{blue}" in shown
     assert not [text for text in (r"\textbf", "Source", r"\textsuperscript") if text in shown]
     assert "% TrDiMP, LaSOT AUC: other sources differ" in text
+
+
+def test_a_long_name_may_be_broken_between_characters_that_become_codes() -> None:
+    text = to_latex(benchmark_tables([make_scores("追" * 40, lasot(0.1, 0.2, 0.3))], SPECS)[0])
+    assert text.count(r"\texttt{U+8FFD}") == 40
+    assert text.count(r"\texttt{U+8FFD}\allowbreak ") == 39
 
 
 def test_hyphens_of_a_name_stay_hyphens() -> None:

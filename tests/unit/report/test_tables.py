@@ -76,7 +76,7 @@ def test_csv_of_tables_with_other_columns_is_one_sheet() -> None:
     assert rows[3]["normalized_precision_20"] == ""
 
 
-@pytest.mark.parametrize("name", ["a|b", "a`b", "<u>", "*x*", "_x_", "[x](y)", "back\\slash"])
+@pytest.mark.parametrize("name", ["a|b", "a`b", "<u>", "*x*", "_x_", "[x](y)", "back\\slash", "~~x~~", "$x$", "&lt;"])
 def test_markdown_names_do_not_change_the_table(name: str) -> None:
     table = Table("T", (Row(name),), (Column("success_auc", "AUC"),), ((Cell(0.5, AUC),),))
     row = to_markdown(table).splitlines()[4]
