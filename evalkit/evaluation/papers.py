@@ -7,7 +7,7 @@ from evalkit.benchmarks import BENCHMARKS, EXTRA_BENCHMARKS, get_benchmark
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
 from evalkit.errors import AnnotationError, DatasetLayoutError, ResultFormatError, ScoringError, unknown_name
-from evalkit.evaluation.candidates import Candidate, of_tracker, read_candidates
+from evalkit.evaluation.candidates import Candidate, of_tracker, read_candidates, with_labels
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import compute_scores, variants
 from evalkit.evaluation.truth import Truth, load_truth
@@ -20,7 +20,7 @@ from evalkit.store.runs import ResultStore, Run, RunStatus
 # ground truths that look official in names and lengths and are not: numbers on them say nothing about published ones
 _STAND_INS = {
     "9f6c10dbd5444588d81d6f63c0335e4de75797a837c14d6c43e0737dcb980824": (
-        "another annotation (a stand-in for DepthTrack's, made of trackers' boxes)"
+        "the annotation is another one (a stand-in for DepthTrack's, made of trackers' boxes)"
     ),
 }
 
@@ -35,7 +35,6 @@ def paper_tables(request: Request, paper: str, table: str | None) -> list[Compar
 
     Raises:
         UnknownNameError: No such paper, table, or tracker in them.
-        StoreError: A tracker has several complete runs; lists them.
         ResultFormatError: The files asked for hold no results of the table's trackers.
     """
     shapes = get_tables(paper, table)
@@ -87,9 +86,9 @@ def _offer(request: Request, benchmark: str, cells: list[PaperCell]) -> _Offer:
 
 
 def _from_store(request: Request, spec: BenchmarkSpec, split: Split, cells: list[PaperCell]) -> _Offer:
-    offer = _Offer()
+    offer, store = _Offer(), ResultStore(request.results)
     fitting: dict[str, list[Run]] = {}
-    for run in ResultStore(request.results).find(benchmark=spec.name):
+    for run in store.find(benchmark=spec.name):
         if not _is_asked(request, run, cells):
             continue
         dry = is_dry_run(run.identity.weights_sha256) and not request.with_random_weights
@@ -106,11 +105,12 @@ def _from_store(request: Request, spec: BenchmarkSpec, split: Split, cells: list
         text = problem.lines[0]
         offer.left_out += [f"{_name_of(runs[0], spec)}: no ground truth ({text})" for runs in fitting.values()]
         return offer
-    for candidate in (chosen for runs in fitting.values() for chosen in of_tracker(request, truth, runs)):
-        try:
-            offer.measured += _measure(request, truth, candidate, cells)
-        except ScoringError as problem:
-            offer.left_out.append(f"{_name_of(candidate.stored[0], spec)}: {problem}")
+    for runs in fitting.values():
+        for candidate in with_labels(request, store, of_tracker(request, truth, runs)):
+            try:
+                offer.measured += _measure(request, truth, candidate, cells)
+            except ScoringError as problem:
+                offer.left_out.append(f"{_name_of(candidate.stored[0], spec)}: {problem}")
     return offer
 
 
@@ -234,9 +234,11 @@ def other_data(truth: Truth, candidate: Candidate, truth_hash: str) -> str:
         return f"only the first {candidate.frame_limit} frames of every sequence"
     frames, official = sum(annotation.frame_count for annotation in truth.annotations), truth.split.frame_count
     if len(truth.annotations) != truth.split.sequence_count:
-        return f"another sequence list ({len(truth.annotations)} sequences, not {truth.split.sequence_count})"
+        return (
+            f"the sequence list is another one ({len(truth.annotations)} sequences, not {truth.split.sequence_count})"
+        )
     if official is not None and frames != official:
-        return f"another annotation ({frames} frames, the official one has {official})"
+        return f"the annotation is another one ({frames} frames, the official one has {official})"
     return ""
 
 

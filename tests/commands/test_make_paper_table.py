@@ -124,7 +124,9 @@ def test_random_weights_are_left_out_unless_asked_for(tmp_path: Path, small_laso
     assert "--with-random-weights" in told
 
 
-@pytest.mark.parametrize(("weights", "reason"), [("random", "random weights"), (None, "another sequence list (1 ")])
+@pytest.mark.parametrize(
+    ("weights", "reason"), [("random", "random weights"), (None, "the sequence list is another one (1 ")]
+)
 def test_random_weights_and_other_data_are_not_comparable(
     tmp_path: Path, small_lasot: Path, weights: str | None, reason: str
 ):
@@ -149,6 +151,21 @@ def test_of_several_complete_runs_one_stands_in_the_table_and_run_chooses_anothe
     code, out, _ = call("make-table", *arguments, "--run", other)
     assert code == 0
     assert {comparison["measured"]["run"] for comparison in json.loads(out)[0]["comparisons"]} == {other}
+
+
+def test_all_runs_are_rows_named_by_the_settings_that_differ(tmp_path: Path, small_lasot: Path):
+    for step, rate in enumerate((0.1, 0.2)):
+        tracks = {"cup-1": stored.trajectory(BOX + step)}
+        stored.store_run(tmp_path / "r", "lasot", tracks, tracker="ATOM", config={"rate": rate, "set": ["rate"]})
+    arguments = ["--paper", "upvpt", "--table", "2", "--results", tmp_path / "r", "--data-root", small_lasot]
+    code, out, _ = call("make-table", *arguments, "--all-runs")
+    assert code == 0
+    assert "measured: ATOM rate=0.1" in out
+    assert "measured: ATOM rate=0.2" in out
+    code, out, _ = call("make-table", *arguments)
+    assert code == 0
+    assert "measured: ATOM" in out
+    assert "measured: ATOM rate" not in out
 
 
 def test_files_without_a_tracker_of_the_table_are_an_error(tmp_path: Path, small_lasot: Path):
