@@ -86,6 +86,16 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(every[:12]) + (f" and {more} more" if more > 0 else "")
 
 
+def counted(number: int, noun: str) -> str:
+    """How many of what, in the singular or plural.
+
+    Example:
+        >>> counted(1, "sequence"), counted(0, "row"), counted(1200, "image")
+        ('1 sequence', '0 rows', '1,200 images')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def text_of(problem: BaseException) -> str:
     """The text of any exception; empty where a stranger's class fails to give one."""
     try:

@@ -13,7 +13,11 @@ from evalkit.archive import Tree
 from evalkit.benchmarks.files import CopyLayout
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
-from evalkit.errors import DatasetLayoutError, listed
+from evalkit.errors import (
+    DatasetLayoutError,
+    counted,
+    listed,
+)
 
 SKIPPED_FOLDERS = frozenset(
     {"img", "imgs", "frames", "color", "depth", "visible", "infrared", "vis_imgs", "event_imgs", "evimg", "data_seq"}
@@ -119,17 +123,17 @@ def recognize(
     missing = [name for name in names if name not in box_files]
     if missing:
         raise IncompleteCopyError(
-            f"{spec.title}: {tree.where} has no annotation of {len(missing)} of {len(names)} sequences (split "
-            f"{split.name}): {listed(missing)}. Complete the copy, name the sequences to score with --sequences, or "
-            "leave these out with `evalkit score --allow-missing` (the output says so).",
+            f"{spec.title}: {tree.where} has no annotation of {len(missing)} of {counted(len(names), 'sequence')} "
+            f"(split {split.name}): {listed(missing)}. Complete the copy, name the sequences to score with "
+            "--sequences, or leave these out with `evalkit score --allow-missing` (the output says so).",
             names,
             missing,
         )
     doubled = [f"{name} ({' and '.join(box_files[name][:2])})" for name in names if len(box_files[name]) > 1]
     if doubled:
         raise DatasetLayoutError(
-            f"{spec.title}: {tree.where} has two annotations of {len(doubled)} sequences: {listed(doubled)}. "
-            "Pass the folder that is meant."
+            f"{spec.title}: {tree.where} has two annotations of {counted(len(doubled), 'sequence')}: {listed(doubled)}."
+            " Pass the folder that is meant."
         )
     return AnnotationCopy(tree, split, layout, {name: box_files[name][0] for name in names}, beside, collected)
 

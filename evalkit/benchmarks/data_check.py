@@ -14,7 +14,13 @@ from evalkit.benchmarks.frames import ImageFrames
 from evalkit.benchmarks.names import MissingSequenceError, official_row, official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.benchmarks.videos import VideoFrames
-from evalkit.errors import AnnotationError, DatasetLayoutError, EvalkitError, ImageReadError
+from evalkit.errors import (
+    AnnotationError,
+    DatasetLayoutError,
+    EvalkitError,
+    ImageReadError,
+    counted,
+)
 from evalkit.sequences import Annotation, FrameSource, Sequence
 
 SAMPLE_MARK = "sample.json"
@@ -228,7 +234,7 @@ def _compare_facts(annotation: Annotation, split: Split, findings: _Findings) ->
     row = official_row(split, annotation.name)
     frames = annotation.frame_count + annotation.dropped_leading
     if row.get("frames") and int(row["frames"]) != frames:
-        text = f"{frames} frames; the official release has {row['frames']}."
+        text = f"{counted(frames, 'frame')}; the official release has {row['frames']}."
         findings.add(ProblemKind.FACTS, annotation.name, text)
     if "left" in row:
         official = [float(row[key]) for key in ("left", "top", "width", "height")]
@@ -310,6 +316,6 @@ def _notes(split: Split, names: list[str], *, is_sample: bool) -> cabc.Iterator[
         elif inside != len(official):
             yield f"the copy's list names {inside} of the {len(official)} official sequences"
         if 0 < inside < len(names):
-            yield f"{len(names) - inside} sequences are not in the official list"
+            yield f"not in the official list: {counted(len(names) - inside, 'sequence')}"
     elif split.sequence_count and len(names) != split.sequence_count:
-        yield f"{len(names)} sequences; the official split has {split.sequence_count}"
+        yield f"{counted(len(names), 'sequence')}; the official split has {split.sequence_count}"

@@ -10,6 +10,7 @@ from evalkit.commands.common import EXIT_FAILED, App, common_options, json_docum
 from evalkit.commands.listing import columns
 from evalkit.commands.options import OF_FILES, request_options
 from evalkit.commands.output import echo, echo_text
+from evalkit.errors import counted
 from evalkit.evaluation.request import Request
 from evalkit.visible import visible
 
@@ -89,7 +90,8 @@ def _wrapped(text: str, first: str = "", indent: str = "  ") -> list[str]:
 
 def _evidence(result: "Audited") -> list[str]:
     layout = f", layout {result.layout}" if result.layout else ""
-    head = f"{result.tracker} on {result.title}: {result.sequences} of {result.total} sequences, {result.frames} rows"
+    held = f"{result.sequences} of {counted(result.total or 0, 'sequence')}, {counted(result.frames, 'row')}"
+    head = f"{result.tracker} on {result.title}: {held}"
     lines = _wrapped(f"{head}{layout}")
     if result.scores:
         lines += [f"  {line.rstrip()}" for line in columns(result.score_rows())]

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from evalkit.benchmarks.data_check import CheckReport, CheckStep, ProblemKind
 from evalkit.commands.common import App
 from evalkit.commands.listing import plain
+from evalkit.errors import counted
 from evalkit.visible import visible
 
 
@@ -48,8 +49,9 @@ def report_document(report: CheckReport) -> dict[str, Any]:
 def report_lines(report: CheckReport, *, deep: bool) -> cabc.Iterator[str]:
     """Lines for people: totals, notes, every problem, a verdict."""
     yield (
-        f"{report.benchmark}, split {report.split}, in {report.root}: {report.expected} sequences, "
-        f"{report.frames:,} frames, {report.absent:,} without target, {report.images_decoded:,} images decoded"
+        f"{report.benchmark}, split {report.split}, in {report.root}: {counted(report.expected, 'sequence')}, "
+        f"{counted(report.frames, 'frame')}, {report.absent:,} without target, "
+        f"{counted(report.images_decoded, 'image')} decoded"
     )
     for note in report.notes:
         yield f"note: {note}"
@@ -62,4 +64,5 @@ def report_lines(report: CheckReport, *, deep: bool) -> cabc.Iterator[str]:
     if report.complete:
         yield "complete and readable" + ("" if deep else "; add --deep to decode every image")
     else:
-        yield f"{len(report.problems)} problems; {report.readable} of {report.expected} sequences are usable"
+        usable = f"{report.readable} of {counted(report.expected, 'sequence')}"
+        yield f"{counted(len(report.problems), 'problem')}; usable: {usable}"

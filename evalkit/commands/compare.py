@@ -8,6 +8,7 @@ from evalkit.commands.common import App, Level, common_options, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
+from evalkit.errors import counted
 from evalkit.evaluation.request import Request
 from evalkit.report.metrics import Metric, get_metric
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from evalkit.scoring.statistics import MetricComparison
 
 CORRECTED = """\
-p adjusted: Holm's correction for {count} comparisons, in each metric by itself;
+p adjusted: Holm's correction for {count}, in each metric by itself;
   every interval is that of one comparison.
 effect: rank-biserial correlation, from -1 (always worse) to 1 (always better)."""
 
@@ -109,7 +110,9 @@ def _interval(interval: tuple[float, float] | None, metric: Metric) -> str:
 def _lines(compared: "Compared") -> list[str]:
     truth = compared.truth
     sample = ", sample data" if truth.is_sample else ""
-    head = f"{truth.spec.title} {truth.split.name}, {compared.protocol}, {compared.sequences} sequences{sample}"
+    head = (
+        f"{truth.spec.title} {truth.split.name}, {compared.protocol}, {counted(compared.sequences, 'sequence')}{sample}"
+    )
     return [head, *(_two(compared) if len(compared.others) == 1 else _several(compared))]
 
 
@@ -146,7 +149,7 @@ def _several(compared: "Compared") -> list[str]:
                 [other.tracker, metric.detailed(comparison.first), *_numbers(comparison), *tests, _wins(comparison)]
             )
         lines += ["", *(line.rstrip() for line in columns(rows))]
-    return [*lines, "", *CORRECTED.format(count=len(compared.others)).splitlines()]
+    return [*lines, "", *CORRECTED.format(count=counted(len(compared.others), "comparison")).splitlines()]
 
 
 def _verdict(compared: "Compared") -> list[str]:

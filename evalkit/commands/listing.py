@@ -6,6 +6,7 @@ import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.errors import counted
 from evalkit.tracking.catalog import TrackerEntry
 from evalkit.visible import visible
 
@@ -65,10 +66,12 @@ def _benchmark_row(spec: "BenchmarkSpec") -> list[str]:
     from evalkit.benchmarks.spec import Access
 
     split = spec.default_split
-    frames = "" if split.frame_count is None else f", {split.frame_count:,} frames"
+    frames = "" if split.frame_count is None else f", {counted(split.frame_count, 'frame')}"
     server = ", server" if split.access is Access.FIRST_FRAME_ONLY else ""
     others = ", ".join(name for name in spec.splits if name != split.name)
-    size = f"{split.name}: {split.sequence_count:,} sequences{frames}{server}" + (f" (also {others})" if others else "")
+    size = f"{split.name}: {counted(split.sequence_count, 'sequence')}{frames}{server}" + (
+        f" (also {others})" if others else ""
+    )
     cited = spec.citation
     author = cited.authors.partition(",")[0]
     reference = f"{author} et al., {cited.title}, {cited.venue} {cited.year}"
@@ -163,9 +166,12 @@ def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
         >>> columns([["a", "x"], ["long", "y"]])
         ['a     x', 'long  y']
     """
+    from rich.cells import cell_len
+
     rows = [[visible(text) for text in row] for row in rows]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
-    return ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+    widths = [max(cell_len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
+    padded = ([c + " " * (w - cell_len(c)) for c, w in zip(row, widths, strict=False)] for row in rows)
+    return ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, rows, strict=True)]
 
 
 def _sensors(modalities: cabc.Iterable[enum.StrEnum]) -> str:

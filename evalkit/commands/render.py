@@ -10,6 +10,7 @@ import click
 from evalkit.atomic import file_name
 from evalkit.commands.common import App, common_options
 from evalkit.commands.options import request_options
+from evalkit.errors import counted
 from evalkit.evaluation.request import Request, names_in
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def render(
     if reel:
         target = output or Path("reports") / request.benchmark / f"reel{SUFFIXES[chosen]}"
         parts = drawn_sequences(request, app.say, every=every, moment=MOMENT)
-        app.say(f"{_write(_joined(parts), chosen, target, fps)} pictures of {len(names)} sequences in {target}")
+        app.say(
+            f"{_write(_joined(parts), chosen, target, fps)} pictures of {counted(len(names), 'sequence')} in {target}"
+        )
         return
     for drawn in drawn_sequences(request, app.say, every=every):
         place = file_name(drawn.sequence) + SUFFIXES[chosen]

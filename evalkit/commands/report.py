@@ -7,6 +7,7 @@ import click
 from evalkit.commands.common import App, common_options
 from evalkit.commands.options import request_options
 from evalkit.commands.output import echo
+from evalkit.errors import counted
 from evalkit.evaluation.request import Request
 
 TITLE = "Tracking report"
@@ -69,6 +70,6 @@ def make_report(
     parts = make_parts(sources, worst=worst, near=output.parent, say=app.say)
     page = build_html(parts, title or (plan.title if plan else None) or TITLE).encode()
     write_whole(output, page)
-    count = "1 benchmark" if len(parts) == 1 else f"{len(parts)} benchmarks"
+    count = counted(len(parts), "benchmark")
     app.say(f"{len(page) / 1e6:.1f} MB, {count}; open it in a browser")
     echo(output)

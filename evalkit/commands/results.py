@@ -16,6 +16,7 @@ from evalkit.commands.common import (
 )
 from evalkit.commands.options import benchmark_argument, text_or_json
 from evalkit.commands.output import echo
+from evalkit.errors import counted
 from evalkit.evaluation.request import Request
 from evalkit.results.exporters import EXPORT_FORMATS
 from evalkit.results.layouts import RESULT_LAYOUTS
@@ -97,8 +98,8 @@ def _report_import(app: App, imported: "Imported", *, as_json: bool) -> None:
         return
     for document in documents:
         echo(
-            f"{results.tracker}: {len(results.sequences)} sequences, {frames} rows, format {results.layout}, "
-            f"run {document['run']} ({document['status']})"
+            f"{results.tracker}: {counted(len(results.sequences), 'sequence')}, {counted(frames, 'row')}, "
+            f"format {results.layout}, run {document['run']} ({document['status']})"
         )
     if runs:
         app.say(f"Score it: evalkit score {runs[0].identity.benchmark} --tracker {results.tracker}")
@@ -155,4 +156,4 @@ def export_results(  # noqa: PLR0917 - one parameter per option
         runs = [run.run_id for run in done.runs]
         print_json({"runs": runs, "format": layout, "files": done.files, "output": str(output)})
     else:
-        echo(f"{done.files} files in {output} ({EXPORT_FORMATS[layout].description})")
+        echo(f"{counted(done.files, 'file')} in {output} ({EXPORT_FORMATS[layout].description})")

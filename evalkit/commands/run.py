@@ -32,7 +32,10 @@ from evalkit.commands.common import (
 from evalkit.commands.options import benchmarks_argument, names_option, sequences_option
 from evalkit.commands.output import command_line, echo, stdout_for_results
 from evalkit.commands.watched import watch
-from evalkit.errors import EvalkitError
+from evalkit.errors import (
+    EvalkitError,
+    counted,
+)
 from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions
 from evalkit.evaluation.progress import FrameProgress
 from evalkit.evaluation.session import RunOptions, Watch, run_tracker
@@ -316,10 +319,10 @@ def _summary(document: dict[str, Any]) -> list[str]:
     total = document["sequences"] + len(document["missing"])
     repeat = f" repeat {document['repeat']}" if document["repeat"] else ""
     who = _label(document["tracker"], document["settings"])
-    state = f"{document['status']}, {document['sequences']} of {total} sequences, {document['frames']} frames"
+    done = f"{document['sequences']} of {counted(total, 'sequence')}, {counted(document['frames'], 'frame')}"
     hidden = ["scored by its server alone"] if _is_hidden(document) else []
     lines = [
-        f"{document['benchmark']} {document['split']} {who}{repeat}: {state}",
+        f"{document['benchmark']} {document['split']} {who}{repeat}: {document['status']}, {done}",
         *([_numbers(document)] if document["scores"] else hidden),
         f"run {document['run']}, digest {document['digest'][:12]}, {rate:.1f} frames/s in the tracker",
     ]

@@ -9,7 +9,10 @@ import click
 from evalkit.commands.common import EXIT_FAILED, App, common_options, json_option, print_json, results_option
 from evalkit.commands.options import names_option
 from evalkit.commands.output import echo
-from evalkit.errors import StoreError
+from evalkit.errors import (
+    StoreError,
+    counted,
+)
 
 if TYPE_CHECKING:
     from evalkit.store.inventory import Stored
@@ -101,7 +104,7 @@ def delete_runs(
     if problems:
         raise StoreError("nothing is deleted.", *problems)
     freed = sum(size_of(stored.path) for stored in chosen)
-    what = f"{len(chosen)} run{'s' if len(chosen) > 1 else ''}, {_bytes(freed)}"
+    what = f"{counted(len(chosen), 'run')}, {_bytes(freed)}"
     if not (as_json and yes):
         echo(*(line.rstrip() for line in lines(chosen)), err=as_json)
     if not yes and not click.confirm(f"Delete {what}?", err=True):
@@ -117,7 +120,7 @@ def delete_runs(
     if as_json:
         print_json({"deleted": documents(deleted), "bytes": freed, "problems": problems})
     if problems:
-        raise StoreError(f"{len(deleted)} of {len(chosen)} runs are deleted.", *problems)
+        raise StoreError(f"{len(deleted)} of {counted(len(chosen), 'run')} deleted.", *problems)
     app.say(f"deleted {what}")
     return 0
 

@@ -10,6 +10,7 @@ import click
 
 from evalkit.commands.common import App, common_options, json_option, print_json
 from evalkit.commands.output import echo
+from evalkit.errors import counted
 
 
 def _frame_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -56,7 +57,10 @@ def make_sample(
         return
     done = f"rendered in {result.seconds:.1f} s" if result.created else "already there"
     size_mb = result.size_bytes / 1e6
-    app.say(f"{result.folder}: {result.sequences} sequences, {result.frames} frames, {size_mb:.0f} MB, {done}")
+    app.say(
+        f"{result.folder}: {counted(result.sequences, 'sequence')}, {counted(result.frames, 'frame')}, "
+        f"{size_mb:.0f} MB, {done}"
+    )
     echo(str(result.folder))
 
 

@@ -9,7 +9,10 @@ from evalkit.commands.common import App, Level, common_options, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
-from evalkit.errors import ScoringError
+from evalkit.errors import (
+    ScoringError,
+    counted,
+)
 from evalkit.evaluation.request import Request
 from evalkit.report.metrics import get_metric
 from evalkit.scoring.lookup import get_protocol
@@ -156,7 +159,7 @@ def _print(app: App, scores: cabc.Sequence[Scores], *, per_sequence: bool) -> No
 def _table(group: cabc.Sequence[Scores]) -> list[str]:
     first = group[0]
     rules = get_protocol(first.protocol, first.benchmark)
-    size = f"{len(first.sequence_names)} sequences, {int(first.frames.sum())} frames"
+    size = f"{counted(len(first.sequence_names), 'sequence')}, {counted(int(first.frames.sum()), 'frame')}"
     sample = ", sample data" if first.sample else ""
     few = "".join(f", {note}" for note in first.notes if note.startswith(TOO_FEW))
     head = f"{first.benchmark} {first.split}, {rules.id}/{rules.version}, {size}{sample}{few}"

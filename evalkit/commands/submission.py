@@ -15,7 +15,10 @@ from evalkit.commands.common import (
     results_option,
 )
 from evalkit.commands.output import echo
-from evalkit.errors import unknown_name
+from evalkit.errors import (
+    counted,
+    unknown_name,
+)
 from evalkit.evaluation.roots import find_root
 from evalkit.sample import sample_origin
 from evalkit.store.runs import ResultStore
@@ -92,8 +95,8 @@ def package_submission(
         print_json(_document(package, path))
     else:
         echo(
-            f"{path}: {package.report.sequences} sequences, {package.report.files} files, "
-            f"{len(package.runs)} repetition{'s' if len(package.runs) > 1 else ''}, {len(package.data):,} bytes"
+            f"{path}: {counted(package.report.sequences, 'sequence')}, {counted(package.report.files, 'file')}, "
+            f"{counted(len(package.runs), 'repetition')}, {len(package.data):,} bytes"
         )
         echo(f"SHA-256 {package.sha256}")
 
@@ -171,7 +174,7 @@ def check(app: App, /, *, benchmark: str, file: Path, data_root: Path | None, as
 
 
 def _print(app: App, report: SubmissionReport, notes: list[str]) -> None:
-    echo(f"{report.where}: {report.files} files, compared with {report.source}")
+    echo(f"{report.where}: {counted(report.files, 'file')}, compared with {report.source}")
     kinds: dict[str, int] = {}
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in report.findings:

@@ -20,6 +20,7 @@ from evalkit.commands.common import (
 )
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
+from evalkit.errors import counted
 from evalkit.evaluation.executors import ExecutorOptions, single_device
 from evalkit.tracking.catalog import check_name, load_tracker
 from evalkit.tracking.interface import TrackerOptions
@@ -109,11 +110,11 @@ def track(
             }
         )
     else:
-        echo(f"{followed.tracker} on {followed.source}: {count} frames, {rate:.1f} frames/s in the tracker")
+        echo(f"{followed.tracker} on {followed.source}: {counted(count, 'frame')}, {rate:.1f} frames/s in the tracker")
         echo(f"{folder}: {', '.join(names)}")
     if followed.problem is not None:
-        echo(f"error: ended after {count} frames: {followed.problem}", err=True)
+        echo(f"error: ended after {counted(count, 'frame')}: {followed.problem}", err=True)
     elif followed.stopped:
-        app.say(f"stopped after {count} frames; what is there is kept")
+        app.say(f"stopped after {counted(count, 'frame')}; what is there is kept")
     whole = frames.count is None or count == frames.count
     return 0 if whole and followed.problem is None else 1

@@ -3,6 +3,7 @@
 import collections.abc as cabc
 import contextlib
 import difflib
+import textwrap
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from evalkit.errors import (
     OptionError,
     ResultFormatError,
     ScoringError,
+    counted,
     listed,
     unknown_name,
 )
@@ -42,6 +44,8 @@ from evalkit.sequences import Trajectory
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _INNER = 64  # archives in an archive or a folder that are looked into
 _ROWS = 100_000
+_NAMED = 3  # sequences in a verdict; the evidence has more
+_LONGEST = 160  # letters of a reason
 _ESTIMATE = 0.001  # half a pixel given back met the scores of the boxes before they were cut off to a tenth of a point
 _CUT_OFF = "boxes cut off to integers (an estimate: half a pixel given back)"
 _ORDER = (
@@ -133,14 +137,28 @@ def _held(request: Request, path: Path) -> list[tuple[Path, list[Held]]]:
             (place, results_held(place, {name: own[name] for name in own if own[name]})) for place in (path, *inner)
         ]
     if not any(held for _, held in looked_at):
-        some = [f"{min(values)}.txt ({name})" for name, values in official.items() if values]
-        raise ResultFormatError(
-            f"{path}: cannot be checked, because no file is named after a sequence of a known benchmark.",
-            f"  {len(names)} files: {listed(names[:4]) or path.name}",
-            f"  expected, for example: {listed(some)}",
-            "  Sequences of other names: name the BENCHMARK, and give --annotations or --data-root.",
-        )
+        raise _unrecognized(request, path, names, official)
     return looked_at
+
+
+def _unrecognized(
+    request: Request, path: Path, names: cabc.Sequence[str], official: cabc.Mapping[str, frozenset[str]]
+) -> ResultFormatError:
+    some = [f"{min(values)}.txt ({name})" for name, values in official.items() if values]
+    elsewhere: list[tuple[Path, list[Held]]] = []
+    if request.benchmarks:
+        with contextlib.suppress(ResultFormatError):
+            elsewhere = _held(replace(request, benchmarks=(), split=None), path)
+    others = dict.fromkeys(held.benchmark for _, group in elsewhere for held in group)
+    return ResultFormatError(
+        f"{path}: cannot be checked, because no file is named after a sequence of "
+        f"{' or '.join(request.benchmarks) or 'a known benchmark'}.",
+        f"  {counted(len(names), 'file')}: {listed(names[:4]) or path.name}",
+        f"  expected, for example: {listed(some)}",
+        f"  They are named as those of {', '.join(others)}: name that, or no benchmark."
+        if others
+        else "  Sequences of other names: name the BENCHMARK, and give --annotations or --data-root.",
+    )
 
 
 def _official_names(request: Request, benchmark: str) -> frozenset[str]:
@@ -330,7 +348,7 @@ class _Judging:
             first, *more = problem.lines
             first = first.removeprefix(f"{self.candidate.tracker} on {self.of.title}: ")
             reason = f"{rules.id} refuses the results: {more[0].strip()}" if first.endswith(":") and more else first
-            text = f"cannot be checked, because {_inside(reason)}"
+            text = f"cannot be checked, because {_inside(textwrap.shorten(reason, _LONGEST, placeholder=' and more'))}"
             return {"verdict": Verdict.NOT_COMPARABLE, "text": text, "scores": by_protocol}
         by_protocol = {rules.id: dict(scores.summary), **by_protocol}
         judged = self._judged(scores, self._explain(rules.id, under.explain))
@@ -386,8 +404,10 @@ class _Judging:
 
     def _incomplete(self, scores: Scores) -> str:
         """Why the results are not all that was published."""
-        count, total = len(scores.missing), len(self.truth.known)
-        return f"{count} of {total} sequences have no usable result" if count else ""
+        missing, total = scores.missing, counted(len(self.truth.known), "sequence")
+        have = "has" if len(missing) == 1 else "have"
+        which = f" ({', '.join(missing)})" if len(missing) <= _NAMED else ""
+        return f"{len(missing)} of {total} {have} no usable result{which}" if missing else ""
 
     def _verdict(self, scores: Scores, judged: cabc.Mapping[str, cabc.Sequence[Judged]]) -> tuple[Verdict, str]:
         if not judged:

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.errors import StoreError, listed
+from evalkit.errors import (
+    StoreError,
+    counted,
+    listed,
+)
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.truth import Truth
 from evalkit.provenance import is_dry_run
@@ -220,7 +224,7 @@ def _of_files(request: Request, truth: Truth, tracker: str | None) -> list[Candi
 
 def of_files(imported: "ImportedResults", truth: Truth, run: str) -> Candidate:
     """The candidate of one tracker's raw files."""
-    wanted, foreign = truth.names, "{} files of other sequences ignored: {}"
+    wanted, foreign = truth.names, "{} of other sequences ignored: {}"
     return Candidate(
         tracker=imported.tracker,
         run=run,
@@ -228,7 +232,11 @@ def of_files(imported: "ImportedResults", truth: Truth, run: str) -> Candidate:
         unreadable=imported.unreadable,
         notes=(
             *imported.notes,
-            *([foreign.format(len(imported.foreign), listed(imported.foreign))] if imported.foreign else []),
+            *(
+                [foreign.format(counted(len(imported.foreign), "file"), listed(imported.foreign))]
+                if imported.foreign
+                else []
+            ),
         ),
     )
 
@@ -284,13 +292,13 @@ def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> li
         zip(map(id, groups), map(text, differing([group.runs[0].identity for group in groups])), strict=True)
     )
     others = listed(
-        f"{group.runs[0].run_id} ({len(group.runs[0].names)} sequences) {settings[id(group)]}".rstrip()
+        f"{group.runs[0].run_id} ({counted(len(group.runs[0].names), 'sequence')}) {settings[id(group)]}".rstrip()
         for group in groups
         if group is not best
     )
-    mine = f"; this is {settings[id(best)]}" if settings[id(best)] else ""
-    note = f"run {best.runs[0].run_id} is taken, {why}; there are also: {others}{mine}"
-    return [_of_runs(truth, best.runs, f"{note} (--run or --all-runs choose)")]
+    taken = f"run {best.runs[0].run_id} {settings[id(best)]}".rstrip()
+    note = f"{taken} is taken, {why}; there are also: {others} (--all-runs shows each, --run ID one of them)"
+    return [_of_runs(truth, best.runs, note)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -424,7 +432,7 @@ def _complete(truth: Truth, candidates: list[Candidate], say: Say) -> list[Candi
     for candidate, missing in zip(candidates, lacking, strict=True):
         if missing:
             say(
-                f"{truth.spec.name}: {candidate.tracker} is left out, {len(missing)} of {len(names)} sequences are "
-                "missing"
+                f"{truth.spec.name}: {candidate.tracker} is left out, it lacks {len(missing)} of "
+                f"{counted(len(names), 'sequence')}"
             )
     return kept

@@ -3,7 +3,11 @@
 import collections.abc as cabc
 from dataclasses import dataclass, replace
 
-from evalkit.errors import ScoringError, unknown_name
+from evalkit.errors import (
+    ScoringError,
+    counted,
+    unknown_name,
+)
 from evalkit.evaluation.candidates import Candidate, read_candidates
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import limited, rules_for, single_protocol, told_of
@@ -183,6 +187,8 @@ def _evaluated(
     apart = sorted(set.union(*every) - common)
     if apart:
         who = "both" if len(done) == 2 else "all"
-        notes.append(f"compared on the {len(common)} sequences that {who} have; left out: {', '.join(apart)}")
+        notes.append(
+            f"compared on the {counted(len(common), 'sequence')} that {who} have; left out: {', '.join(apart)}"
+        )
         done = [evaluated(candidate, common) for candidate in candidates]
     return done, [*truth.notes, *notes]

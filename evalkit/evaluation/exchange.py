@@ -13,7 +13,12 @@ from evalkit.benchmarks.annotations import read_annotations
 from evalkit.benchmarks.names import MissingSequenceError, official_row, official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.boxes import Boxes
-from evalkit.errors import ResultFormatError, StoreError, unknown_name
+from evalkit.errors import (
+    ResultFormatError,
+    StoreError,
+    counted,
+    unknown_name,
+)
 from evalkit.evaluation.candidates import Say
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root
@@ -238,6 +243,7 @@ def _runs(store: ResultStore, run_id: str | None, tracker: str | None, benchmark
     if partial:
         name, missing = next(iter(partial.items()))
         raise StoreError(
-            f"run {name} is not complete: {len(missing)} sequences are missing, the first is {missing[0]}. Finish it."
+            f"run {name} is not complete, it lacks {counted(len(missing), 'sequence')}, the first is {missing[0]}. "
+            "Finish it."
         )
     return sorted(runs, key=lambda run: run.identity.repeat)

@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.benchmarks.frames import ImageFrames
-from evalkit.errors import EvalkitError, ScoringError, StoreError, unknown_name
+from evalkit.errors import (
+    EvalkitError,
+    ScoringError,
+    StoreError,
+    counted,
+    unknown_name,
+)
 from evalkit.evaluation.candidates import Candidate, Say, read_candidates
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root
@@ -52,7 +58,9 @@ def worst_sequences(request: Request, say: Say, count: int) -> list[str]:
     if not listed:
         raise ScoringError(f"{truth.spec.name}: protocol {protocol} has no score per sequence. Name the SEQUENCE.")
     for name, mean in listed:
-        say(f"{name}: {get_metric(leading(scores, truth.spec)).text(mean)}, mean over {len(scores)} trackers")
+        say(
+            f"{name}: {get_metric(leading(scores, truth.spec)).text(mean)}, mean over {counted(len(scores), 'tracker')}"
+        )
     return [name for name, _ in listed]
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.errors import EvalkitError
+from evalkit.errors import (
+    EvalkitError,
+    counted,
+)
 from evalkit.evaluation.candidates import Candidate, of_tracker
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.running import Plan
@@ -77,7 +80,7 @@ class ScoreSoFar:
                 self._spent += self._clock() - begin
         known = [part for part in self._parts.values() if part.scored]
         if len(known) == 1:
-            return f"{known[0].text} over {known[0].scored} sequences"
+            return f"{known[0].text} over {counted(known[0].scored, 'sequence')}"
         return ", ".join(part.text for part in known)
 
 

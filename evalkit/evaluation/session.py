@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evalkit.benchmarks import get_benchmark, get_split
-from evalkit.errors import EvalkitError
+from evalkit.errors import (
+    EvalkitError,
+    counted,
+)
 from evalkit.evaluation import running
 from evalkit.evaluation.executors import ExecutorOptions, open_executor
 from evalkit.evaluation.roots import data_origin, find_root
@@ -182,7 +185,9 @@ class _Session:
         for name, error in plan.failed.items():
             self.watch.say(f"failed: {title}/{name}: {error}")
         if plan.finished_before:
-            self.watch.say(f"{title}: {plan.finished_before} of {len(plan.names)} sequences were finished before")
+            self.watch.say(
+                f"{title}: {plan.finished_before} of {counted(len(plan.names), 'sequence')} were finished before"
+            )
         return plan
 
     def _open(self, target: running.RunTarget, repeat: int) -> Run:

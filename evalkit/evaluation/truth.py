@@ -8,7 +8,14 @@ from pathlib import Path
 from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
 from evalkit.benchmarks.names import MissingSequenceError
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
-from evalkit.errors import DatasetLayoutError, EvalkitError, ScoringError, listed, unknown_name
+from evalkit.errors import (
+    DatasetLayoutError,
+    EvalkitError,
+    ScoringError,
+    counted,
+    listed,
+    unknown_name,
+)
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.provenance import Origin
@@ -153,7 +160,7 @@ def _incomplete(title: str, root: Path, problems: cabc.Mapping[str, EvalkitError
     if len(problems) == 1:
         return type(first)(f"{first}{hint}")
     lacking, broken = _sorted_out(problems)
-    lines = [f"{title}: {len(problems)} of {count} sequences cannot be read from {root}."]
+    lines = [f"{title}: {len(problems)} of {counted(count, 'sequence')} cannot be read from {root}."]
     lines += [f"  not there, {len(lacking)}: {', '.join(lacking)}"] if lacking else []
     lines += [f"  {name}: {problem}" for name, problem in broken.items()]
     return type(first)("\n".join(lines) + hint)
@@ -166,7 +173,7 @@ def _left_out_notes(problems: cabc.Mapping[str, EvalkitError]) -> tuple[str, ...
 
 
 def _lacking_note(names: cabc.Collection[str]) -> str:
-    return f"{len(names)} sequences that the data lack are left out: {listed(names)}"
+    return f"{counted(len(names), 'sequence')} that the data lack, left out: {listed(names)}"
 
 
 def _sorted_out(problems: cabc.Mapping[str, EvalkitError]) -> tuple[list[str], dict[str, str]]:
@@ -210,7 +217,7 @@ def _selected(truth: Truth, sequences: cabc.Sequence[str]) -> Truth:
     _refuse_unknown(truth.spec, sequences, truth.known)
     chosen = set(sequences)
     kept = tuple(annotation for annotation in truth.annotations if annotation.name in chosen)
-    note = f"scored on a list of {len(kept)} of {len(truth.known)} sequences"
+    note = f"scored on a list of {len(kept)} of {counted(len(truth.known), 'sequence')}"
     notes = truth.notes if len(kept) == len(truth.known) else (*truth.notes, note)
     return replace(truth, annotations=kept, notes=notes)
 

@@ -4,7 +4,10 @@ import collections.abc as cabc
 import re
 
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.errors import listed
+from evalkit.errors import (
+    counted,
+    listed,
+)
 from evalkit.scoring.scores import Scores
 
 Key = tuple[str, str, str]
@@ -44,7 +47,7 @@ def remarks(score: Scores) -> list[str]:
     notes = list(score.notes)
     if score.missing and not any(score.missing[0] in note for note in notes):
         total = len(score.missing) + len(score.sequence_names)
-        notes.append(f"scored without {len(score.missing)} of {total} sequences: {listed(score.missing)}")
+        notes.append(f"scored without {len(score.missing)} of {counted(total, 'sequence')}: {listed(score.missing)}")
     return list(dict.fromkeys(notes))
 
 

@@ -11,7 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.boxes import FloatArray, to_corners
-from evalkit.errors import ResultFormatError, StoreError, listed, unknown_name
+from evalkit.errors import (
+    ResultFormatError,
+    StoreError,
+    counted,
+    listed,
+    unknown_name,
+)
 from evalkit.results.layouts import OWN_PREFIX
 from evalkit.sequences import Trajectory
 
@@ -180,7 +186,8 @@ def _check(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]], kind: Exp
     several = [sequence for sequence, repetitions in trajectories.items() if len(repetitions) > 1]
     if several and not kind.repetitions:
         raise ResultFormatError(
-            f"the format {name!r} holds one repetition, but {len(several)} sequences have more. Export one run."
+            f"the format {name!r} holds one repetition, but there are more of "
+            f"{counted(len(several), 'sequence')}. Export one run."
         )
     unfit = [
         sequence
@@ -190,7 +197,7 @@ def _check(trajectories: cabc.Mapping[str, cabc.Sequence[Trajectory]], kind: Exp
     ]
     if unfit:
         raise ResultFormatError(
-            f"{len(unfit)} sequences have rows without a box, which the format {name!r} cannot express: "
+            f"rows without a box, which the format {name!r} cannot express, in {counted(len(unfit), 'sequence')}: "
             f"{listed(unfit)}."
         )
 

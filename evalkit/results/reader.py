@@ -9,7 +9,12 @@ import numpy as np
 
 from evalkit.archive import Tree, open_tree
 from evalkit.boxes import Boxes
-from evalkit.errors import ResultFormatError, listed, unknown_name
+from evalkit.errors import (
+    ResultFormatError,
+    counted,
+    listed,
+    unknown_name,
+)
 from evalkit.results.encodings import load_json, rows_of
 from evalkit.results.layouts import RESULT_LAYOUTS, Recognizer, ResultFile, Role, tracker_labels
 from evalkit.results.trajectories import Remarks, box_files, read_boxes, read_confidences, read_times, result_key
@@ -56,23 +61,29 @@ class ImportedResults:
         """Everything that keeps the results from being complete: missing, unreadable, short; one text per kind."""
         texts = []
         if self.missing:
-            texts.append(f"no result for {len(self.missing)} sequences: {listed(self.missing)}")
+            texts.append(f"no result for {counted(len(self.missing), 'sequence')}: {listed(self.missing)}")
         if self.unreadable:
-            texts += [f"{len(self.unreadable)} unreadable files:", *(f"  {text}" for text in self.unreadable)]
+            texts += [
+                f"{counted(len(self.unreadable), 'unreadable file')}:",
+                *(f"  {text}" for text in self.unreadable),
+            ]
         if self.short:
-            texts.append(f"{len(self.short)} results have fewer rows than frames: {_counts(self.short)}")
+            texts.append(f"fewer rows than frames in {counted(len(self.short), 'result')}: {_counts(self.short)}")
         return texts
 
     def remarks(self) -> list[str]:
         """What was noticed and does not keep the results from being scored: long, NaN, foreign files; notes."""
         texts = list(self.notes)
         if self.long:
-            texts.append(f"{len(self.long)} results have more rows than frames: {_counts(self.long)}.")
+            texts.append(f"more rows than frames in {counted(len(self.long), 'result')}: {_counts(self.long)}.")
         if self.with_nan:
             total = sum(self.with_nan.values())
-            texts.append(f"{total} rows without a box in {len(self.with_nan)} results: {listed(self.with_nan)}.")
+            texts.append(
+                f"{counted(total, 'row')} without a box in {counted(len(self.with_nan), 'result')}: "
+                f"{listed(self.with_nan)}."
+            )
         if self.foreign:
-            texts.append(f"{len(self.foreign)} files of other sequences ignored: {listed(self.foreign)}.")
+            texts.append(f"{counted(len(self.foreign), 'file')} of other sequences ignored: {listed(self.foreign)}.")
         return texts
 
 
@@ -299,9 +310,15 @@ def _nothing_found(
     if any(name.endswith(".bin") for name in tree.names) and not texts:
         return [f"{tree.where} holds binary VOT results. Have the VOT toolkit write them as text."]
     if not texts:
-        return [f"{tree.where}: no result files among {len(tree.names)} files; {expected}. Known layouts:", *layouts]
+        return [
+            f"{tree.where}: no result files among {counted(len(tree.names), 'file')}; {expected}. Known layouts:",
+            *layouts,
+        ]
     what = f"in the layout {wanted!r}" if wanted else f"named after a sequence of {benchmark}"
-    return [f"{tree.where}: none of {len(texts)} files is {what}; found {listed(texts[:4])}; {expected}.", *layouts]
+    return [
+        f"{tree.where}: none of {counted(len(texts), 'file')} is {what}; found {listed(texts[:4])}; {expected}.",
+        *layouts,
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +374,7 @@ class RawResults:
         if kind == "vot":
             without = dict.fromkeys(file.sequence for file, _ in boxes if result_key(file) not in confidences)
             if without:
-                text = f"No confidence file for {len(without)} sequences, counted as 0: {listed(without)}."
+                text = f"No confidence file for {counted(len(without), 'sequence')}, counted as 0: {listed(without)}."
                 remarks.notes.append(text)
         times = read_times(tree, files, rows, remarks) if with_times else {}
         sequences: dict[str, list[Trajectory]] = {}

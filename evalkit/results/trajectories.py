@@ -9,7 +9,11 @@ import numpy as np
 
 from evalkit.archive import Tree
 from evalkit.boxes import Boxes, FloatArray, enclosing_boxes, from_corners
-from evalkit.errors import ResultFormatError, listed
+from evalkit.errors import (
+    ResultFormatError,
+    counted,
+    listed,
+)
 from evalkit.numbers import parse_numbers, parse_tables
 from evalkit.results.encodings import parse_json, parse_npy, parse_otb_mat, without_header
 from evalkit.results.layouts import RESULT_LAYOUTS, ResultFile, Role
@@ -191,7 +195,7 @@ def _without_confidence(
     if longer and all((np.diff(table[:, 0]) == 1).all() and table[0, 0] in {0, 1} for table in longer):
         remarks.unreadable += [f"{file.path}: of 5 columns the first counts the frames; remove it." for file, _ in five]
         return [pair for pair in tables if pair[1].shape[1] == 4], {}
-    remarks.notes.append(f"The fifth column of {len(five)} files was read as the confidence.")
+    remarks.notes.append(f"The fifth column of {counted(len(five), 'file')} was read as the confidence.")
     boxes = [(file, np.ascontiguousarray(table[:, :4])) for file, table in tables]
     return boxes, {result_key(file): np.ascontiguousarray(table[:, 4]) for file, table in five}
 

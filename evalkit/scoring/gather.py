@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.errors import ScoringError, listed
+from evalkit.errors import (
+    ScoringError,
+    counted,
+    listed,
+)
 from evalkit.flat import FlatTracks, in_parts, offsets_of, stack_boxes
 from evalkit.scoring.conventions import (
     BadBox,
@@ -142,7 +146,7 @@ def _runs(
     too_short = any(len(run) < _expected_rows(annotation) for run in runs)
     if too_short and allow_missing and protocol.lengths.short is ShortResult.REFUSE:
         counts = "/".join(str(len(run)) for run in runs)
-        faults.short[annotation.name] = f"{counts} of {_expected_rows(annotation)} rows, left out"
+        faults.short[annotation.name] = f"{counts} of {counted(_expected_rows(annotation), 'row')}, left out"
         faults.missing.append(annotation.name)
         return ()
     return runs
@@ -150,7 +154,7 @@ def _runs(
 
 def _annotation_problem(annotation: Annotation, protocol: Protocol) -> str:
     if len(annotation.ground_truth) < annotation.frame_count and annotation.stride == 1:
-        return f"only {len(annotation.ground_truth)} of {annotation.frame_count} frames are annotated"
+        return f"only {len(annotation.ground_truth)} of {counted(annotation.frame_count, 'frame')} are annotated"
     if isinstance(protocol, LongTermProtocol):
         return "" if annotation.frame_wh else "the frame size is not known"
     problems = (
@@ -175,9 +179,9 @@ def _expected_rows(annotation: Annotation) -> int:
 def _track(sequence: int, annotation: Annotation, run: Trajectory, protocol: Protocol, faults: Faults) -> ScoredTrack:
     expected = _expected_rows(annotation)
     if len(run) > expected:
-        faults.long[annotation.name] = f"{len(run)} rows for {expected} frames"
+        faults.long[annotation.name] = f"{counted(len(run), 'row')} for {counted(expected, 'frame')}"
     if len(run) < expected:
-        faults.short[annotation.name] = f"{len(run)} rows for {expected} frames"
+        faults.short[annotation.name] = f"{counted(len(run), 'row')} for {counted(expected, 'frame')}"
     boxes, confidence = run.boxes[:expected], run.confidence[:expected]
     if isinstance(protocol, OpeProtocol):
         _note_bad_rows(annotation.name, boxes, faults)
@@ -194,7 +198,7 @@ def _note_bad_rows(name: str, boxes: Boxes, faults: Faults) -> None:
     if not bad.any():  # finite numbers whose sum is not
         return
     rows = np.flatnonzero(bad)
-    faults.nan[name] = f"{len(rows)} rows, first is row {rows[0]}"
+    faults.nan[name] = f"{counted(len(rows), 'row')}, first is row {rows[0]}"
 
 
 def _fitted(
@@ -257,18 +261,27 @@ def _notes(faults: Faults, protocol: Protocol) -> tuple[str, ...]:
     notes: list[str] = []
     if faults.missing:
         what = "scored as zeros" if protocol.lengths.missing is MissingResult.ALL_ZEROS else "left out"
-        notes.append(f"{len(faults.missing)} sequences without a complete result, {what}: {listed(faults.missing)}")
+        notes.append(
+            f"{counted(len(faults.missing), 'sequence')} without a complete result, {what}: {listed(faults.missing)}"
+        )
     if faults.short:
-        notes.append(f"{len(faults.short)} short results ({protocol.lengths.short.value}): {listed(faults.short)}")
+        notes.append(
+            f"{counted(len(faults.short), 'short result')} ({protocol.lengths.short.value}): {listed(faults.short)}"
+        )
     if faults.long:
-        notes.append(f"{len(faults.long)} results longer than the annotation were cut: {listed(faults.long)}")
+        notes.append(f"{counted(len(faults.long), 'result')} longer than the annotation, cut: {listed(faults.long)}")
     if faults.foreign:
-        notes.append(f"{len(faults.foreign)} results of unknown sequences were ignored: {listed(faults.foreign)}")
+        notes.append(
+            f"{counted(len(faults.foreign), 'result')} of unknown sequences, ignored: {listed(faults.foreign)}"
+        )
     if faults.unscorable:
-        notes.append(f"{len(faults.unscorable)} sequences cannot be scored, left out: {listed(faults.unscorable)}")
+        lost = counted(len(faults.unscorable), "sequence")
+        notes.append(f"{lost} that cannot be scored, left out: {listed(faults.unscorable)}")
     if faults.nan and isinstance(protocol, OpeProtocol):
         rule = _bad_rows(protocol)
-        notes.append(f"{len(faults.nan)} results have rows with NaN or a negative size ({rule}): {listed(faults.nan)}")
+        notes.append(
+            f"{counted(len(faults.nan), 'result')} with rows of NaN or a negative size ({rule}): {listed(faults.nan)}"
+        )
     return tuple(notes)
 
 

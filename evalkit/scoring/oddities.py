@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.errors import listed
+from evalkit.errors import (
+    counted,
+    listed,
+)
 from evalkit.sequences import Annotation, Trajectories, Trajectory
 
 _ENOUGH = 10  # rows from which equal boxes are no accident
@@ -146,7 +149,7 @@ def find_copies(everyone: cabc.Mapping[str, cabc.Sequence[Print]]) -> dict[str, 
     for (tracker, other), places in pairs.items():
         how = "" if all(places.values()) else " but for the digits written"
         total = len({printed.sequence for printed in everyone[tracker]})
-        text = f"equal to the boxes of {other}{how} in {len(places)} of {total} sequences"
+        text = f"equal to the boxes of {other}{how} in {len(places)} of {counted(total, 'sequence')}"
         remarks.setdefault(tracker, []).append(Remark(Oddity.COPY, text, tuple(places), listed(places)))
     return remarks
 
@@ -191,9 +194,9 @@ def _of_rows(boxes: Boxes) -> cabc.Iterator[tuple[Oddity, str]]:
             yield Oddity.NO_BOX, f"{int(lost.sum())}, the first is row {first}"
     sizes = rows[~lost, 2:]
     if (count := int((sizes < 0).any(axis=1).sum())) > 0:
-        yield Oddity.NEGATIVE, f"{count} rows"
+        yield Oddity.NEGATIVE, counted(count, "row")
     if (count := int(((sizes >= 0).all(axis=1) & (sizes == 0).any(axis=1)).sum())) > 0:
-        yield Oddity.ZERO, f"{count} rows"
+        yield Oddity.ZERO, counted(count, "row")
     half = rows[len(rows) // 2 :]
     if len(half) >= _ENOUGH and not lost.any() and (half == half[-1]).all() and (half[-1, 2:] > 0).all():
         same = (rows == half[-1]).all(axis=1)
@@ -226,7 +229,7 @@ def _compare(
     if (
         near.mean() >= _COPIED and len(np.unique(truth[moved][near], axis=0)) >= _ENOUGH
     ):  # it stood still and moved once
-        seen[Oddity.TRUTH][annotation.name] = f"{int(near.sum())} of {len(off)} rows"
+        seen[Oddity.TRUTH][annotation.name] = f"{int(near.sum())} of {counted(len(off), 'row')}"
 
 
 def _settle_shifts(
@@ -241,7 +244,7 @@ def _settle_shifts(
 
 
 def _remark(oddity: Oddity, where: cabc.Mapping[str, str]) -> Remark:
-    sequences = f"in {len(where)} sequence{'s' if len(where) > 1 else ''}"
+    sequences = f"in {counted(len(where), 'sequence')}"
     if oddity is Oddity.SHIFTED:  # the same in all of them
         text = f"the first boxes lie {next(iter(where.values()))} from the annotated ones {sequences}"
         return Remark(oddity, f"{text}: another origin of coordinates (annotations may count from 1)", tuple(where))
@@ -288,4 +291,4 @@ def _precision(trajectories: Trajectories) -> list[Remark]:
         return []
     if digits == 0:
         return [Remark(Oddity.WHOLE, "all boxes are whole numbers: cut off or rounded when they were written")]
-    return [Remark(Oddity.DECIMALS, f"all boxes have at most {digits} decimal{'s' if digits > 1 else ''}")]
+    return [Remark(Oddity.DECIMALS, f"all boxes have at most {counted(digits, 'decimal')}")]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.boxes import IntArray
+from evalkit.errors import counted
 from evalkit.scoring.aggregate import Aggregated, SequenceMetric, aggregate_longterm, aggregate_ope
 from evalkit.scoring.conventions import LongTermProtocol, Protocol
 from evalkit.scoring.gather import Gathered, flat_parts, flatten_longterm, gather
@@ -163,8 +164,8 @@ def _undefined_notes(done: Evaluation) -> list[str]:
 
 def _empty_notes(done: Evaluation) -> list[str]:
     return [
-        f"{len(rows)} sequences whose {curve.replace('_', ' ')} curve is zero everywhere are left out of its mean, "
-        f"as {done.protocol.id} does"
+        f"{counted(len(rows), 'sequence')} whose {curve.replace('_', ' ')} curve is zero everywhere, left out of its "
+        f"mean, as {done.protocol.id} does"
         for curve, rows in done.numbers.left_out.items()
         if len(rows)
     ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.boxes import Boxes, Flags
+from evalkit.errors import counted
 from evalkit.sequences import Trajectories
 from evalkit.submission import rows
 from evalkit.submission.content import Content
@@ -65,7 +66,7 @@ def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:
     """What a run lacks: a confidence in some sequences, where others have it."""
     without = [name for name, (run,) in trajectories.items() if len(run) > 1 and np.isnan(run.confidence[1:]).all()]
     if without and len(without) < len(trajectories):
-        yield f"{len(without)} sequences have no confidences, the first is {without[0]}; others have them."
+        yield f"no confidences in {counted(len(without), 'sequence')}, the first is {without[0]}; others have them."
 
 
 def check(content: Content, expected: Expected) -> list[Finding]:

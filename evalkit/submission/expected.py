@@ -10,7 +10,11 @@ import numpy as np
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.boxes import Boxes
-from evalkit.errors import AnnotationError, DatasetLayoutError
+from evalkit.errors import (
+    AnnotationError,
+    DatasetLayoutError,
+    counted,
+)
 from evalkit.store.runs import Run
 
 SPLIT = "test"
@@ -40,7 +44,7 @@ class Expected:
         for known, what in ((self.frame_counts, "numbers of frames"), (self.initial_boxes, "first boxes")):
             lacking = len(set(self.names) - set(known))
             if lacking:
-                which = f"all {lacking} sequences" if lacking == len(self.names) else f"{lacking} sequences"
+                which = f"all {lacking} sequences" if lacking == len(self.names) else counted(lacking, "sequence")
                 notes.append(
                     f"The {what} of {which} are not known here and were not compared; pass --data-root with a copy of "
                     "the benchmark."
@@ -104,7 +108,11 @@ def of_copy(spec: BenchmarkSpec, root: Path, *, own_names: bool) -> tuple[Expect
         boxes[name] = annotation.ground_truth[0]
         if annotation.frame_count > 1:  # without images only the first row is known
             counts[name] = annotation.frame_count
-    remarks = [f"{len(problems)} sequences could not be read from {root}, the first: {problems[0]}"] if problems else []
+    remarks = (
+        [f"{counted(len(problems), 'sequence')} could not be read from {root}, the first: {problems[0]}"]
+        if problems
+        else []
+    )
     source = f"the {len(names)} sequences of {root}" if own_names else f"{facts.source} and the copy in {root}"
     return dataclasses.replace(facts, names=names, frame_counts=counts, initial_boxes=boxes, source=source), remarks
 

@@ -12,6 +12,7 @@ import re
 import numpy as np
 
 from evalkit.boxes import Boxes
+from evalkit.errors import counted
 from evalkit.sequences import Trajectories
 from evalkit.submission import rows
 from evalkit.submission.content import Content
@@ -64,8 +65,9 @@ def obstacles(trajectories: Trajectories) -> cabc.Iterator[str]:
     untimed = [name for name, runs in trajectories.items() if any(np.isnan(run.seconds).any() for run in runs)]
     if untimed:
         yield (
-            f"{len(untimed)} sequences have frames without a time, the first is {untimed[0]}. The server wants a time "
-            "for every frame, and evalkit invents none; run the tracker with evalkit, or import results with times."
+            f"frames without a time in {counted(len(untimed), 'sequence')}, the first is {untimed[0]}. The server "
+            "wants a time for every frame, and evalkit invents none; run the tracker with evalkit, or import "
+            "results with times."
         )
 
 
@@ -74,8 +76,8 @@ def without_box(trajectories: Trajectories) -> cabc.Iterator[str]:
     lost = [name for name, runs in trajectories.items() if not all(np.isfinite(run.boxes).all() for run in runs)]
     if lost:
         yield (
-            f"{len(lost)} sequences have frames without a box, the first is {lost[0]}. The format has no word for "
-            "them, and evalkit invents no boxes."
+            f"frames without a box in {counted(len(lost), 'sequence')}, the first is {lost[0]}. The format has no word "
+            "for them, and evalkit invents no boxes."
         )
 
 

@@ -11,7 +11,11 @@ from pathlib import Path
 
 from evalkit.atomic import write_whole
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.errors import SubmissionError, listed
+from evalkit.errors import (
+    SubmissionError,
+    counted,
+    listed,
+)
 from evalkit.sequences import Trajectory
 from evalkit.store.runs import ResultStore, Run
 from evalkit.submission.checking import SubmissionReport, check_content
@@ -215,7 +219,7 @@ def _require_complete(run: Run) -> None:
         texts = [f"{name} ({failures[name]})" if name in failures else name for name in missing]
         how = "Import results of all sequences." if identity.is_imported else f"Finish it: {again}."
         raise SubmissionError(
-            f"run {run.run_id} is not complete: {len(missing)} of {len(run.names)} sequences are missing: "
+            f"run {run.run_id} is not complete, it lacks {len(missing)} of {counted(len(run.names), 'sequence')}: "
             f"{listed(texts)}. {how}"
         )
 

@@ -13,7 +13,10 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import TextIO, cast
 
-from evalkit.errors import OptionError
+from evalkit.errors import (
+    OptionError,
+    counted,
+)
 from evalkit.tracking.messages import Event, Lost, Message, Order, Stop
 from evalkit.tracking.threads import DaemonPool
 from evalkit.tracking.worker import Worker
@@ -57,7 +60,9 @@ class LocalSite:
             return [kind] if count == 1 else [f"{kind}:{n}" if kind == "cuda" else kind for n in range(count)]
         if self.workers not in {None, len(numbers)}:
             raise OptionError(
-                "--workers", f"{self.workers} workers for {len(numbers)} devices; leave it out: one per device."
+                "--workers",
+                f"{counted(self.workers or 0, 'worker')} for {counted(len(numbers), 'device')}; "
+                "leave it out: one per device.",
             )
         return [f"{kind}:{number}" for number in numbers]
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from evalkit.errors import counted
 from evalkit.machine import usable_cores
 
 T = TypeVar("T")
@@ -192,13 +193,13 @@ def summary(timing: LoopTiming) -> str:
     busy, waits = timing.busy(), timing.waits()
     threads = {"decode": timing.decoders, "crop": timing.croppers}
     stages = ", ".join(
-        f"{name} {100 * share:.0f}%" + (f" of {threads[name]} threads" if name in threads else "")
+        f"{name} {100 * share:.0f}%" + (f" of {counted(threads[name], 'thread')}" if name in threads else "")
         for name, share in busy.items()
     )
     longest = max(waits, key=lambda name: waits[name])
     return (
-        f"{timing.frames} frames in {timing.total:.1f} s, {timing.rate:.1f} frames/s at capacity {timing.capacity}; "
-        f"busy: {stages}, processor {100 * timing.processor:.0f}%; waited for {longest} "
+        f"{counted(timing.frames, 'frame')} in {timing.total:.1f} s, {timing.rate:.1f} frames/s at capacity "
+        f"{timing.capacity}; busy: {stages}, processor {100 * timing.processor:.0f}%; waited for {longest} "
         f"{100 * waits[longest]:.0f}% of the time; limit: {timing.bottleneck()}{_advice(timing)}"
     )
 

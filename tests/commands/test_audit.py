@@ -103,7 +103,7 @@ def test_what_nothing_explains_is_said_with_the_difference(tmp_path):
     value = score(results(tmp_path / "files")) - 0.2
     done = call("audit", "files", *KIT, "--published", published(value), "--sequences", "airplane-1,book-3,cat-1")
     assert done.code == 1
-    assert "another sequence list" in " ".join(done.stdout.split())  # three sequences say nothing of 280
+    assert "the sequence list is another one" in " ".join(done.stdout.split())  # three sequences say nothing of 280
 
 
 def test_packaged_numbers_are_found_by_the_trackers_name(tmp_path, monkeypatch):
@@ -144,7 +144,7 @@ def test_results_that_are_not_whole_cannot_be_checked(tmp_path):
     done = call("audit", "files", *KIT, "--published", value)
     told = " ".join(done.stdout.split())
     assert done.code == 1
-    assert told.startswith("Mine on LaSOT test: cannot be checked, because 2 of 3 sequences have no usable result.")
+    assert told.startswith("Mine on LaSOT test: cannot be checked, because 2 of 3 sequences have no usable result (")
     assert "book-3 (5 of 70)" in told
     assert "cat-1.txt, line 1: expected numbers" in told
     assert "\x1b" not in done.stdout
@@ -214,6 +214,12 @@ def test_names_that_no_benchmark_has_are_an_error_that_shows_some(tmp_path):
     assert done.code == 1
     assert "no file is named after a sequence" in done.stderr
     assert call("audit", "nowhere.zip").code == 1
+
+
+def test_another_benchmark_than_the_files_are_of_is_refused_by_its_name(tmp_path):
+    done = call("audit", results(tmp_path / "files"), "uav123", *KIT)
+    assert done.code == 1
+    assert "They are named as those of lasot" in done.stderr
 
 
 def test_sequences_of_an_own_copy_are_recognized_with_it(tiny_sample, tmp_path):

@@ -129,7 +129,7 @@ def test_copies_of_other_content_get_a_note(tmp_path: Path) -> None:
     part = trees.depthtrack(tmp_path / "b" / "c", names=("adapter01_indoor", "cat_indoor"))
     assert check("depthtrack", part).notes == (
         "the copy's list names 1 of the 50 official sequences",
-        "1 sequences are not in the official list",
+        "not in the official list: 1 sequence",
     )
     train = trees.trackingnet(tmp_path / "b" / "d", chunks=("TRAIN_3",))
     assert check("trackingnet", train, "train").notes == ("2 sequences; the official split has 30132",)
@@ -157,7 +157,7 @@ def test_command_prints_problems_and_ends_with_1(tmp_path: Path) -> None:
     assert printed[0].startswith("tnl2k, split test, in ")
     assert "missing sequences (2): gone, lost" in printed
     assert any(line.startswith("cup_done: annotation: ") and "1 rows but" in line for line in printed)
-    assert printed[-1] == "3 problems; 1 of 4 sequences are usable"
+    assert printed[-1] == "3 problems; usable: 1 of 4 sequences"
 
 
 def test_command_ends_with_0_on_a_good_copy(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_tracker_without_a_complete_run_is_left_out_and_named(place: list[str], 
     path = tmp_path / "report.html"
     code, _, err = call("make-report", "--output", path, *place)
     assert code == 0
-    assert "half is left out, 1 of 2 sequences are missing" in err
+    assert "half is left out, it lacks 1 of 2 sequences" in err
     assert "MB, 1 benchmark; open it" in err
     names = [tracker["name"] for tracker in data_of(path.read_text())["parts"][0]["trackers"]]
     assert names == ["kcf", "ncc"]

@@ -163,7 +163,7 @@ def test_a_missing_result_is_an_error_that_names_it_and_the_way_out(kit):
     assert code == 0
     assert json.loads(out)["missing"] == ["cat-1"]
     _, out, err = call("score", "lasot", *FILES, "--tracker", "near", "--allow-missing")
-    assert "note: lasot, pytracking, near: 1 sequences without a complete result, left out: cat-1" in err
+    assert "note: lasot, pytracking, near: 1 sequence without a complete result, left out: cat-1" in err
 
 
 def test_an_unreadable_file_is_named_with_its_line(kit):
@@ -260,7 +260,7 @@ def test_explain_takes_labels_and_percent_signs_as_papers_print_them():
 
 def test_explain_says_why_a_value_that_no_rule_gives_cannot_be_compared():
     _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3")
-    assert "not comparable because: another sequence list (3 sequences, not 280)" in out.splitlines()[0]
+    assert "not comparable because: the sequence list is another one (3 sequences, not 280)" in out.splitlines()[0]
     _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--published", "12.3", "--json")
     assert json.loads(out)["published"]["verdict"] == "not_comparable"
 
@@ -326,8 +326,8 @@ def test_missing_long_nan_foreign_and_unreadable_files_are_listed_in_one_error()
         assert "near on LaSOT test: the results cannot be scored under lasot-kit" in err
         assert "no result, 1: cat-1" in err
         assert "result too long, would be cut, 1: book-3 (26 rows for 25 frames)" in err
-        assert "NaN or negative size, would be replaced by the (repaired) row before it, 1: book-3 (1 rows" in err
-        assert "1 files of other sequences ignored: near/zebra-1.txt" in err
+        assert "NaN or negative size, would be replaced by the (repaired) row before it, 1: book-3 (1 row" in err
+        assert "1 file of other sequences ignored: near/zebra-1.txt" in err
     code, _, err = call("compare", "lasot", *FILES)
     assert code == 1
     assert "near on LaSOT test" in err
@@ -353,7 +353,7 @@ def test_compare_says_which_sequences_only_one_tracker_has():
     assert code == 0
     document = json.loads(out)
     assert document["sequences"] == 1
-    left_out = "compared on the 1 sequences that both have; left out: book-3, cat-1"
+    left_out = "compared on the 1 sequence that both have; left out: book-3, cat-1"
     assert document["notes"][-1] == left_out
     assert left_out in err
     assert any("unreadable" in note for note in document["notes"])
@@ -362,7 +362,7 @@ def test_compare_says_which_sequences_only_one_tracker_has():
 def test_explain_tells_in_json_what_was_left_out(kit):
     (kit / "results" / "near" / "cat-1.txt").unlink()
     _, out, _ = call("explain", "lasot", *FILES, "--tracker", "near", "--allow-missing", "--json")
-    assert "1 sequences without a complete result, left out: cat-1" in json.loads(out)["notes"]
+    assert "1 sequence without a complete result, left out: cat-1" in json.loads(out)["notes"]
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.boxes import FloatArray
-from evalkit.errors import ScoringError
+from evalkit.errors import (
+    ScoringError,
+    counted,
+)
 from evalkit.report.curves import CURVES, Curve
 from evalkit.report.figures.lines import curve_figure, has_curve
 from evalkit.report.figures.look import GRAY, add_legend, checked_title, empty_figure, line_look
@@ -295,7 +298,7 @@ def _ends(names: list[str], difference: FloatArray) -> str:
     best = [name for name, value in zip(names, difference, strict=True) if value > 0][:_NAMED]
     worst = [name for name, value in zip(names, difference, strict=True) if value < 0][-_NAMED:][::-1]
     parts = [f"largest wins: {', '.join(best)}" if best else "", f"largest losses: {', '.join(worst)}" if worst else ""]
-    return "\n".join([f"{len(names)} sequences, sorted", *(part for part in parts if part)])
+    return "\n".join([f"{counted(len(names), 'sequence')}, sorted", *(part for part in parts if part)])
 
 
 _SPOKEN = {"success_auc": "Success", "average_overlap": "Average overlap", "precision_20": "Precision"}

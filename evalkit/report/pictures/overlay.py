@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from evalkit.atomic import write_whole
 from evalkit.boxes import Boxes, FloatArray
+from evalkit.errors import counted
 from evalkit.report.palette import RGB, TRUTH, Style, rgb_of, styles_of
 from evalkit.scoring.conventions import OverlapArithmetic
 from evalkit.scoring.overlap import overlap
@@ -105,7 +106,7 @@ def draw_sequence(
     shift = np.array([origin, origin, 0, 0])
     for index in indices:
         shown = [Shown(name, own[index] - shift, float(overlaps[name][index])) for name, own in boxes.items()]
-        words = [mark, sequence.name, f"frame {index} ({len(sequence)} frames)"]
+        words = [mark, sequence.name, f"frame {index} ({counted(len(sequence), 'frame')})"]
         heading = "   ".join(word for word in words if word)
         frame = sequence.frames.read(index)
         yield index, draw_frame(frame, shown, truth=truth[index] - shift, heading=heading, auxiliary=auxiliary)

@@ -6,7 +6,7 @@ import types
 from dataclasses import dataclass
 
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.errors import ScoringError
+from evalkit.errors import ScoringError, counted
 from evalkit.report.headline import Key, headline, labels, leading, remarks, result_key
 from evalkit.report.metrics import get_metric
 from evalkit.report.tables.table import Cell, Column, NumberSource, Row, Table, missing_cell
@@ -110,14 +110,14 @@ class _Group:
 
     @property
     def largest(self) -> Scores:
-        """The score on most sequences."""
-        return max(self.scores.values(), key=lambda score: len(score.sequence_names))
+        """The score on most sequences, and of those on most frames."""
+        return max(self.scores.values(), key=lambda score: (len(score.sequence_names), score.frames.sum()))
 
     @property
     def used(self) -> str:
         """Protocol and size."""
         names, frames = self.largest.sequence_names, int(self.largest.frames.sum())
-        return f"{self.largest.protocol}, {_count(len(names), 'sequence')}, {_count(frames, 'frame')}"
+        return f"{self.largest.protocol}, {counted(len(names), 'sequence')}, {counted(frames, 'frame')}"
 
     def cells(self, row: str, notes: tuple[str, ...]) -> list[Cell]:
         """The cells of a row; notes stand at the first one."""
@@ -280,7 +280,3 @@ def _shared(lists: cabc.Sequence[list[str]]) -> tuple[str, ...]:
 
 def _without(notes: cabc.Iterable[str], said: cabc.Container[str]) -> tuple[str, ...]:
     return tuple(note for note in notes if note not in said)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -272,7 +272,7 @@ class TestWrongContent:
 
     def test_two_annotations_of_one_sequence_are_refused(self, tmp_path):
         message = self.refused(tmp_path, "lasot", {"old/face/face-1/groundtruth.txt": BOXES}, DatasetLayoutError)
-        assert "two annotations of 1 sequences: face-1" in message
+        assert "two annotations of 1 sequence: face-1" in message
 
     def test_something_else_says_what_was_expected(self, tmp_path):
         with pytest.raises(DatasetLayoutError, match=r"no annotations recognized .*Expected <sequence>/groundtruth"):

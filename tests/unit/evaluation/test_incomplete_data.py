@@ -75,7 +75,7 @@ def test_sequences_that_an_official_copy_lacks_are_left_out_where_that_is_allowe
     document = json.loads(out)
     assert (code, document["sequences"], len(document["missing"])) == (0, 2, 121)
     assert "bike1" in document["missing"]
-    assert any("121 sequences that the data lack are left out: bike1" in note for note in document["notes"])
+    assert any("121 sequences that the data lack, left out: bike1" in note for note in document["notes"])
     code, out, _ = call("score", "uav123", *uav, *where, "--sequences", "bike2", "--json")
     assert (code, json.loads(out)["missing"]) == (0, [])
 

@@ -52,7 +52,7 @@ def test_when_all_is_finished_it_is_the_score_of_the_run(benchmark: str, tmp_pat
     plan, answers = planned(benchmark, a_copy(benchmark, tmp_path), tmp_path / "results", finished=1)
     ticks = itertools.chain([0.0], itertools.repeat(1e6))
     so_far = ScoreSoFar([plan], lambda: next(ticks))
-    assert so_far.text().endswith(" over 1 sequences")
+    assert so_far.text().endswith(" over 1 sequence")
     for name, track in list(answers.items())[1:]:
         plan.run.write(record(name, track), track)
         so_far.finished(plan, name)
@@ -75,8 +75,8 @@ def test_it_takes_a_fiftieth_of_the_time_and_lags_behind_then(tmp_path: Path) ->
         return now[0]
 
     so_far = ScoreSoFar([plan], clock)
-    assert so_far.text().endswith(" over 1 sequences")
-    assert so_far.text().endswith(" over 1 sequences")
+    assert so_far.text().endswith(" over 1 sequence")
+    assert so_far.text().endswith(" over 1 sequence")
     now[0] += 200.0
     assert so_far.text().endswith(" over 6 sequences")
 
@@ -91,4 +91,4 @@ def test_a_file_that_was_damaged_meanwhile_is_left_out(tmp_path: Path) -> None:
     plan, _ = planned("lasot", a_copy("lasot", tmp_path), tmp_path / "results", finished=2)
     ticks = itertools.chain([0.0], itertools.repeat(1e6))
     next((plan.run.path / "sequences").glob("*.csv")).write_text("nonsense")
-    assert ScoreSoFar([plan], lambda: next(ticks)).text().endswith(" over 1 sequences")
+    assert ScoreSoFar([plan], lambda: next(ticks)).text().endswith(" over 1 sequence")

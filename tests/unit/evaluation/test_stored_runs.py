@@ -92,7 +92,8 @@ def test_of_several_runs_the_newest_complete_one_is_taken_and_a_note_says_so(roo
     (candidate,) = from_store(truth, results, trackers=("t",))
     assert candidate.run == newer.run_id
     (note,) = candidate.notes
-    assert f"run {newer.run_id} is taken, the newest complete run; there are also: " in note
+    assert note.startswith(f"run {newer.run_id} ")
+    assert "is taken, the newest complete run; there are also: " in note
     assert f"{older.run_id} (2 sequences)" in note
     (score,) = scores_of(truth, [candidate])
     assert note in score.notes
@@ -113,7 +114,7 @@ def test_all_runs_are_candidates_of_their_own_and_equal_boxes_count_once(root, t
     assert {item.plain_name for item in actual} == {"t"}
     assert f"run {again.run_id} threads=4 has the same boxes as " in actual[0].notes[0]
     assert actual[0].notes[0].endswith(" size=[1,2]: they count as one")
-    assert said == ["uav123: t size=[5,6] is left out, 1 of 2 sequences are missing"]
+    assert said == ["uav123: t size=[5,6] is left out, it lacks 1 of 2 sequences"]
 
 
 def test_runs_with_equal_boxes_are_no_choice(root, tmp_path):
@@ -130,7 +131,7 @@ def test_who_was_not_named_and_has_not_finished_is_left_out(root, tmp_path):
     store_run(results, {"two": answers(0)["two"]}, tracker="u")
     truth = truth_of(root)
     assert [item.tracker for item in from_store(truth, results, said.append)] == ["t"]
-    assert said == ["uav123: u is left out, 1 of 2 sequences are missing"]
+    assert said == ["uav123: u is left out, it lacks 1 of 2 sequences"]
     assert [item.tracker for item in from_store(truth, results, allow_missing=True)] == ["t", "u"]
     assert [item.tracker for item in from_store(truth, results, None)] == ["t", "u"]
     (named,) = from_store(truth, results, trackers=("u",))
@@ -266,7 +267,9 @@ def test_the_footnote_on_the_newest_run_tells_the_settings_of_all(root, tmp_path
     store_run(results, answers(5), config={"size": [1, 2], "rate": 2}, finished="2026-01-02T00:00:00+00:00")
     (candidate,) = from_store(truth_of(root), results)
     assert candidate.tracker == "t"
-    assert "(2 sequences) rate=1; this is rate=2 (--run or --all-runs choose)" in candidate.notes[0]
+    note = candidate.notes[0]
+    assert note.startswith(f"run {candidate.run} rate=2 is taken, the newest complete run; there are also: ")
+    assert note.endswith("(2 sequences) rate=1 (--all-runs shows each, --run ID one of them)")
 
 
 def test_runs_are_named_by_the_settings_that_differ_and_by_no_others(root, tmp_path):

@@ -182,7 +182,7 @@ def test_a_name_is_taken_in_the_benchmarks_own_spelling(tmp_path):
     ("files", "names", "told"),
     [
         ({"Car.txt": b"1,2,3,4", "CAR.txt": b"9,9,9,9"}, ["car"], "two files for one sequence"),
-        ({"Car.txt": b"1,2,3,4"}, ["car", "CAR"], "none of 1 files is named"),
+        ({"Car.txt": b"1,2,3,4"}, ["car", "CAR"], "none of 1 file is named"),
         ({"car.txt": b"1,2,3,4", "car.json": b"[[1,2,3,4]]"}, ["car"], "two files for one sequence"),
         ({"T.json": b'{"car": [[1,2,3,4]]}', "T/car.json": b"[[1,2,3,4]]"}, ["car"], "has results twice"),
         ({"T.json": b'{"car": [[1,2,3,4]], "car": [[5,6,7,8]]}'}, ["car"], "'car' occurs twice"),

@@ -219,14 +219,14 @@ def test_everything_wrong_is_listed_at_once(tmp_path):
     assert results.long == {"s2": (3, 2)}
     assert results.with_nan == {"s3": 1}
     message = "\n".join(results.problems())
-    assert "no result for 1 sequences: s7" in message
+    assert "no result for 1 sequence: s7" in message
     assert "s4.txt: 3 columns, expected 4" in message
     assert "s5.txt, line 2: expected numbers, found 'x,y,w,h'" in message
     assert "s6.txt: an empty file" in message
-    assert "1 results have fewer rows than frames: s1 (1 of 2)" in message
+    assert "fewer rows than frames in 1 result: s1 (1 of 2)" in message
     assert [remark.partition(":")[0] for remark in results.remarks()] == [
-        "1 results have more rows than frames",
-        "1 rows without a box in 1 results",
+        "more rows than frames in 1 result",
+        "1 row without a box in 1 result",
     ]
 
 
@@ -415,8 +415,8 @@ class TestNothingFound:
     @pytest.mark.parametrize(
         ("files", "message"),
         [
-            ({"T/zebra-1.txt": b"1,2,3,4"}, "none of 1 files is named after a sequence of lasot; found T/zebra-1.txt"),
-            ({"readme.md": b""}, "no result files among 1 files"),
+            ({"T/zebra-1.txt": b"1,2,3,4"}, "none of 1 file is named after a sequence of lasot; found T/zebra-1.txt"),
+            ({"readme.md": b""}, "no result files among 1 file"),
             ({}, "no result files among 0 files"),
             ({"a.zip": b"", "b.zip": b""}, r"holds archives only: a\.zip, b\.zip\. Name one"),
         ],

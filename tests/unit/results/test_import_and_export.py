@@ -106,7 +106,7 @@ def test_repetitions_become_numbered_files_and_columns_of_times(tmp_path):
     folder = tmp_path / "GOT-10k/KCF/a"
     assert sorted(path.name for path in folder.iterdir()) == ["a_001.txt", "a_002.txt", "a_003.txt", "a_time.txt"]
     assert all(line.count(",") == 2 for line in (folder / "a_time.txt").read_text().split())
-    with pytest.raises(ResultFormatError, match="holds one repetition, but 1 sequences have more"):
+    with pytest.raises(ResultFormatError, match="holds one repetition, but there are more of 1 sequence"):
         export(tmp_path, "plain", {"a": [trajectory(0), trajectory(1)]})
 
 
@@ -120,7 +120,7 @@ class TestRowsWithoutABox:
 
     @pytest.mark.parametrize("layout", ["pytracking", "got10k", "trackingnet", "swintrack"])
     def test_are_refused_where_the_format_has_no_word_for_them(self, tmp_path, layout):
-        with pytest.raises(ResultFormatError, match=r"1 sequences have rows without a box.*: a"):
+        with pytest.raises(ResultFormatError, match=r"rows without a box.* in 1 sequence: a"):
             export(tmp_path / "out", layout, {"a": [self.LOST], "b": [trajectory(0)]})
         assert not (tmp_path / "out").exists()
 
@@ -305,7 +305,7 @@ def test_incomplete_results_are_refused_with_all_names_and_imported_on_demand(tm
         "--output", tmp_path / "o", "--results", tmp_path / "r",
     )  # fmt: skip
     assert code == 1
-    assert "not complete: 177 sequences are missing" in err
+    assert "not complete, it lacks 177 sequences" in err
 
 
 def test_annotations_tell_names_lengths_and_corners(tmp_path):
@@ -320,7 +320,7 @@ def test_annotations_tell_names_lengths_and_corners(tmp_path):
     assert code == 0, err
     document = json.loads(out)
     assert document["format"] == "corners"
-    assert document["notes"][-1] == "2 results have more rows than frames: a`b (3 of 2), c (3 of 2)."
+    assert document["notes"][-1] == "more rows than frames in 2 results: a`b (3 of 2), c (3 of 2)."
     (stored,) = ResultStore(tmp_path / "r").find()
     assert stored.read("a`b").boxes[0].tolist() == [10, 20, 5, 6]
     assert stored.record("c").initial_box == (10, 20, 5, 6)
@@ -351,7 +351,7 @@ def test_results_of_a_sub_list_name_their_split(shared_data, tmp_path):
     assert code == 1
     assert "pass --split test-172" in err
     code, out, _ = call(*arguments, "--split", "test-172")
-    assert (code, "172 sequences, 106836 rows" in out) == (0, True)
+    assert (code, "172 sequences, 106,836 rows" in out) == (0, True)
 
 
 def export_own_videos(tmp_path, layout="plain"):

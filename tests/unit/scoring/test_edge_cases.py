@@ -72,7 +72,7 @@ def test_edge_case_equals_the_toolkit(toolkit, tag, case):
 @pytest.mark.parametrize(
     ("toolkit", "tag", "case", "text"),
     [
-        ("pytracking", "lasot", "pred_nan", "NaN or negative size, which this protocol refuses, 1: s (1 rows, first"),
+        ("pytracking", "lasot", "pred_nan", "NaN or negative size, which this protocol refuses, 1: s (1 row, first"),
         ("pytracking", "lasot", "pred_negative_width", "NaN or negative size"),
         ("pytracking", "tnl2k", "gt_nan", "the annotation has NaN, which this protocol refuses"),
         ("lasot_matlab", "lasot", "pred_shorter", "result too short, 1: s (9 rows for 12 frames)"),

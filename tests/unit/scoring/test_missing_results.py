@@ -46,7 +46,7 @@ def test_everything_wrong_is_listed_by_name_in_one_error():
     assert "no result, 2: absent-1, absent-2" in text
     assert "result too short, 1: short (4 rows for 6 frames)" in text
     assert "result of an unknown sequence, 2: foreign-1, foreign-2" in text
-    assert "NaN or negative size, which this protocol refuses, 1: nan (1 rows, first is row 2)" in text
+    assert "NaN or negative size, which this protocol refuses, 1: nan (1 row, first is row 2)" in text
     assert "--allow-missing" in text
 
 
@@ -61,7 +61,7 @@ def test_infinite_and_enormous_coordinates_are_named_and_never_hit(protocol):
             scored([whole], results, protocol)
         return
     done = scored([whole], results, protocol)
-    assert any("1 results have rows with NaN or a negative size" in note for note in done.notes)
+    assert any("1 result with rows of NaN or a negative size" in note for note in done.notes)
     assert all(value <= 3 / 6 + 1 / 40 for key, value in done.summary.items() if key != "coverage")
 
 

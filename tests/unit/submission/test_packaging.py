@@ -169,7 +169,7 @@ def test_an_incomplete_run_is_refused_with_the_missing_sequences(tmp_path):
     run = store_run(tmp_path, "got10k", tracks, names=names, data=SAMPLE)
     run.write_failure(names[1], "unreadable image", "")
     with pytest.raises(
-        SubmissionError, match=r"2 of 3 sequences are missing: .*000002 \(unreadable image\), .*000003\. Finish"
+        SubmissionError, match=r"lacks 2 of 3 sequences: .*000002 \(unreadable image\), .*000003\. Finish"
     ):
         packaged(tmp_path, "got10k", tracker="mine")
 
@@ -246,8 +246,8 @@ def test_frames_without_box_or_time_are_refused_and_nothing_is_invented(tmp_path
     store_run(tmp_path, "got10k", tracks, data=SAMPLE)
     with pytest.raises(SubmissionError) as caught:
         packaged(tmp_path, "got10k", tracker="mine")
-    assert "1 sequences have frames without a box, the first is GOT-10k_Test_000001" in str(caught.value)
-    assert "1 sequences have frames without a time, the first is GOT-10k_Test_000001" in str(caught.value)
+    assert "frames without a box in 1 sequence, the first is GOT-10k_Test_000001" in str(caught.value)
+    assert "frames without a time in 1 sequence, the first is GOT-10k_Test_000001" in str(caught.value)
 
 
 def test_confidences_in_some_sequences_only_are_refused(tmp_path):
@@ -255,7 +255,7 @@ def test_confidences_in_some_sequences_only_are_refused(tmp_path):
     first = NAMES["depthtrack"][0]
     tracks[first] = Trajectory.of_boxes(tracks[first].boxes)
     store_run(tmp_path, "depthtrack", tracks, data=SAMPLE)
-    with pytest.raises(SubmissionError, match="1 sequences have no confidences"):
+    with pytest.raises(SubmissionError, match="no confidences in 1 sequence"):
         packaged(tmp_path, "depthtrack", tracker="mine")
 
 
