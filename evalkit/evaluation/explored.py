@@ -1,6 +1,7 @@
 """What the report's explorer shows: boxes and links to frames of every sequence, pictures of the hardest ones."""
 
 import collections.abc as cabc
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,7 +87,8 @@ def _images(request: Request, truth: Truth) -> cabc.Callable[[str], FrameSource]
     if not request.has_images:
         return None
     spec = get_benchmark(request.benchmark, layout=request.layout)
-    return lambda name: spec.read_sequence(find_root(spec, request.data_root), truth.split, name).frames
+    root = functools.cache(lambda: find_root(spec, request.data_root))  # lists a folder, which may hold thousands
+    return lambda name: spec.read_sequence(root(), truth.split, name).frames
 
 
 def _hard(annotation: Annotation, own: cabc.Mapping[str, Trajectory], mean: float) -> Hard:
