@@ -95,8 +95,8 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
       shapes.push(svg("rect", { ...place, class: "edge" }), svg("rect", { ...place, stroke: color, "stroke-dasharray": dash === "solid" ? "none" : dash }));
       if (number >= 0) {
         const size = 0.02 * now.size[0];
-        const count = now.part.trackers.length;
-        corners.push(svg("use", { href: `#m${now.part.trackers[number].swatch}`, x: x + panel * now.size[0] + width * (number + 1) / (count + 1) - size / 2, y: y - size / 2, width: size, height: size }));
+        const share = (now.trackers.indexOf(number) + 1) / (now.trackers.length + 1);
+        corners.push(svg("use", { href: `#m${now.part.trackers[number].swatch}`, x: x + panel * now.size[0] + width * share - size / 2, y: y - size / 2, width: size, height: size }));
       }
     }
   }
@@ -111,7 +111,8 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
     const [images, problem] = picture(frame);
     stage.setAttribute("viewBox", `0 0 ${now.size[0] * now.across} ${now.size[1]}`);
     const [shapes, corners] = [[], []];
-    part.trackers.forEach((tracker, index) => {
+    now.trackers.forEach(index => {
+      const tracker = part.trackers[index];
       const box = now.box(index + 1, kept);
       if (Array.isArray(box) && !hidden.has(tracker.name)) outline(box, tracker.color, tracker.dash, index, shapes, corners);
     });
@@ -124,10 +125,10 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
     one("#explorer-state", dialog).textContent = `frame ${frame} (${now.frames} frames)${state && ", "}${state}`;
     slider.value = kept;
     slider.setAttribute("aria-valuetext", `frame ${frame}`);
-    part.trackers.forEach((tracker, index) => {
+    now.trackers.forEach((index, place) => {
       const box = now.box(index + 1, kept);
       const value = overlap(box, truth);
-      one("b", readout.children[index]).textContent = !stride ? "" : !Array.isArray(box) ? "no box" : value === null ? "" : value.toFixed(2);
+      one("b", readout.children[place]).textContent = !stride ? "" : !Array.isArray(box) ? "no box" : value === null ? "" : value.toFixed(2);
     });
     const links = one("[data-links]", dialog);
     links.replaceChildren(...addresses(frame).flatMap(([, href], place) => [" ", make("a", { href, target: "_blank", rel: "noopener", text: place ? "second file" : "Open the frame's file" })]));
@@ -137,7 +138,7 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
   }
 
   function names() {
-    readout.replaceChildren(...now.part.trackers.map(tracker => {
+    readout.replaceChildren(...now.trackers.map(index => now.part.trackers[index]).map(tracker => {
       const button = make("button", { type: "button", "aria-pressed": String(!hidden.has(tracker.name)) }, swatch(tracker), make("span", { text: tracker.name }), make("b"));
       button.addEventListener("click", () => {
         if (!hidden.delete(tracker.name)) hidden.add(tracker.name);
@@ -159,7 +160,8 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
     for (const kept of places) {
       if (now.box(0, kept) === ABSENT) lines.push(svg("rect", { x: across(kept) - half, y: 0, width: 2 * half + 1, height: CURVE[1], class: "absent" }));
     }
-    part.trackers.forEach((tracker, index) => {
+    now.trackers.forEach(index => {
+      const tracker = part.trackers[index];
       if (hidden.has(tracker.name)) return;
       let pen = "M";
       let path = "";
@@ -196,7 +198,7 @@ function makeExplorer({ data, stills, all, one, make, unpacked, swatch }) {
     const reach = Array.from({ length: stride ? count : 0 }, (_, kept) => box(0, kept)).filter(Array.isArray);
     const wide = still && still.closest(".thumbs").classList.contains("wide");
     now = {
-      part, partNumber, row, frames, stride, count, box, pictures, panels, name: part.sequences.names[row], order: order || part.sequences.names.map((_, place) => place),
+      part, trackers: [...part.shown], partNumber, row, frames, stride, count, box, pictures, panels, name: part.sequences.names[row], order: order || part.sequences.names.map((_, place) => place),
       across: pictures.size ? (wide ? 2 : 1) : Math.max(1, panels.length), frame: 0,
       size: size || (still ? [still.viewBox.baseVal.width / (wide ? 2 : 1), still.viewBox.baseVal.height] : [0, 1].map(axis => Math.max(100, ...reach.map(found => found[axis] + found[axis + 2])))),
     };

@@ -358,7 +358,7 @@
         part.listeners.forEach(listener => listener());
       });
       const names = new Set(data.parts.flatMap(part => [...part.shown].map(index => part.trackers[index].name)));
-      count.textContent = `${names.size} tracker${names.size === 1 ? "" : "s"} in charts and tables per sequence`;
+      count.textContent = `${names.size} tracker${names.size === 1 ? "" : "s"} in charts, tables per sequence and explorer`;
     };
     topChoice.addEventListener("change", apply);
     filter.addEventListener("input", apply);

@@ -272,6 +272,13 @@ def test_filter_and_number_of_trackers_hold_for_the_whole_report(page: Page, tmp
     choose(page, "[data-tracker-filter]", "T0", "input")
     assert page.run(rows) == page.run(columns) == page.run(lines) == [f"t0{number}" for number in range(9, 4, -1)]
     assert page.run("document.querySelectorAll('table.scores tbody tr').length") == 25
+    seen = "[...document.querySelectorAll('#part-0 .legend button')].filter(e => e.offsetParent).map(e => e.innerText)"
+    assert page.run(seen) == page.run(rows)
+    page.run("document.querySelector('[data-sequence-table] .link').click()")
+    page.wait("document.querySelector('#explorer').open")
+    explored = "[...document.querySelectorAll('[data-readout] button span')].map(e => e.textContent)"
+    assert page.run(explored) == page.run(rows)
+    assert len(page.run(BOXES)) == len(page.run("[...document.querySelectorAll('[data-curve] .line')].map(e => 1)")) + 1
     assert page.problems == []
 
 
