@@ -37,7 +37,7 @@ LINE = 28
 COLUMNS = "frame,left,top,width,height,confidence,seconds"
 
 
-class FrameSource(Protocol):
+class FrameStream(Protocol):
     """Where frames come from.
 
     Attributes:
@@ -82,7 +82,7 @@ class StoredSource:
         self.count: int | None = left if limit is None else min(left, limit)
 
     def frames(self) -> cabc.Generator[Frame, None, None]:
-        """See :class:`FrameSource`."""
+        """See :class:`FrameStream`."""
         assert self.count is not None
         numbers = iter(range(self._start, self._start + self.count))
         waiting: collections.deque[Future[Frame]] = collections.deque()
@@ -120,7 +120,7 @@ class Camera:
         self.rate = rate if 1 <= rate <= 240 else 25.0
 
     def frames(self) -> cabc.Generator[Frame, None, None]:
-        """See :class:`FrameSource`."""
+        """See :class:`FrameStream`."""
         number = 0
         try:
             while self.count is None or number < self.count:
@@ -133,7 +133,7 @@ class Camera:
             self._capture.release()
 
 
-def open_source(text: str, *, start: int = 0, limit: int | None = None) -> FrameSource:
+def open_source(text: str, *, start: int = 0, limit: int | None = None) -> FrameStream:
     """Open what the user named: a video file, a folder of images, or the number of a camera.
 
     Raises:
@@ -193,7 +193,7 @@ def drawn_box(picture: Picture) -> Boxes:
 
 def follow(
     tracker: Tracker[Any, Any],
-    source: FrameSource,
+    source: FrameStream,
     box: Boxes | None,
     output: Path,
     *,

@@ -244,7 +244,7 @@ class DrawnFrames:
 
 
 def drawn_clip(frames: DrawnFrames, truths: npt.NDArray[np.float64], target: int) -> TrainingClip:
-    """A mover of a drawn scene; ``truths`` (F, movers, 6) as of :meth:`~evalkit.sample.drawn.FilmedScene.truths`."""
+    """A mover of a drawn scene; ``truths`` (F, movers, 6) as of :meth:`~evalkit.sample.drawn.DrawnScene.truths`."""
     own = truths[:, target]
     seen = np.where(own[:, 2:4].min(axis=1) >= _SMALLEST, own[:, 4] * own[:, 5], 0.0)
     sides = [truths[:, other, :4] for other in range(truths.shape[1]) if other != target]

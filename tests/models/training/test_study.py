@@ -11,7 +11,7 @@ from evalkit.errors import EvalkitError
 from evalkit.sequences import Modality
 from helpers.program import call
 from trackers.training.recipes import RECIPES
-from trackers.training.study.__main__ import Plan, train_and_score
+from trackers.training.study.__main__ import StudyPlan, train_and_score
 from trackers.training.study.analysis import analyze, arm_scores, differences, gather
 from trackers.training.study.arms import START, Length, all_arms, scaled, shortened
 from trackers.training.study.figures import fisher_map, sparsity, trajectories
@@ -158,7 +158,7 @@ def test_the_figures_of_srft_are_drawn():
 @pytest.mark.slow
 def test_a_tiny_study_goes_from_scenes_to_tables_and_a_report_and_is_not_done_twice(tmp_path):
     output = tmp_path / "study"
-    plan = Plan(output, tmp_path / "pool", 5, 3, 2, 2, 4, 4, 2, 2, 3, ("rgbe", "rates"), "fp32", "cpu")
+    plan = StudyPlan(output, tmp_path / "pool", 5, 3, 2, 2, 4, 4, 2, 2, 3, ("rgbe", "rates"), "fp32", "cpu")
     train_and_score(plan)
     done = {path: path.stat().st_mtime_ns for path in output.glob("arms/*/*")}
     text = analyze(output)

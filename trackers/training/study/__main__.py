@@ -10,7 +10,7 @@ from evalkit.sample.pool import draw_pool  # torch comes later: every process th
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StudyPlan:
     """How the study is run.
 
     Attributes:
@@ -65,14 +65,14 @@ class Plan:
 def main(*, analyze: bool, pool: Path | None, output: Path, **numbers: object) -> None:
     """Train every arm with several seeds, score it on two domains, and compare; what is finished is left out."""
     if not analyze:
-        plan = Plan(output, pool or output / "pool", **numbers)  # type: ignore[arg-type]  # click has checked them
+        plan = StudyPlan(output, pool or output / "pool", **numbers)  # type: ignore[arg-type]  # click has checked them
         train_and_score(plan)
     from .analysis import analyze as write_tables
 
     click.echo(write_tables(output))
 
 
-def train_and_score(plan: Plan) -> None:
+def train_and_score(plan: StudyPlan) -> None:
     """Every arm, seed by seed, so that what is there at any time can be compared."""
     from .arms import Length, all_arms
     from .scenes import draw_videos

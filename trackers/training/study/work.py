@@ -11,6 +11,7 @@ from evalkit.modality import Modality
 
 from ...common.definition import definition
 from ...common.weights import SHIPPED
+from ..damping import FisherSettings
 from ..fisher import matrices, spectra
 from ..pool_training import PoolSettings, parent_losses, weights_path
 from ..rendered import Pool
@@ -20,7 +21,7 @@ from .scoring import sequence_scores
 from .trial import Trial, operation_of, write_json
 
 _NEVER = float("inf")
-_FISHER_SAMPLES, _FISHER_KEPT = 64, 8  # as srft-fisher
+_FISHER = FisherSettings()
 
 
 class Study:
@@ -119,7 +120,7 @@ class Study:
         model, losses = parent_losses(definition(PARENT), parent, self._pools[0], arm.recipe, 0)
         named = matrices(model)
         cells = []
-        for name, pairs in spectra(named, losses, samples=_FISHER_SAMPLES, kept=_FISHER_KEPT):
+        for name, pairs in spectra(named, losses, samples=_FISHER.samples, kept=_FISHER.kept):
             block = name.split(".")[2] if ".blocks." in name else ""
             whole = pairs.values.sum().item()
             kept = pairs.values[: len(pairs.vectors)].sum().item()
@@ -131,4 +132,4 @@ class Study:
                     "kept": kept / whole,
                 }
             )
-        return {"parent": PARENT, "samples": _FISHER_SAMPLES, "eigenpairs": _FISHER_KEPT, "cells": cells}
+        return {"parent": PARENT, "samples": _FISHER.samples, "eigenpairs": _FISHER.kept, "cells": cells}
