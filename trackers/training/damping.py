@@ -5,7 +5,6 @@ Source: SRTrack's trainer as published; the paper's Fisher information is not in
 
 import collections.abc as cabc
 import enum
-import math
 from dataclasses import dataclass
 
 import torch
@@ -121,13 +120,3 @@ class DampedUpdate:
         for name, tensor in self.last.items():
             tensor.copy_(state[f"last.{name}"])
         self._prior = {name.removeprefix("prior."): value for name, value in state.items() if name.startswith("prior.")}
-
-
-def kappa_of(epoch: int, epochs: int, start: float) -> float:
-    """Weight of the prior in an epoch, counted from 1: a cosine from ``start`` to nearly 0 (our default).
-
-    Example:
-        >>> kappa_of(1, 4, 0.5), kappa_of(3, 4, 0.5)
-        (0.5, 0.25)
-    """
-    return start * (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2

@@ -29,7 +29,7 @@ from ..common.definition import Definition, definition
 from ..common.torch_tracker import tf32
 from ..srft import SRTrackConfig, initial_entries
 from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_statistics, plain_state
-from .damping import DampedUpdate, Damping, kappa_of
+from .damping import DampedUpdate, Damping
 from .fisher import matrices, prior_ranks
 from .initial import RANDOM, starting_entries, starting_network
 from .loader import BatchShare, Late, PairNumbers, PairSet, batches, on_device
@@ -218,9 +218,7 @@ class Finetuning:
         if self.damped is None or left_out:
             self.scaler.step(self.optimizer)
         else:
-            settings = self.plan.recipe.fisher
-            epoch = self.plan.epoch(self.step)
-            self.damped.kappa = kappa_of(epoch, self.plan.recipe.epochs, settings.kappa) if settings else 0.0
+            self.damped.kappa = self.plan.kappa(self.step)
             self.damped.step(lambda: self.scaler.step(self.optimizer))
         self.scaler.update()
 

@@ -98,6 +98,17 @@ class TrainingPlan:
         done = step / self.steps if recipe.drop is None else self.epoch(step) / recipe.epochs
         return scheduled_keep_rate(done, recipe.elimination, least)
 
+    def kappa(self, step: int) -> float:
+        """Weight of SRFT's prior in the step that follows ``step`` done ones: a cosine to nearly 0 (our default).
+
+        It changes when the keep rate does: from epoch to epoch, or at every step.
+        """
+        recipe = self.recipe
+        if recipe.fisher is None:
+            return 0.0
+        done = step / self.steps if recipe.drop is None else (self.epoch(step) - 1) / recipe.epochs
+        return recipe.fisher.kappa * (1 + math.cos(math.pi * done)) / 2
+
 
 def scheduled_keep_rate(done: float, span: tuple[float, float], least: float) -> float:
     """1 before the span, ``least`` after it, a cosine between.

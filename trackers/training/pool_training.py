@@ -21,7 +21,7 @@ from evalkit.errors import TrackerError
 from ..common.definition import Definition, definition
 from ..common.weights import packed
 from .adaptation import follow, freeze_statistics
-from .damping import DampedUpdate, kappa_of
+from .damping import DampedUpdate
 from .fisher import matrices, prior_ranks
 from .plan import TrainingPlan
 from .recipe import Recipe
@@ -167,8 +167,7 @@ class Training:
         if self.damped is None:
             self.optimizer.step()
         else:
-            if self.recipe.fisher is not None:
-                self.damped.kappa = kappa_of(self.step + 1, self.total, self.recipe.fisher.kappa)
+            self.damped.kappa = plan.kappa(self.step)
             self.damped.step(self.optimizer.step)
         self.step += 1
         if self.recipe.average:

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from trackers.training.damping import Damping, kappa_of, shares
+from trackers.training.damping import Damping, shares
 from trackers.training.fisher import diagonal, eigenpairs, prior_ranks, ranks
+from trackers.training.plan import TrainingPlan
+from trackers.training.recipes import RECIPES
 
 
 @pytest.fixture
@@ -58,7 +60,12 @@ def test_without_weight_the_prior_changes_nothing():
 
 
 def test_the_weight_of_the_prior_falls_from_its_start_and_never_below_zero():
-    weights = [kappa_of(epoch, 20, 0.5) for epoch in range(1, 21)]
-    assert weights[0] == 0.5
+    epochs = TrainingPlan(RECIPES["srft-rgbd-256-fisher"], 40)  # of 20 epochs
+    weights = [epochs.kappa(step) for step in range(40)]
+    assert weights[:2] == [0.5, 0.5]
+    assert weights[20:22] == [0.25, 0.25]
     assert weights == sorted(weights, reverse=True)
     assert weights[-1] > 0
+    steps = TrainingPlan(RECIPES["srft-mini-rgbd-fisher"], 4)  # of one epoch
+    assert [round(steps.kappa(step), 4) for step in range(4)] == [0.5, 0.4268, 0.25, 0.0732]
+    assert TrainingPlan(RECIPES["srft-mini-rgbd"], 4).kappa(0) == 0
