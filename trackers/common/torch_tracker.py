@@ -60,11 +60,15 @@ class Engine:
         kind = self.device.split(":")[0]
         with contextlib.ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
-            if self.precision in _AUTOCAST:
-                stack.enter_context(torch.autocast(kind, dtype=_AUTOCAST[self.precision]))
+            stack.enter_context(mixed_precision(kind, self.precision))
             if kind == "cuda":
                 stack.enter_context(tf32(allowed=self.precision == "tf32"))
             yield
+
+
+def mixed_precision(kind: str, precision: str) -> contextlib.AbstractContextManager[object]:
+    """Autocast on devices of this kind, if the precision has 16 bits."""
+    return torch.autocast(kind, dtype=_AUTOCAST[precision]) if precision in _AUTOCAST else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

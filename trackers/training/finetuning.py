@@ -26,7 +26,7 @@ from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest, TrainingResult, TrainingStep
 
 from ..common.definition import Definition, definition
-from ..common.torch_tracker import tf32
+from ..common.torch_tracker import mixed_precision, tf32
 from ..srft import SRTrackConfig, initial_entries
 from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_statistics, plain_state
 from .damping import DampedUpdate, Damping
@@ -48,7 +48,6 @@ LOG = "log.jsonl"
 CHECKPOINTS = "checkpoints"
 _LOG_EVERY = 20
 _PRIOR_PAIRS = 1 << 40  # numbers of the pairs for the Fisher prior; no training comes to them
-_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +222,7 @@ class Finetuning:
         self.scaler.update()
 
     def _learned(self, learner: nn.Module, pairs: Pairs, keep_rate: float, sharing: Sharing | None = None) -> Learned:
-        dtype = _TYPES.get(self.request.precision)
-        with torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+        with mixed_precision(self.device.type, self.request.precision):
             outputs = learner(pairs, keep_rate)
         return self.task.learned(outputs, pairs, sharing)
 

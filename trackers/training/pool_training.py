@@ -19,6 +19,7 @@ from evalkit.atomic import whole_file, write_whole
 from evalkit.errors import TrackerError
 
 from ..common.definition import Definition, definition
+from ..common.torch_tracker import mixed_precision
 from ..common.weights import packed
 from .adaptation import follow, freeze_statistics
 from .damping import DampedUpdate
@@ -31,7 +32,6 @@ from .tasks import least_keep_rate, make_task, pair_overlaps
 
 CHECKPOINT = "resume.pt"
 LOG = "log.jsonl"
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _CHECK_BATCH = 64
 
 
@@ -188,13 +188,9 @@ class Training:
     @contextlib.contextmanager
     def _autocast(self) -> cabc.Iterator[None]:
         """Mixed precision; a processor's fused attention is slower than its steps."""
-        dtype = _AUTOCAST.get(self.settings.precision)
-        steps = self.device.type == "cpu" and dtype is not None
         with contextlib.ExitStack() as stack:
-            stack.enter_context(
-                torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
-            )
-            if steps:
+            stack.enter_context(mixed_precision(self.device.type, self.settings.precision))
+            if torch.is_autocast_enabled("cpu"):
                 stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             yield
 
