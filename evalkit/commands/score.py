@@ -151,9 +151,12 @@ def _print(app: App, scores: cabc.Sequence[Scores], *, per_sequence: bool) -> No
         echo(*_table(group))
         for entry in group:
             _print_details(entry, per_sequence=per_sequence)
+    whose: dict[str, list[str]] = {}
     for entry in scores:
         for note in entry.notes:
-            app.say(f"note: {entry.benchmark}, {entry.protocol}, {entry.tracker}: {note}")
+            whose.setdefault(note, []).append(f"{entry.benchmark}, {entry.protocol}, {entry.tracker}")
+    for note, names in whose.items():
+        app.say(f"note: {note}" if 1 < len(names) == len(scores) else f"note: {'; '.join(names)}: {note}")
 
 
 def _table(group: cabc.Sequence[Scores]) -> list[str]:

@@ -175,11 +175,13 @@ def _evaluated(
             problems += problem.lines
     if problems:
         raise ScoringError(*problems)
-    notes = [
-        f"{candidate.tracker}: {note}"
+    said = [
+        (*candidate.notes, *candidate.unreadable_notes, *evaluation.gathered.notes)
         for candidate, evaluation in zip(candidates, done, strict=True)
-        for note in (*candidate.notes, *candidate.unreadable_notes, *evaluation.gathered.notes)
     ]
+    shared = dict.fromkeys(note for note in said[0] if all(note in notes for notes in said))
+    own = [(candidate, note) for candidate, notes in zip(candidates, said, strict=True) for note in notes]
+    notes = [*shared, *(f"{candidate.tracker}: {note}" for candidate, note in own if note not in shared)]
     every = [set(evaluation.names) for evaluation in done]
     common = set.intersection(*every)
     if not common:

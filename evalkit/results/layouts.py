@@ -244,18 +244,24 @@ def _place(file: ResultFile) -> tuple[object, ...]:
 
 
 def tracker_labels(groups: cabc.Iterable[tuple[str, ...]], fallback: str) -> dict[tuple[str, ...], str]:
-    """Short unique names of trackers from their folders.
+    """Short unique names of trackers from their folders; that of a parameter set called "default" says nothing.
 
     Example:
         >>> tracker_labels([("results", "ATOM"), ("results", "dimp", "dimp50")], "x")
         {('results', 'ATOM'): 'ATOM', ('results', 'dimp', 'dimp50'): 'dimp/dimp50'}
         >>> tracker_labels([("results", "ostrack", "vitb_256")], "x"), tracker_labels([()], "x")
         ({('results', 'ostrack', 'vitb_256'): 'vitb_256'}, {(): 'x'})
+        >>> tracker_labels([("kcf", "default")], "x")
+        {('kcf', 'default'): 'kcf'}
     """
-    unique = sorted(set(groups))
-    if len(unique) == 1:
-        return {unique[0]: unique[0][-1] if unique[0] else fallback}
-    shared = 0
+    telling = {
+        group: group[: -1 if len(group) > 1 and group[-1] == "default" else None] for group in sorted(set(groups))
+    }
+    if len(set(telling.values())) < len(telling):
+        telling = {group: group for group in telling}
+    if len(telling) == 1:
+        return {group: folders[-1] if folders else fallback for group, folders in telling.items()}
+    shared, unique = 0, list(telling.values())
     while all(len(group) > shared + 1 for group in unique) and len({group[shared] for group in unique}) == 1:
         shared += 1
-    return {group: "/".join(group[shared:]) or fallback for group in unique}
+    return {group: "/".join(folders[shared:]) or fallback for group, folders in telling.items()}

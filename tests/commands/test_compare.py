@@ -54,6 +54,17 @@ def test_all_are_compared_with_the_baseline(place):
     assert "metrics" not in document
 
 
+@pytest.mark.parametrize("command", [("compare", "--baseline", "a"), ("score",)])
+def test_what_holds_of_all_is_said_once(place, tmp_path, command):
+    tracks = {name: stored.trajectory(boxes(FRAMES)) for name in NAMES}
+    for tracker, note in (("a", ()), ("b", ("b alone",))):
+        stored.store_run(tmp_path / "r", "uav123", tracks, tracker=tracker, note=("of all", *note))
+    done = call(command[0], *place[1:4], "--results", tmp_path / "r", "--tracker", "a,b", *command[1:])
+    assert done.code == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "of all" in line] == ["note: of all"]
+    assert len([line for line in done.stderr.splitlines() if line.endswith("b: b alone")]) == 1
+
+
 def test_the_text_says_who_is_better_and_what_was_corrected(place):
     lines = call(*place, "--tracker", "ncc,far", "--baseline", "kcf").stdout.splitlines()
     assert lines[0].startswith("UAV123 ")
