@@ -159,6 +159,15 @@ def table_rows() -> list[list[str]]:
 
 
 # rich fits tables to the terminal's width, wraps or cuts names, and costs 30 ms: these lines are read by programs, too
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
     """Lines with all but the last column padded to one width.
 
@@ -166,11 +175,9 @@ def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
         >>> columns([["a", "x"], ["long", "y"]])
         ['a     x', 'long  y']
     """
-    from rich.cells import cell_len
-
     rows = [[visible(text) for text in row] for row in rows]
-    widths = [max(cell_len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
-    padded = ([c + " " * (w - cell_len(c)) for c, w in zip(row, widths, strict=False)] for row in rows)
+    widths = [max(_cells(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
+    padded = ([c + " " * (w - _cells(c)) for c, w in zip(row, widths, strict=False)] for row in rows)
     return ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, rows, strict=True)]
 
 

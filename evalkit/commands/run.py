@@ -290,14 +290,16 @@ def _next(documents: list[dict[str, Any]], asked: RunOptions) -> list[str]:
     if not names:
         benchmark, tracker = next(iter(rows))
         return ["package-submission", benchmark, "--tracker", tracker, *results]
-    if sum(not document["repeat"] for document in documents) > len(rows):  # several settings: each is a row
+    several = sum(not document["repeat"] for document in documents) > len(rows)  # settings: each is a row
+    part = asked.sequences is not None or asked.limit_sequences is not None
+    if several or part:
         chosen = ["--run", ",".join(dict.fromkeys(str(document["run"]) for document in documents))]
     else:
         chosen = ["--tracker", ",".join(dict.fromkeys(tracker for _, tracker in rows))]
     options = {"--split": asked.split, "--data-root": asked.data_root, "--layout": asked.layout}
     more = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     truth = ["--local-truth"] if hidden and rendered else []  # the sample brings what servers keep
-    return ["make-table", ",".join(names), *chosen, *more, *results, *truth]
+    return ["make-table", ",".join(names), *chosen, *more, *results, *truth, *(["--allow-missing"] if part else [])]
 
 
 def _is_hidden(document: cabc.Mapping[str, Any]) -> bool:

@@ -3,7 +3,6 @@
 import collections.abc as cabc
 import contextlib
 import glob
-import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -282,9 +281,9 @@ def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> li
     chosen = [run for run in runs if request.run_ids and run.run_id.startswith(request.run_ids)]
     groups = _groups(chosen or runs)
     if request.all_runs or chosen:
-        return [_standing_for(_of_runs(truth, group.runs), group.same) for group in groups]
+        return [_standing_for(_of_runs(request, truth, group.runs), group.same) for group in groups]
     if len(groups) == 1:
-        return [_of_runs(truth, groups[0].runs)]
+        return [_of_runs(request, truth, groups[0].runs)]
     fitting = _on_same_list(truth, groups)
     best = max(fitting, key=lambda group: group.rank(truth.names))
     why = "the newest complete run" if len(fitting) == len(groups) else "whose sequences are those of the data"
@@ -298,7 +297,7 @@ def of_tracker(request: Request, truth: Truth, runs: "cabc.Sequence[Run]") -> li
     )
     taken = f"run {best.runs[0].run_id} {settings[id(best)]}".rstrip()
     note = f"{taken} is taken, {why}; there are also: {others} (--all-runs shows each, --run ID one of them)"
-    return [_of_runs(truth, best.runs, note)]
+    return [_of_runs(request, truth, best.runs, note)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -366,7 +365,7 @@ def _on_same_list(truth: Truth, groups: list[_Repetitions]) -> list[_Repetitions
     return groups
 
 
-def _of_runs(truth: Truth, runs: "cabc.Sequence[Run]", *said: str) -> Candidate:
+def _of_runs(request: Request, truth: Truth, runs: "cabc.Sequence[Run]", *said: str) -> Candidate:
     from evalkit.store.runs import mixture
 
     identity, wanted = runs[0].identity, truth.names
@@ -387,27 +386,22 @@ def _of_runs(truth: Truth, runs: "cabc.Sequence[Run]", *said: str) -> Candidate:
         trajectories=trajectories,
         frame_limit=identity.frame_limit,
         notes=tuple(dict.fromkeys((*notes, *said))),
-        how_to_continue="" if imported else _continues(identity),
+        how_to_continue="" if imported else _continues(request, identity),
         stored=tuple(runs),
         own=not imported,
     )
 
 
-def _continues(identity: "RunIdentity") -> str:
+def _continues(request: Request, identity: "RunIdentity") -> str:
     """The command that goes on with a run."""
     from evalkit.store.differing import chosen
     from evalkit.values import written
 
-    words = [
-        "evalkit",
-        "run-benchmark",
-        identity.benchmark,
-        "--tracker",
-        str(identity.config.get("tracker", identity.tracker)),
-    ]
-    for name, value in chosen(identity).items():
-        words += ["--set", f"{name}={written(value)}"]
-    return shlex.join([*words, *(["--name", identity.tracker] if "tracker" in identity.config else [])])
+    words = [word for name, value in chosen(identity).items() for word in ("--set", f"{name}={written(value)}")]
+    words += ["--name", identity.tracker] if "tracker" in identity.config else []
+    words += ["--limit-frames", str(identity.frame_limit)] if identity.frame_limit else []
+    tracker = str(identity.config.get("tracker", identity.tracker))
+    return replace(request, benchmarks=(identity.benchmark,)).run_command([tracker], *words)
 
 
 def _complete(truth: Truth, candidates: list[Candidate], say: Say) -> list[Candidate]:

@@ -110,13 +110,13 @@ class Request:
         """The same request of every single benchmark."""
         return [dataclasses.replace(self, benchmarks=(name,)) for name in self.benchmarks]
 
-    def run_command(self, trackers: cabc.Iterable[str]) -> str:
+    def run_command(self, trackers: cabc.Iterable[str], *more: str) -> str:
         """The command that makes missing results of a benchmark, with the options of this request that it needs."""
         options = {"--split": self.split, "--data-root": self.data_root, "--layout": self.layout}
         if self.results != Request().results:
             options["--results"] = self.results
         given = [str(word) for option, value in options.items() if value is not None for word in (option, value)]
-        return shlex.join(["evalkit", "run-benchmark", self.benchmark, "--tracker", ",".join(trackers), *given])
+        return shlex.join(["evalkit", "run-benchmark", self.benchmark, "--tracker", ",".join(trackers), *more, *given])
 
     @classmethod
     def of(cls, **values: Any) -> "Request":

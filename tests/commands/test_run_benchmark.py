@@ -248,8 +248,9 @@ def test_quiet_still_names_what_failed(videos, tmp_path):
     assert "0004.png" in done.stderr
 
 
-def test_the_hint_of_the_next_command_works_as_printed(videos, tmp_path):
-    done = run_videos(videos, tmp_path / "results")
+@pytest.mark.parametrize("options", [(), ("--limit-sequences", 2), ("--sequences", "s1", "--repeat", 2)])
+def test_the_hint_of_the_next_command_works_as_printed(videos, tmp_path, options):
+    done = run_videos(videos, tmp_path / "results", "ncc", *options)
     hint = done.stderr.partition("next:\nevalkit ")[2].replace("\\\n", "")
     table = call(*shlex.split(hint))
     assert table.code == 0, table.stderr

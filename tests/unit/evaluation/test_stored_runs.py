@@ -310,8 +310,9 @@ def test_the_command_that_continues_has_the_settings_and_the_name(root, tmp_path
     config = {"rate": 1, "mode": "a b", "tracker": "kcf", "set": ["rate", "mode"]}
     store_run(tmp_path / "results", {"one": answers(0)["one"]}, config=config, tracker="ours x")
     (candidate,) = from_store(truth_of(root), tmp_path / "results", allow_missing=True)
-    expected = "evalkit run-benchmark uav123 --tracker kcf --set rate=1 --set 'mode=a b' --name 'ours x'"
-    assert candidate.how_to_continue == expected
+    expected = "evalkit run-benchmark uav123 --tracker kcf --set rate=1 --set 'mode=a b' --name 'ours x' "
+    assert candidate.how_to_continue.startswith(expected)
+    assert candidate.how_to_continue.endswith(f" --results {tmp_path / 'results'}")
 
 
 # ---- random weights
