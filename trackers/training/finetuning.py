@@ -19,8 +19,8 @@ from safetensors.torch import save
 from torch import Tensor, distributed, nn
 
 from evalkit import __version__
-from evalkit.atomic import remove_unfinished, whole_file, write_whole
-from evalkit.errors import TrackerError
+from evalkit.atomic import remove_unfinished, write_whole
+from evalkit.errors import StoreError, TrackerError
 from evalkit.images import single_opencv_thread
 from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest, TrainingResult, TrainingStep
@@ -39,6 +39,7 @@ from .plan import TrainingPlan, count_parameters
 from .rendered import Pairs
 from .sources import open_sources
 from .start import new_network, trained_groups
+from .state import write_state
 from .tasks import Learned, Task, least_keep_rate, make_task, pair_overlaps
 
 STATE = "resume.pt"
@@ -296,10 +297,9 @@ class Folder:
                 raise TrackerError(
                     f"{path}: holds this training already. Go on with --resume, or choose another folder."
                 )
-        (path / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-        remove_unfinished(path)
         self._facts = {"training": self._settings, "version": __version__, "torch": torch.__version__, **facts}
         self.write_manifest()
+        remove_unfinished(path)
 
     def write_manifest(self, **more: Any) -> None:
         """Write what is known of the training."""
@@ -308,8 +308,7 @@ class Folder:
 
     def save_state(self, run: Finetuning) -> None:
         """Write the state to resume from."""
-        with whole_file(self.path / STATE) as temporary, temporary.open("wb") as file:
-            torch.save(run.state(), file)
+        write_state(self.path / STATE, run.state())
 
     def save_epoch(self, run: Finetuning, epoch: int) -> None:
         """Write the weights of an epoch and remove those that are too old."""
@@ -321,14 +320,24 @@ class Folder:
             old.unlink()
 
     def log(self, step: int, values: cabc.Mapping[str, float]) -> None:
-        """Append a line to the log, and the values to TensorBoard's if that is installed."""
-        with (self.path / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step} | {name: round(value, 6) for name, value in values.items()}) + "\n")
-        if self._board is None:
-            self._board = _tensorboard(self.path / "tensorboard", step)
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
-        self._board.flush()
+        """Append a line to the log, and the values to TensorBoard's if that is installed.
+
+        Raises:
+            StoreError: The disk is full.
+        """
+        line = json.dumps({"step": step} | {name: round(value, 6) for name, value in values.items()}) + "\n"
+        try:
+            with (self.path / LOG).open("a", encoding="utf-8") as file:
+                file.write(line)
+            if self._board is None:
+                self._board = _tensorboard(self.path / "tensorboard", step)
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+            self._board.flush()
+        except OSError as problem:
+            raise StoreError(
+                f"cannot write the log in {self.path}: {problem.strerror or problem}. Make room, then --resume."
+            ) from problem
 
 
 class _NoBoard:

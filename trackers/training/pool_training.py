@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from evalkit.atomic import whole_file, write_whole
+from evalkit.atomic import write_whole
 from evalkit.errors import TrackerError
 
 from ..common.definition import Definition, definition
@@ -28,6 +28,7 @@ from .plan import TrainingPlan
 from .recipe import Recipe
 from .rendered import Pool, Sampling
 from .start import load_parent, mapped, new_network, trained_groups
+from .state import write_state
 from .tasks import least_keep_rate, make_task, pair_overlaps
 
 CHECKPOINT = "resume.pt"
@@ -237,9 +238,7 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint of an unfinished training."""
-        path = self.settings.output / CHECKPOINT
-        with whole_file(path) as temporary, temporary.open("wb") as file:
-            torch.save(self.state(), file)
+        write_state(self.settings.output / CHECKPOINT, self.state())
 
     def state(self) -> dict[str, Any]:
         """All that a continuation needs."""

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from evalkit.errors import EvalkitError, TrackerError, UnknownNameError
+from evalkit.errors import EvalkitError, StoreError, TrackerError, UnknownNameError
 from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest
 from helpers import ROOT, trees
@@ -29,6 +30,7 @@ from trackers.training.plan import TrainingPlan, count_parameters, make_plan
 from trackers.training.recipe import LowRank
 from trackers.training.recipes import RECIPES
 from trackers.training.start import new_network
+from trackers.training.state import write_state
 
 SETTINGS = {"batch": "2", "batch_rule": "none", "checks": "0", "epochs": "2", "save_every": "1"}
 
@@ -219,6 +221,26 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_last_good_st
     state = torch.load(tmp_path / "out" / "resume.pt", weights_only=True)
     assert state["step"] == 2
     assert all(value.isfinite().all() for value in state["model"].values() if value.is_floating_point())
+
+
+def test_a_full_disk_is_said_to_be_one_and_leaves_the_last_state(tmp_path):
+    write_state(tmp_path / "resume.pt", {"step": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # a write beyond fails as on a full disk
+    try:
+        with pytest.raises(StoreError, match=r"cannot write .*resume\.pt: File too large"):
+            write_state(tmp_path / "resume.pt", {"step": 2, "model": torch.zeros(1_000_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["resume.pt"]
+    assert torch.load(tmp_path / "resume.pt", weights_only=True) == {"step": 1}
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(StoreError, match="cannot write"):
+        train(request(tmp_path, steps=1))
+    assert (tmp_path / "out").read_text() == "mine"
 
 
 def test_a_training_in_bfloat16_follows_float32_from_afar(tmp_path):
