@@ -2,12 +2,13 @@
 
 import collections.abc as cabc
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from evalkit.commands.assignments import settings_option
 from evalkit.commands.common import App, common_options, json_option, precision_option, print_json
@@ -97,8 +98,12 @@ def finetune(  # noqa: PLR0917 - one parameter per option
         else:
             echo(*measured.lines())
         return
+    first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes, it speaks for all
+    app.quiet |= not first
     with _progress(app, recipe) as progress:
         finished = program.train(request, progress, app.say)
+    if not first:
+        return
     if as_json:
         print_json(finished._asdict())
     else:
@@ -113,8 +118,8 @@ def _progress(app: App, recipe: str) -> cabc.Iterator[cabc.Callable[[TrainingSte
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} steps"),
-        TextColumn("{task.fields[loss]}"),
+        MofNCompleteColumn(),
+        TextColumn("steps {task.fields[loss]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -10,6 +10,7 @@ import copy
 import itertools
 import json
 import os
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,9 @@ class Finetuning:
     def _shared(self, learner: Learner) -> nn.Module:
         if self.world.size == 1:
             return learner
-        return nn.parallel.DistributedDataParallel(learner, broadcast_buffers=False, find_unused_parameters=True)
+        with warnings.catch_warnings():  # what torch offers instead would exchange buffers at the start
+            warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)
+            return nn.parallel.DistributedDataParallel(learner, broadcast_buffers=False, find_unused_parameters=True)
 
     def begin(self, pairs: PairSet | None) -> None:
         """What comes before the first step: SRFT's memory and prior."""

@@ -197,6 +197,9 @@ def test_two_processes_follow_one_that_accumulates(tmp_path):
     line = [*torchrun, PROGRAM[1], *arguments(tmp_path / "two", 2)]
     done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(tmp_path / "two" / "weights.safetensors")]
+    assert done.stderr.count("trained 2,302,592") == 1
+    assert "FutureWarning" not in done.stderr
     assert call(*arguments(tmp_path / "one", 2, "--set", "accumulate=2")).code == 0
     first, second = (load_file(tmp_path / folder / "weights.safetensors") for folder in ("two", "one"))
     begin, _ = finetuning.starting_network(RECIPES["srft-mini-rgbt"], "random", 0)
