@@ -56,7 +56,7 @@ def test_the_commands_of_the_readme_run_as_they_stand(tiny_sample, tmp_path, mon
     for line in COMMANDS:
         if not line.startswith("evalkit make-plots "):  # seconds, which the tutorial's page takes already
             done = call(*shlex.split(line)[1:])
-            assert done.code == 0, (line, done)
+            assert done.code == line.startswith("evalkit audit "), (line, done)  # nothing holds of a sample
     assert {"report.html", "car.mp4", "raw", "tracks"} <= {path.name for path in Path().iterdir()}
 
 
