@@ -3,6 +3,7 @@
 import collections.abc as cabc
 import enum
 import inspect
+import re
 import sys
 from collections import OrderedDict
 from types import CodeType
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evalkit.boxes import Boxes
+from evalkit.errors import text_of
 from evalkit.tracking.interface import Image, SimpleTracker, TrackerOptions
 
 
@@ -250,6 +252,17 @@ def stay_on_processor() -> None:
     if torch is not None and not torch.cuda.is_available():
         for kind in (torch.Tensor, torch.nn.Module):
             kind.cuda = lambda self, *_args, **_kwargs: self
+
+
+def no_device(problem: BaseException) -> str:
+    """What to say of a call for a CUDA device where PyTorch has none; "" of other problems."""
+    torch = sys.modules.get("torch")
+    if torch is None or torch.cuda.is_available() or not re.search(r"CUDA|NVIDIA|torch\.cuda", text_of(problem)):
+        return ""
+    return (
+        " PyTorch has no CUDA device here. Calls of .cuda() are let pass; .to('cuda') and device='cuda' are not: take "
+        "`device` in the constructor and use it."
+    )
 
 
 def _to_bgr(image: Image) -> Image:

@@ -71,8 +71,6 @@ def of_python(tracker: Any, options: TrackerOptions, *, timeout: float | None = 
 
 
 def _build(maker: "_Maker", timeout: float | None) -> Tracker[Any, Any]:
-    if maker.options.device == "cpu":
-        foreign.stay_on_processor()
     # PyTorch's lines about read-only arrays would stand in every log; who writes into one is told by the error
     warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
     kind, interface = maker.kind, maker.interface
@@ -165,12 +163,15 @@ class _Maker:
         if self._given is not None:
             return self._given
         arguments = self._arguments(len(given))
+        if self.options.device == "cpu":
+            foreign.stay_on_processor()
         try:
             return self.kind(*given, **arguments)
         except KeyboardInterrupt:
             raise
         except BaseException as problem:
-            raise TrackerError(f"own tracker {self._spec.text}: the constructor raised {explain(problem)}") from problem
+            said = f"{explain(problem)}.{foreign.no_device(problem)}"
+            raise TrackerError(f"own tracker {self._spec.text}: the constructor raised {said}") from problem
 
     def _arguments(self, given: int) -> dict[str, Any]:
         """What the constructor asks for by name."""

@@ -2,10 +2,8 @@
 
 import collections.abc as cabc
 import threading
-import traceback
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,9 @@ from evalkit.errors import TrackerError, text_of
 from evalkit.machine import usable_cores
 from evalkit.sequences import Frame, Modality
 from evalkit.tracking.answers import read_answer
+from evalkit.tracking.foreign import no_device
 from evalkit.tracking.interface import Predictions, SimpleTracker, Tracker, TrackerInfo
+from evalkit.tracking.repository import place_of
 from evalkit.tracking.threads import DaemonPool
 
 Call = cabc.Callable[[], Any]
@@ -179,12 +179,12 @@ class _PerStream:
             )
         if isinstance(problem, TrackerError):
             return TrackerError(f"{problem} (frame {frame_index})")
-        hint = ""
+        hint = no_device(problem)
         if isinstance(problem, ValueError) and "read-only" in text_of(problem):
             hint = " Images are read-only: work on a copy, or say `writable = True` in the class."
         elif isinstance(problem, TypeError) and " positional argument" in text_of(problem):
             hint = f" The class was taken for one with {self.interface}."
-        text = f"{type(problem).__name__} in frame {frame_index}{_user_line(problem)}: {text_of(problem)}".rstrip(": ")
+        text = f"{type(problem).__name__} in frame {frame_index}{place_of(problem)}: {text_of(problem)}".rstrip(": ")
         return TrackerError(f"{self.info.name} raised {text.rstrip('.')}.{hint}")
 
 
@@ -201,13 +201,3 @@ def _locked(image: Any) -> Any:
     view = image.view()
     view.flags.writeable = False
     return view
-
-
-def _user_line(problem: BaseException) -> str:
-    """Say where in the user's file it happened: the innermost line outside this module, if there is one."""
-    places = [place for place in traceback.extract_tb(problem.__traceback__) if Path(place.filename) != _HERE]
-    own = [place for place in places if "site-packages" not in place.filename] or places
-    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-
-
-_HERE = Path(__file__)

@@ -112,9 +112,19 @@ def explain(problem: BaseException) -> str:
     """An exception of the user's code in one line, with the place where it happened."""
     if isinstance(problem, SyntaxError):
         return f"line {problem.lineno}: {problem.msg}: {(problem.text or '').strip()}"
-    places = traceback.extract_tb(problem.__traceback__)
-    where = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
-    return f"{type(problem).__name__}: {text_of(problem)}{where}"
+    return f"{type(problem).__name__}: {text_of(problem)}{place_of(problem)}"
+
+
+def place_of(problem: BaseException) -> str:
+    """Where in the user's code it happened: the innermost line that is neither ours nor a library's."""
+    places = [
+        place for place in traceback.extract_tb(problem.__traceback__) if _OURS not in Path(place.filename).parents
+    ]
+    own = [place for place in places if "site-packages" not in place.filename] or places
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+
+
+_OURS = Path(__file__).parents[1]
 
 
 def _make_importable(roots: list[Path]) -> None:

@@ -102,6 +102,7 @@ class VOTManager:
 def module() -> types.ModuleType:
     """The module that a script imports as ``vot``."""
     made = types.ModuleType("vot", "evalkit's own: it answers over a pipe.")
+    made.__file__ = __file__  # VOT's examples print it
     for item in (Rectangle, Point, Polygon, Empty, VOT, VOTManager):
         setattr(made, item.__name__, item)
     return made

@@ -308,6 +308,28 @@ def test_cuda_calls_stay_on_a_processor_without_a_device(write, monkeypatch):
     assert moved(load(f"{path}:Mine"))[1] == 3.0
 
 
+@pytest.mark.parametrize("place", ["begin", "step"])
+def test_a_call_for_a_device_that_is_not_there_is_told_with_the_user_s_line(write, place):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    path = write(
+        "mine.py",
+        f"""
+        import torch
+        class Mine:
+            def __init__(self):
+                if "{place}" == "begin": self.net = torch.nn.Linear(4, 4).to("cuda")
+            def initialize(self, image, box):
+                self.box = box
+            def track(self, image):
+                return torch.zeros(4, device="cuda")
+        """,
+    )
+    with pytest.raises(TrackerError, match=r"PyTorch has no CUDA device here\. .*take `device`") as caught:
+        moved(load(f"{path}:Mine"))
+    assert f"(mine.py, line {5 if place == 'begin' else 9})" in str(caught.value)
+
+
 # ---- repositories
 
 

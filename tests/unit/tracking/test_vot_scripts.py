@@ -101,6 +101,7 @@ def test_several_objects_and_the_manager_are_served_with_one(script, tmp_path):
         textwrap.dedent(
             """
             import vot
+            print(vot.__file__)
             def factory(image, region):
                 return lambda image: vot.Rectangle(region.x + 2, region.y, region.width, region.height)
             vot.VOTManager(factory, "rectangle").run()
