@@ -84,7 +84,7 @@ def test_a_tracker_without_weights_says_where_they_are_published():
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(WeightsError, match=r"nowhere\.pth: does not exist\. Tracker ostrack-256 needs OSTrack_ep0300"):
+    with pytest.raises(WeightsError, match=r"nowhere\.pth: does not exist\. Weights of ostrack-256: OSTrack_ep0300"):
         read("ostrack-256", GOLDEN / "nowhere.pth")
 
 

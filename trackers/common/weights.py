@@ -85,7 +85,7 @@ def read_weights(made: Definition, path: Path, *, entry: str | None = None) -> L
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise WeightsError(f"{path}: {what}. Tracker {made.name} needs {LEARNED[made.name].weights}.")
+        raise WeightsError(f"{path}: {what}. Weights of {made.name}: {LEARNED[made.name].weights}.")
     if path.suffix == ".safetensors":
         if entry is not None:
             raise WeightsError(f"{path}: a safetensors file holds one network; leave --entry out.")
