@@ -44,7 +44,7 @@ class Bound(NamedTuple):
     loss: float
 
 
-BOUNDS = {"center": Bound(4e-3, 4.8), "cells": Bound(3e-3, 1.3)}
+BOUNDS = {"center": Bound(4e-3, 4.8), "cells": Bound(3e-3, 1.3), "low rank": Bound(2e-2, 6.0)}
 
 
 @functools.cache
@@ -83,7 +83,7 @@ def batch(loop, second, seed):
 
 
 def bound(name):
-    return BOUNDS["cells" if "swintrack" in name else "center"]
+    return BOUNDS["cells" if "swintrack" in name else "low rank" if RECIPES[name].low_rank else "center"]
 
 
 def is_fresh(name):
