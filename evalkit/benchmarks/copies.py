@@ -13,11 +13,7 @@ from evalkit.archive import Tree
 from evalkit.benchmarks.files import CopyLayout
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
-from evalkit.errors import (
-    DatasetLayoutError,
-    counted,
-    listed,
-)
+from evalkit.errors import DatasetLayoutError, counted, listed
 
 SKIPPED_FOLDERS = frozenset(
     {"img", "imgs", "frames", "color", "depth", "visible", "infrared", "vis_imgs", "event_imgs", "evimg", "data_seq"}

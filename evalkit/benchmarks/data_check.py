@@ -14,13 +14,7 @@ from evalkit.benchmarks.frames import ImageFrames
 from evalkit.benchmarks.names import MissingSequenceError, official_row, official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec, Split
 from evalkit.benchmarks.videos import VideoFrames
-from evalkit.errors import (
-    AnnotationError,
-    DatasetLayoutError,
-    EvalkitError,
-    ImageReadError,
-    counted,
-)
+from evalkit.errors import AnnotationError, DatasetLayoutError, EvalkitError, ImageReadError, counted
 from evalkit.sequences import Annotation, FrameSource, Sequence
 
 SAMPLE_MARK = "sample.json"

@@ -32,10 +32,7 @@ from evalkit.commands.common import (
 from evalkit.commands.options import benchmarks_argument, names_option, sequences_option
 from evalkit.commands.output import command_line, echo, stdout_for_results
 from evalkit.commands.watched import watch
-from evalkit.errors import (
-    EvalkitError,
-    counted,
-)
+from evalkit.errors import EvalkitError, counted
 from evalkit.evaluation.executors import EXECUTORS, ExecutorOptions
 from evalkit.evaluation.progress import FrameProgress
 from evalkit.evaluation.session import RunOptions, Watch, run_tracker

@@ -9,10 +9,7 @@ import click
 from evalkit.commands.common import EXIT_FAILED, App, common_options, json_option, print_json, results_option
 from evalkit.commands.options import names_option
 from evalkit.commands.output import echo
-from evalkit.errors import (
-    StoreError,
-    counted,
-)
+from evalkit.errors import StoreError, counted
 
 if TYPE_CHECKING:
     from evalkit.store.inventory import Stored

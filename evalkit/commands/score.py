@@ -9,10 +9,7 @@ from evalkit.commands.common import App, Level, common_options, print_json
 from evalkit.commands.listing import columns
 from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
-from evalkit.errors import (
-    ScoringError,
-    counted,
-)
+from evalkit.errors import ScoringError, counted
 from evalkit.evaluation.request import Request
 from evalkit.report.metrics import get_metric
 from evalkit.scoring.lookup import get_protocol

@@ -15,10 +15,7 @@ from evalkit.commands.common import (
     results_option,
 )
 from evalkit.commands.output import echo
-from evalkit.errors import (
-    counted,
-    unknown_name,
-)
+from evalkit.errors import counted, unknown_name
 from evalkit.evaluation.roots import find_root
 from evalkit.sample import sample_origin
 from evalkit.store.runs import ResultStore

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.errors import (
-    StoreError,
-    counted,
-    listed,
-)
+from evalkit.errors import StoreError, counted, listed
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.truth import Truth
 from evalkit.provenance import is_dry_run

@@ -3,11 +3,7 @@
 import collections.abc as cabc
 from dataclasses import dataclass, replace
 
-from evalkit.errors import (
-    ScoringError,
-    counted,
-    unknown_name,
-)
+from evalkit.errors import ScoringError, counted, unknown_name
 from evalkit.evaluation.candidates import Candidate, read_candidates
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import limited, rules_for, single_protocol, told_of

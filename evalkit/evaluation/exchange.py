@@ -13,12 +13,7 @@ from evalkit.benchmarks.annotations import read_annotations
 from evalkit.benchmarks.names import MissingSequenceError, official_row, official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.boxes import Boxes
-from evalkit.errors import (
-    ResultFormatError,
-    StoreError,
-    counted,
-    unknown_name,
-)
+from evalkit.errors import ResultFormatError, StoreError, counted, unknown_name
 from evalkit.evaluation.candidates import Say
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root

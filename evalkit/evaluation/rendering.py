@@ -5,13 +5,7 @@ from dataclasses import dataclass, replace
 
 from evalkit.benchmarks import get_benchmark, get_split
 from evalkit.benchmarks.frames import ImageFrames
-from evalkit.errors import (
-    EvalkitError,
-    ScoringError,
-    StoreError,
-    counted,
-    unknown_name,
-)
+from evalkit.errors import EvalkitError, ScoringError, StoreError, counted, unknown_name
 from evalkit.evaluation.candidates import Candidate, Say, read_candidates
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root

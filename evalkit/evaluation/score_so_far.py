@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.errors import (
-    EvalkitError,
-    counted,
-)
+from evalkit.errors import EvalkitError, counted
 from evalkit.evaluation.candidates import Candidate, of_tracker
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.running import Plan

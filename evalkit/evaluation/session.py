@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evalkit.benchmarks import get_benchmark, get_split
-from evalkit.errors import (
-    EvalkitError,
-    counted,
-)
+from evalkit.errors import EvalkitError, counted
 from evalkit.evaluation import running
 from evalkit.evaluation.executors import ExecutorOptions, open_executor
 from evalkit.evaluation.roots import data_origin, find_root

@@ -8,14 +8,7 @@ from pathlib import Path
 from evalkit.benchmarks import CUSTOM, get_benchmark, get_split
 from evalkit.benchmarks.names import MissingSequenceError
 from evalkit.benchmarks.spec import Access, BenchmarkSpec, Split
-from evalkit.errors import (
-    DatasetLayoutError,
-    EvalkitError,
-    ScoringError,
-    counted,
-    listed,
-    unknown_name,
-)
+from evalkit.errors import DatasetLayoutError, EvalkitError, ScoringError, counted, listed, unknown_name
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.roots import data_origin, find_root
 from evalkit.provenance import Origin

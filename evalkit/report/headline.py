@@ -4,10 +4,7 @@ import collections.abc as cabc
 import re
 
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.errors import (
-    counted,
-    listed,
-)
+from evalkit.errors import counted, listed
 from evalkit.scoring.scores import Scores
 
 Key = tuple[str, str, str]

@@ -11,13 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.boxes import FloatArray, to_corners
-from evalkit.errors import (
-    ResultFormatError,
-    StoreError,
-    counted,
-    listed,
-    unknown_name,
-)
+from evalkit.errors import ResultFormatError, StoreError, counted, listed, unknown_name
 from evalkit.results.layouts import OWN_PREFIX
 from evalkit.sequences import Trajectory
 

@@ -9,12 +9,7 @@ import numpy as np
 
 from evalkit.archive import Tree, open_tree
 from evalkit.boxes import Boxes
-from evalkit.errors import (
-    ResultFormatError,
-    counted,
-    listed,
-    unknown_name,
-)
+from evalkit.errors import ResultFormatError, counted, listed, unknown_name
 from evalkit.results.encodings import load_json, rows_of
 from evalkit.results.layouts import RESULT_LAYOUTS, Recognizer, ResultFile, Role, tracker_labels
 from evalkit.results.trajectories import Remarks, box_files, read_boxes, read_confidences, read_times, result_key

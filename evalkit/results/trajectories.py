@@ -9,11 +9,7 @@ import numpy as np
 
 from evalkit.archive import Tree
 from evalkit.boxes import Boxes, FloatArray, enclosing_boxes, from_corners
-from evalkit.errors import (
-    ResultFormatError,
-    counted,
-    listed,
-)
+from evalkit.errors import ResultFormatError, counted, listed
 from evalkit.numbers import parse_numbers, parse_tables
 from evalkit.results.encodings import parse_json, parse_npy, parse_otb_mat, without_header
 from evalkit.results.layouts import RESULT_LAYOUTS, ResultFile, Role

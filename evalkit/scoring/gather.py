@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.errors import (
-    ScoringError,
-    counted,
-    listed,
-)
+from evalkit.errors import ScoringError, counted, listed
 from evalkit.flat import FlatTracks, in_parts, offsets_of, stack_boxes
 from evalkit.scoring.conventions import (
     BadBox,

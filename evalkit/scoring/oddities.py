@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.boxes import Boxes
-from evalkit.errors import (
-    counted,
-    listed,
-)
+from evalkit.errors import counted, listed
 from evalkit.sequences import Annotation, Trajectories, Trajectory
 
 _ENOUGH = 10  # rows from which equal boxes are no accident

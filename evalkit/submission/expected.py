@@ -10,11 +10,7 @@ import numpy as np
 from evalkit.benchmarks.names import official_rows
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.boxes import Boxes
-from evalkit.errors import (
-    AnnotationError,
-    DatasetLayoutError,
-    counted,
-)
+from evalkit.errors import AnnotationError, DatasetLayoutError, counted
 from evalkit.store.runs import Run
 
 SPLIT = "test"

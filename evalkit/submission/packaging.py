@@ -11,11 +11,7 @@ from pathlib import Path
 
 from evalkit.atomic import write_whole
 from evalkit.benchmarks.spec import BenchmarkSpec
-from evalkit.errors import (
-    SubmissionError,
-    counted,
-    listed,
-)
+from evalkit.errors import SubmissionError, counted, listed
 from evalkit.sequences import Trajectory
 from evalkit.store.runs import ResultStore, Run
 from evalkit.submission.checking import SubmissionReport, check_content

@@ -13,10 +13,7 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import TextIO, cast
 
-from evalkit.errors import (
-    OptionError,
-    counted,
-)
+from evalkit.errors import OptionError, counted
 from evalkit.tracking.messages import Event, Lost, Message, Order, Stop
 from evalkit.tracking.threads import DaemonPool
 from evalkit.tracking.worker import Worker

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.boxes import FloatArray
-from evalkit.errors import (
-    ScoringError,
-    counted,
-)
+from evalkit.errors import ScoringError, counted
 from evalkit.report.curves import CURVES, Curve
 from evalkit.report.figures.lines import curve_figure, has_curve
 from evalkit.report.figures.look import GRAY, add_legend, checked_title, empty_figure, line_look
