@@ -15,14 +15,14 @@ from evalkit.boxes import IntArray
 from evalkit.errors import ImageReadError, text_of
 from evalkit.sequences import Frame
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi"})
+_FORMATS = {".mp4": "mov", ".mov": "mov", ".mkv": "matroska", ".webm": "matroska", ".avi": "avi"}
+VIDEO_SUFFIXES = frozenset(_FORMATS)
 MOST_PIXELS = 1 << 26
 MOST_SKIPPED = 48
 """Frames that are decoded to get to a later one before a jump to a keyframe is tried."""
 MOST_KEPT = 16
 """Frames decoded on the way to a later one that are kept for other threads, which ask for them now."""
 MOST_OPEN = 64
-_FORMATS = {".mp4": "mov", ".mov": "mov", ".mkv": "matroska", ".avi": "avi"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,7 +258,7 @@ def _opened(path: Path, form: str) -> Any:
     streams: Any = file.streams.video
     if not streams:
         file.close()
-        raise ImageReadError(f"{path}: the file holds no video.")
+        raise ImageReadError(f"{path}: the file holds no video, or its end is missing: copy it again.")
     context = streams[0].codec_context
     if context is None or context.width * context.height > MOST_PIXELS:
         file.close()
@@ -279,7 +279,7 @@ def _scanned(file: Any, path: Path, form: str) -> VideoIndex:
                 if packet.is_keyframe:
                     keys.append(packet.pts)
     if count == 0:
-        raise ImageReadError(f"{path}: the video has no frame.")
+        raise ImageReadError(f"{path}: the video has no frame, or its end is missing: copy it again.")
     ordered = np.unique(np.array(times, dtype=np.int64))
     if not whole or len(ordered) != count:
         ordered, keys = ordered[:0], []

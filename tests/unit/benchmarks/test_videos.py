@@ -17,7 +17,14 @@ from evalkit.benchmarks.videos import VideoFrames
 from evalkit.errors import AnnotationError, DatasetLayoutError, ImageReadError
 from helpers.videos import number_of, write_video
 
-KINDS = [("mp4", "libx264"), ("mov", "libx264"), ("mkv", "libx264"), ("avi", "mpeg4"), ("avi", "libx264")]
+KINDS = [
+    ("mp4", "libx264"),
+    ("mov", "libx264"),
+    ("mkv", "libx264"),
+    ("webm", "libvpx"),
+    ("avi", "mpeg4"),
+    ("avi", "libx264"),
+]
 
 
 @pytest.mark.parametrize(("suffix", "codec"), KINDS)
