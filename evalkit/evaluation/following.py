@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 
 from evalkit.atomic import write_whole
+from evalkit.benchmarks.custom import IMAGE_FOLDERS
 from evalkit.benchmarks.frames import open_folder
 from evalkit.benchmarks.videos import VIDEO_SUFFIXES, VideoFrames
 from evalkit.boxes import Boxes
 from evalkit.errors import EvalkitError, ImageReadError, OptionError, TrackerError, text_of
+from evalkit.images import list_images
 from evalkit.report.html.followed import Followed, followed_page
 from evalkit.report.palette import styles_of
 from evalkit.report.pictures.animation import write_video
@@ -63,14 +65,14 @@ class StoredSource:
     """A video file or a folder of images, decoded a few frames ahead.
 
     Args:
-        path: Of it.
+        path: Of it; the images may lie in a sub-folder of a usual name, as a sequence's do.
         start: First frame.
         limit: Most frames, None = all.
     """
 
     def __init__(self, path: Path, start: int = 0, limit: int | None = None) -> None:
         video = path.is_file()
-        self._frames = VideoFrames(path) if video else open_folder(path, title="track", name=path.name)
+        self._frames = VideoFrames(path) if video else open_folder(_images_in(path), title="track", name=path.name)
         self.name = path.stem if video else path.resolve().name
         self.rate = self._frames.index.rate if isinstance(self._frames, VideoFrames) else 25.0
         left = len(self._frames) - start
@@ -97,6 +99,11 @@ class StoredSource:
             finally:
                 for future in waiting:
                     future.cancel()
+
+
+def _images_in(folder: Path) -> Path:
+    places = (folder, *(folder / name for name in IMAGE_FOLDERS))
+    return next((place for place in places if place.is_dir() and list_images(place)), folder)
 
 
 class Camera:

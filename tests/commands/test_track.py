@@ -90,11 +90,12 @@ def test_tracking_begins_at_the_frame_that_was_named(video, tmp_path):
     assert [float(row["left"]) for row in rows_of(tmp_path / "o")[1:]] == list(range(31, 40))
 
 
-def test_a_folder_of_images_is_followed_too(tmp_path):
+@pytest.mark.parametrize("below", [".", "img"])
+def test_a_folder_of_images_is_followed_too(tmp_path, below):
     folder = tmp_path / "frames"
-    folder.mkdir()
+    (folder / below).mkdir(parents=True)
     for number in range(5):
-        cv2.imwrite(str(folder / f"{number}.png"), numbered(number))
+        cv2.imwrite(str(folder / below / f"{number}.png"), numbered(number))
     code, out, _ = call(
         "track", folder, "--tracker", "ncc", "--init-box", BOX, "--output", tmp_path / "out", "--no-video"
     )
