@@ -5,14 +5,12 @@ Without a CUDA device it runs on the processor, slowly, and shows that it works.
 
     python perf/device.py > device.json                       # on a card: minutes
     python perf/device.py --trackers ostrack-256 --precisions fp32 --capacities 1,2 --frames 4 --sequences 2
-    python perf/device.py --operations --trackers ostrack-256 # what one step does, counted: copies, casts, waits
 
 Numbers of a card: milliseconds of one frame inside the network by the card's own clock, upload as the host sees it,
 most memory, joules where the driver tells. A case that fails says why and the others go on.
 """
 
 import argparse
-import collections
 import dataclasses
 import gc
 import json
@@ -22,11 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from models import make_frames, plain_loop
+from models import plain_loop
 from pipeline import slot_loop, write_sequences
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import trackers
 from evalkit.hardware import describe_machine, energy_joules
@@ -38,43 +34,6 @@ from evalkit.tracking.loop import LoopSettings
 from evalkit.tracking.timing import LoopTiming
 
 TRACKERS = "ostrack-256,ostrack-384,swintrack-tiny,srft-rgbt-256,upvpt-ostrack-256"
-COPIES = {"clone", "copy_", "contiguous", "cat", "stack"}
-CASTS = {"to", "_to_copy", "float", "half", "bfloat16"}
-WAITS = {"item", "_local_scalar_dense", "nonzero", "masked_select", "is_nonzero"}
-
-
-class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts what a step asks of torch; on a card each computing one is a launch."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.kinds: collections.Counter[str] = collections.Counter()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        answer = func(*args, **(kwargs or {}))
-        name = func.overloadpacket.__name__
-        self.kinds["all"] += 1
-        for kind, names in (("copies", COPIES), ("casts", CASTS), ("waits", WAITS)):
-            self.kinds[kind] += name in names and not _same_memory(answer, args)
-        return answer
-
-
-def _same_memory(answer: Any, args: Any) -> bool:
-    given = args[0] if args and isinstance(args[0], torch.Tensor) else None
-    return isinstance(answer, torch.Tensor) and given is not None and answer.data_ptr() == given.data_ptr()
-
-
-def operations(name: str, options: TrackerOptions) -> dict[str, Any]:
-    """Of one step of one stream, after another that warmed up."""
-    tracker = load_tracker(trackers.CATALOG, name, options)
-    second = next((str(kind) for kind in tracker.info.modalities if str(kind) != "rgb"), None)
-    frames = make_frames(3, second=second)
-    (state,) = tracker.initialize(frames[:1], np.array([[100.0, 90.0, 60.0, 45.0]]))
-    tracker.track([state], [tracker.prepare(state, frames[1])])
-    inputs = [tracker.prepare(state, frames[2])]
-    with Operations() as counted:
-        tracker.track([state], inputs)
-    return {"tracker": name, "precision": options.precision, **counted.kinds}
 
 
 def measured(tracker: Tracker[Any, Any], jobs: list[Job], capacity: int, device: str, threads: int) -> dict[str, Any]:
@@ -168,13 +127,7 @@ def main() -> None:
     parser.add_argument("--sequences", type=int, default=256 if card else 4)
     parser.add_argument("--frames", type=int, default=24 if card else 6, help="of each sequence")
     parser.add_argument("--threads", type=int, default=usable_cores(), help="that decode, and as many that crop")
-    parser.add_argument("--operations", action="store_true")
     arguments = parser.parse_args()
-    if arguments.operations:
-        for name in arguments.trackers.split(","):
-            for precision in arguments.precisions.split(","):
-                print(json.dumps(operations(name, TrackerOptions("random", arguments.device, precision))))
-        return
     with tempfile.TemporaryDirectory() as folder:
         (first,) = write_sequences(Path(folder), [arguments.frames], (1280, 720), 24)
         jobs = [dataclasses.replace(first, name=f"s{number}") for number in range(arguments.sequences)]

@@ -136,12 +136,13 @@ def _accuracy(
 
 def cost_rows(costs: "list[Cost]") -> list[list[str]]:
     """A table in percent, for the terminal."""
-    rows = [["benchmark", "precision", "sequences", "AUC", "minus fp32", "95 % interval", "overlap with fp32's boxes"]]
+    last = ["overlap with fp32's boxes", "frames off by > 1 px"]
+    rows = [["benchmark", "precision", "sequences", "AUC", "minus fp32", "95 % interval", *last]]
     for cost in costs:
         low, high = cost.interval or (0.0, 0.0)
         interval = "too few sequences" if cost.interval is None else f"{100 * low:+.3f} to {100 * high:+.3f}"
         numbers = f"{100 * cost.auc:.2f}", f"{100 * cost.difference:+.3f}", interval, f"{cost.overlap:.4f}"
-        rows.append([cost.benchmark, cost.precision, str(cost.sequences), *numbers])
+        rows.append([cost.benchmark, cost.precision, str(cost.sequences), *numbers, f"{100 * cost.moved:.1f} %"])
     return rows
 
 

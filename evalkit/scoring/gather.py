@@ -130,7 +130,7 @@ def _runs(
     allow_missing: bool,
 ) -> cabc.Sequence[Trajectory]:
     """The runs of one sequence that can be scored; empty if it is left out."""
-    problem = _annotation_problem(annotation, protocol)
+    problem = annotation_problem(annotation, protocol)
     if problem:
         faults.unscorable[annotation.name] = problem
         return ()
@@ -148,7 +148,8 @@ def _runs(
     return runs
 
 
-def _annotation_problem(annotation: Annotation, protocol: Protocol) -> str:
+def annotation_problem(annotation: Annotation, protocol: Protocol) -> str:
+    """Why an annotation cannot be scored under a protocol; empty if it can."""
     if len(annotation.ground_truth) < annotation.frame_count and annotation.stride == 1:
         return f"only {len(annotation.ground_truth)} of {counted(annotation.frame_count, 'frame')} are annotated"
     if isinstance(protocol, LongTermProtocol):

@@ -207,23 +207,36 @@ def test_the_table_of_precisions_compares_each_with_fp32(tmp_path):
     costs = precision_costs(Shifted, "cpu", [copy], LoopSettings(capacity=2))
     assert built == [cost.precision for cost in costs] == ["fp32", "bf16", "fp16"]
     exact, coarse, half = costs
-    assert (exact.difference, exact.interval, exact.overlap) == (0.0, (0.0, 0.0), 1.0)
+    assert (exact.difference, exact.interval, exact.overlap, exact.moved) == (0.0, (0.0, 0.0), 1.0, 0.0)
     assert half == replace(exact, precision="fp16")
     assert coarse.interval[0] <= coarse.difference <= coarse.interval[1]
     width = copy.sequences[0].initial_box[2]
     assert coarse.overlap == pytest.approx((width - 4) / (width + 4))
     assert coarse.difference == pytest.approx(coarse.auc - exact.auc)
+    assert coarse.moved == 1.0  # by four pixels, in every frame
     table = cost_rows(costs)
-    assert [len(row) for row in table] == [7] * 4
+    assert [len(row) for row in table] == [8] * 4
     assert table[1][4:6] == ["+0.000", "+0.000 to +0.000"]
-    few = precision_costs(Shifted, "cpu", [Copy.read("custom", **where, limit=2)], LoopSettings(capacity=2))
-    assert cost_rows(few)[1][5] == "too few sequences"
+    few = Copy.read("custom", **where, limit=2)
+    assert cost_rows(precision_costs(Shifted, "cpu", [few], LoopSettings(capacity=2)))[1][5] == "too few sequences"
+    parts = [replace(copy, spec=replace(copy.spec, name="first"), sequences=copy.sequences[:3])]
+    parts.append(replace(copy, spec=replace(copy.spec, name="second"), sequences=copy.sequences[3:]))
+    divided = precision_costs(Shifted, "cpu", parts, LoopSettings(capacity=2))
+    assert [cost.interval for cost in divided[:2]] == [None, None]
+    assert [replace(cost, benchmark="custom") for cost in divided[2::3]] == costs
 
 
 def test_accuracy_needs_ground_truth(tmp_path):
     answer = call("measure-speed", "--tracker", "still", "--accuracy", "uav123", "--data-root", tmp_path)
     assert answer.code == 1
     assert "Traceback" not in answer.stderr
+    draw_video(tmp_path / "videos" / "s0", 4)
+    rows = tmp_path / "videos" / "s0" / "groundtruth.txt"
+    rows.write_text(rows.read_text().splitlines()[0] + "\n")
+    answer = call("measure-speed", "--tracker", "still", "--accuracy", "custom", "--data-root", tmp_path / "videos")
+    assert answer.code == 1
+    assert "s0: only 1 of 4 frames are annotated" in answer.stderr
+    assert "tracking at" not in answer.stderr
 
 
 def driver(asked, *, tells=True):
