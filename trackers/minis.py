@@ -23,7 +23,7 @@ from .layers.swin import SwinConfig
 from .layers.vit import StemVitConfig
 from .ostrack import OSTrack, OSTrackConfig
 from .srft import SRTrack, SRTrackConfig
-from .swintrack import SwinTrack, SwinTrackConfig, SwinTrackLoop, SwinTrackState, SwinTrackTracker
+from .swintrack import SwinTrack, SwinTrackConfig, SwinTrackInputs, SwinTrackLoop, SwinTrackState, SwinTrackTracker
 from .upvpt import PROMPTS, ostrack_prompts, swintrack_prompts
 
 TEMPLATE, SEARCH = 64, 128
@@ -34,9 +34,9 @@ OSTRACK = OSTrackConfig(TEMPLATE, SEARCH, _VIT, elimination_layers=(2,), head_ch
 SWINTRACK = SwinTrackConfig(
     TEMPLATE,
     SEARCH,
-    SwinConfig(48, depths=(2, 1), heads=(2, 4), window=4, stem=24),
+    SwinConfig(48, depths=(2, 0), heads=(2, 4), window=4, stem=48),
     heads=4,
-    encoder_depth=2,
+    encoder_depth=4,
     mlp_ratio=2,
     anchored=True,
 )
@@ -120,8 +120,7 @@ class CalmTracker(CenterTracker):
         for index, state in enumerate(states):
             if index not in predictions.errors:
                 assert isinstance(state, CalmState)
-                move = centers[index] - state.center
-                ahead = self.loop.follow * move * (np.abs(move) > self.loop.fast * sizes[index]).any()
+                ahead = looked_ahead(self.loop, centers[index] - state.center, sizes[index])
                 state.box = np.concatenate([boxes[index, :2] + ahead, sizes[index]])
                 state.center = centers[index]
         return Predictions(boxes, predictions.confidence, predictions.errors)
@@ -129,16 +128,22 @@ class CalmTracker(CenterTracker):
 
 @dataclass(frozen=True, slots=True)
 class CalmWindowLoop(SwinTrackLoop):
-    """SwinTrack's loop with a weaker window, and sizes that follow slowly.
+    """SwinTrack's loop with a weaker window, and as calm and close as :class:`CalmLoop`, whose attributes it has."""
 
-    Attributes:
-        size_rate: As of :class:`CalmLoop`.
-        closer: As of :class:`CalmLoop`.
-    """
-
+    template_area: float = 1.4
+    search_area: float = 2.8
     window_share: float = 0.3
     size_rate: float = 0.5
+    follow: float = 0.7
+    fast: float = 0.5
     closer: float = 0.95
+
+
+@dataclass(slots=True, eq=False)
+class CalmWindowState(SwinTrackState):
+    """With the center (2,) of the last answer."""
+
+    center: FloatArray
 
 
 class CalmSwinTracker(SwinTrackTracker):
@@ -160,6 +165,28 @@ class CalmSwinTracker(SwinTrackTracker):
         first, second = answers.chunk(2)
         return agreed(first[:, :4], first[:, 4:], mirrored_back(second[:, :4]), second[:, 4:])
 
+    def initialize(self, frames: cabc.Sequence[Frame], boxes: Boxes) -> list[SwinTrackState]:
+        """As :class:`SwinTrackTracker`."""
+        states = super().initialize(frames, boxes)
+        return [
+            CalmWindowState(state.corners, state.template, state.fill, (state.corners[:2] + state.corners[2:]) / 2)
+            for state in states
+        ]
+
+    def _predictions(
+        self, states: cabc.Sequence[SwinTrackState], inputs: cabc.Sequence[SwinTrackInputs], answers: Float32Array
+    ) -> Predictions:
+        predictions = super()._predictions(states, inputs, answers)
+        for index, state in enumerate(states):
+            if index not in predictions.errors:
+                assert isinstance(state, CalmWindowState)
+                box = predictions.boxes[index]
+                center = box[:2] + 0.5 * box[2:]
+                ahead = looked_ahead(self.loop, center - state.center, box[2:])
+                state.corners = state.corners + np.tile(ahead, 2)
+                state.center = center
+        return predictions
+
     def _settled(
         self, states: cabc.Sequence[SwinTrackState], corners: FloatArray, confidence: FloatArray
     ) -> FloatArray:
@@ -167,6 +194,12 @@ class CalmSwinTracker(SwinTrackTracker):
         middle, share = (corners[:, :2] + corners[:, 2:]) / 2, self.loop.size_rate * confidence[:, None]
         half = ((1 - share) * last + share * (corners[:, 2:] - corners[:, :2])) / 2
         return np.concatenate([middle - half, middle + half], axis=1)
+
+
+def looked_ahead(loop: CalmLoop | CalmWindowLoop, move: FloatArray, size: FloatArray) -> FloatArray:
+    """By how much (2,) the next search crop goes ahead of a target of this size (2,) that made this move (2,)."""
+    ahead: FloatArray = loop.follow * move * (np.abs(move) > loop.fast * size).any()
+    return ahead
 
 
 def mirrored_back(boxes: Tensor) -> Tensor:

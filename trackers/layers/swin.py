@@ -236,7 +236,7 @@ class SwinStage(nn.Module):
     def __init__(self, config: SwinConfig, index: int, sides: tuple[int, ...]) -> None:
         super().__init__()
         width, heads, depth = config.width << index, config.heads[index], config.depths[index]
-        self.prompted = config.prompts > 0
+        self.prompted = config.prompts > 0 and depth > 0
         if self.prompted:
             self.prompts = nn.Parameter(torch.zeros(depth, config.prompts, width))
         self.blocks = nn.ModuleList(

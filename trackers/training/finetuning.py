@@ -35,6 +35,7 @@ from .fisher import matrices, prior_ranks
 from .initial import RANDOM, starting_entries, starting_network
 from .loader import BatchShare, Late, PairNumbers, PairSet, batches, on_device
 from .losses import Sharing
+from .optimizer import FULL_RATE, make_optimizer
 from .pairs import PairMaker
 from .plan import TrainingPlan, count_parameters
 from .rendered import Pairs
@@ -130,12 +131,7 @@ class Finetuning:
         self.task = make_task(self.definition, recipe.losses)
         groups = trained_groups(self.model, recipe)
         self.trained = {name: value for group in groups.values() for name, value in group.items()}
-        self.optimizer = torch.optim.AdamW(
-            [{"params": list(group.values()), "lr": rate, "full_rate": rate} for rate, group in groups.items()],
-            weight_decay=recipe.weight_decay,
-            betas=recipe.betas,
-            fused=device.type == "cuda",
-        )
+        self.optimizer = make_optimizer(recipe, groups, fused=device.type == "cuda")
         self._together = self._shared(Learner(self.model, self.task))
         self.average = copy.deepcopy(self.model) if recipe.average else self.model
         self.scaler = torch.amp.GradScaler(device.type, enabled=request.precision == "fp16")
@@ -192,7 +188,7 @@ class Finetuning:
             freeze_statistics(self.model)
         factor = self.plan.rate(self.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["full_rate"] * factor
+            group["lr"] = group[FULL_RATE] * factor
         self.optimizer.zero_grad(set_to_none=True)
         keep_rate = self.plan.keep_rate(self.step, least_keep_rate(self.definition))
         losses: list[dict[str, Tensor]] = []

@@ -24,6 +24,7 @@ from ..common.weights import packed
 from .adaptation import follow, freeze_statistics
 from .damping import DampedUpdate
 from .fisher import matrices, prior_ranks
+from .optimizer import FULL_RATE, make_optimizer
 from .plan import TrainingPlan
 from .recipe import Recipe
 from .rendered import Pool, Sampling
@@ -99,15 +100,10 @@ class Training:
         if parent is not None:
             load_parent(model, definition, parent)
         self.model = model.to(self.device)
-        self.task = make_task(definition)
+        self.task = make_task(definition, recipe.losses)
         groups = trained_groups(self.model, recipe)
         self.trained = [value for group in groups.values() for value in group.values()]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": list(group.values()), "lr": rate, "full_rate": rate} for rate, group in groups.items()],
-            weight_decay=recipe.weight_decay,
-            betas=recipe.betas,
-            fused=True,
-        )
+        self.optimizer = make_optimizer(recipe, groups, fused=True)
         self.average = copy.deepcopy(self.model) if recipe.average else self.model
         named = {name: value for group in groups.values() for name, value in group.items()}
         self.tracks = self.pool.tracks(recipe.sampling.light)
@@ -157,7 +153,7 @@ class Training:
         plan = self.plan
         rate, keep_rate = plan.rate(self.step), plan.keep_rate(self.step, least_keep_rate(self.definition))
         for group in self.optimizer.param_groups:
-            group["lr"] = group["full_rate"] * rate
+            group["lr"] = group[FULL_RATE] * rate
         pairs = self.pool.pairs(self.batch, self.tracks, plan.sampling(self.step), self.task.rules, self.generator)
         with self._autocast():
             outputs = self.task.forward(self.model, pairs, keep_rate)

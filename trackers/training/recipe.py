@@ -68,6 +68,7 @@ class Recipe:
         cooldown: Share of the training at its end in which the rate falls linearly to 0, after a constant rate; None =
             it falls as ``drop`` says.
         betas: Of AdamW.
+        muon: Rate of Muon, which then steps the hidden matrices; 0 = AdamW steps them like all else.
         average: Decay of the moving average of all weights that is checked and kept; 0 = the last weights are.
         start: Weights without a parent.
         elimination: Shares of the training between which the keep rate falls from 1 to that of the network; None = it
@@ -101,6 +102,7 @@ class Recipe:
     floor: float = 0.005
     cooldown: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
+    muon: float = 0.0
     average: float = 0.0
     start: Start = Start.XAVIER
     elimination: tuple[float, float] | None = (20 / 300, 100 / 300)

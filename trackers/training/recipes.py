@@ -19,6 +19,7 @@ _SOURCES: cabc.Mapping[str, str] = MappingProxyType(
         "floor": OURS,
         "cooldown": OURS,
         "betas": OURS,
+        "muon": "Jordan et al., Muon: An optimizer for hidden layers, 2024; on or off is our default",
         "average": OURS,
         "late": OURS,
         "start": "Trockman and Kolter, ICML 2023; on or off is our default",
@@ -76,8 +77,6 @@ _MINI_SWIN = replace(
     _MINI,
     losses=(1.5, 1.5),
     elimination=None,
-    sampling=replace(_SAMPLING, center_jitter=3.0),  # its crops are as wide as SwinTrack's
-    late=replace(_NEAR, center_jitter=1.8),
 )
 
 
@@ -123,7 +122,7 @@ def _upvpt(base: Recipe, parent: str, mlp: str, prompts: str, rest: str) -> cabc
         average=0.99,
         start=Start.XAVIER,
         elimination=None,
-        sampling=replace(base.late or _NEAR, recolor=0.2, light=(0.0, 0.45)),
+        sampling=replace(_NEAR, recolor=0.2, light=(0.0, 0.45)),
         late=None,
         summary="Prompts, MLPs and head, on dark scenes.",
     )
@@ -139,7 +138,8 @@ RECIPES: dict[str, Recipe] = {
             _MINI_SWIN,
             name="swintrack-mini",
             tracker="swintrack-mini",
-            pairs=256_000,
+            pairs=512_000,
+            muon=0.01,
             summary="From scratch on drawn scenes.",
         ),
         *_upvpt(_MINI, "ostrack-mini", r"^backbone\.blocks\.\d+\.mlp\.", r"^backbone\.prompts$", r"^box_head\."),

@@ -144,7 +144,7 @@ def test_finished_weights_track(name, pool, tmp_path):
         ("ostrack-mini", "backbone.blocks.0.attn"),
         ("swintrack-mini", "encoder.layers.0.attn"),
         ("swintrack-mini", "decoder.layers.0.attn"),
-        ("swintrack-mini", "backbone.stages.1.blocks.0.attn"),
+        ("swintrack-mini", "backbone.stages.0.blocks.1.attn"),
     ],
 )
 def test_search_tokens_look_at_their_like_in_the_template_from_the_first_step_on(name, path):
