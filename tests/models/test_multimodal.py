@@ -1,6 +1,8 @@
 """SRFT and ViPT against the authors' programs: second modality, entries, maps, stages, tracking loops."""
 
 import gc
+import itertools
+import re
 
 import cv2
 import numpy as np
@@ -24,7 +26,7 @@ from helpers.seeded import (
     run_clip,
     run_clips,
 )
-from trackers.common.crops import crop_square, square_around
+from trackers.common.crops import Square, crop_square, square_around
 from trackers.common.definition import definition
 from trackers.common.multimodal import ChannelOrder, clip_depth, depth_color_map, network_images
 from trackers.layers.heads import decode_center
@@ -88,6 +90,30 @@ def test_the_color_table_is_that_of_the_reference():
 def test_depth_without_any_measurement_is_one_color():
     colors = depth_color_map(np.zeros((4, 5), np.uint16), ChannelOrder.BGR)
     assert (colors == MISC["jet_bgr"][0]).all()
+
+
+@pytest.mark.parametrize("order", ChannelOrder)
+def test_coloring_only_the_square_that_is_cut_changes_no_pixel_of_the_crop(order):
+    depth = np.random.default_rng(0).integers(300, 6000, (48, 64)).astype(np.uint16)
+    frame = Frame(np.zeros((48, 64, 3), np.uint8), depth)
+    _, everywhere = network_images(frame, Modality.DEPTH, order)
+    seen = {"inside": 0, "across": 0, "outside": 0}
+    for side, left, top in itertools.product((1, 2, 7, 30, 47, 64, 400), range(-70, 80, 11), range(-70, 60, 9)):
+        square = Square(left, top, side)
+        _, nearby = network_images(frame, Modality.DEPTH, order, square)
+        try:
+            expected = crop_square(everywhere, square, 16).pixels
+        except TrackerError as error:
+            with pytest.raises(TrackerError, match=re.escape(str(error))):
+                crop_square(nearby, square, 16)
+            seen["outside"] += 1
+            continue
+        np.testing.assert_array_equal(crop_square(nearby, square, 16).pixels, expected, err_msg=str(square))
+        inside = min(left, top) >= 0 and left + side < 64 and top + side < 48
+        seen["inside" if inside else "across"] += 1
+    assert min(seen.values()) > 50
+    partly = network_images(frame, Modality.DEPTH, order, Square(20, 10, 5))[1]
+    assert np.count_nonzero(partly.any(axis=2)) == 25
 
 
 @pytest.mark.parametrize("second", ["event", "thermal", "depth"])

@@ -128,7 +128,7 @@ class CenterTracker(TorchTracker[CenterState, CenterInputs]):
 
     def _cut(self, frame: Frame, square: Square, place: Bytes) -> float:
         """Fill (images, size, size, 3) and return the resize factor."""
-        images = network_images(frame, self.loop.second, self.loop.depth_channel_order)
+        images = network_images(frame, self.loop.second, self.loop.depth_channel_order, square)
         crops = [crop_square(image, square, len(part), part) for image, part in zip(images, place, strict=True)]
         return crops[0].resize_factor
 

@@ -79,7 +79,7 @@ def crop_square(image: Pixels, square: Square, size: int, out: Pixels | None = N
     left, top, side = square
     right, bottom = left + side, top + side
     pad = (max(0, -top), max(bottom - height + 1, 0), max(0, -left), max(right - width + 1, 0))  # top bottom left right
-    part = image[top + pad[0] : bottom - pad[1], left + pad[2] : right - pad[3]]
+    part = image[top + pad[0] : max(bottom - pad[1], 0), left + pad[2] : max(right - pad[3], 0)]
     if part.size == 0:
         raise TrackerError(f"the crop at {left}, {top} of side {side} does not meet the {width} x {height} image")
     if any(pad):

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from evalkit.errors import TrackerError
 from evalkit.sequences import Frame, Modality
 
+from .crops import Square
+
 Pixels = npt.NDArray[np.uint8]
 
 FARTHEST_MILLIMETERS = 10000
@@ -56,27 +58,38 @@ def stretched_depth(depth: npt.NDArray[np.uint16]) -> Pixels:
     return np.asarray(stretched, dtype=np.uint8)
 
 
-def depth_color_map(depth: npt.NDArray[np.uint16], order: ChannelOrder = ChannelOrder.RGB) -> Pixels:
+def depth_color_map(
+    depth: npt.NDArray[np.uint16], order: ChannelOrder = ChannelOrder.RGB, square: Square | None = None
+) -> Pixels:
     """Depth as a JET color map.
 
     Args:
         depth: (height, width) uint16 millimeters.
         order: Channel order. SRFT's training data was read back as RGB, ViPT keeps OpenCV's BGR.
+        square: Colored alone, the rest stays black; None = everything is colored.
 
     Returns:
         (height, width, 3) uint8; blue is near.
     """
-    colored = np.asarray(cv2.applyColorMap(stretched_depth(depth), cv2.COLORMAP_JET), dtype=np.uint8)
-    return np.ascontiguousarray(colored[..., ::-1]) if order is ChannelOrder.RGB else colored
+    left, top, side = square or Square(0, 0, max(depth.shape))
+    inside = slice(max(top, 0), max(top + side, 0)), slice(max(left, 0), max(left + side, 0))
+    colors = np.zeros((*depth.shape, 3), dtype=np.uint8)
+    if colors[inside].size:
+        colored = cv2.applyColorMap(stretched_depth(depth)[inside], cv2.COLORMAP_JET)
+        colors[inside] = cv2.cvtColor(colored, cv2.COLOR_BGR2RGB) if order is ChannelOrder.RGB else colored
+    return colors
 
 
-def network_images(frame: Frame, second: Modality | None, order: ChannelOrder) -> tuple[Pixels, ...]:
+def network_images(
+    frame: Frame, second: Modality | None, order: ChannelOrder, square: Square | None = None
+) -> tuple[Pixels, ...]:
     """The images of a frame that the network sees, each (height, width, 3) uint8.
 
     Args:
         frame: A frame as the benchmark stores it.
         second: The tracker's second modality; None = color alone, a second image is ignored.
         order: Channel order of depth color maps.
+        square: All that will be cut from the images: depth is colored there alone. None = the whole images.
 
     Raises:
         TrackerError: The frame's second image is missing, of another kind or of another size.
@@ -97,7 +110,7 @@ def network_images(frame: Frame, second: Modality | None, order: ChannelOrder) -
     if second is Modality.DEPTH:
         if aux.ndim != 2 or aux.dtype != np.uint16:
             raise TrackerError(f"expected a 16-bit depth image, found {aux.dtype} of shape {aux.shape}")
-        return frame.rgb, depth_color_map(aux.astype(np.uint16, copy=False), order)
+        return frame.rgb, depth_color_map(aux.astype(np.uint16, copy=False), order, square)
     if aux.ndim != 3 or aux.shape[2] != 3 or aux.dtype != np.uint8:
         raise TrackerError(f"expected a {second} image of three 8-bit channels, found {aux.dtype} of shape {aux.shape}")
     return frame.rgb, aux.astype(np.uint8, copy=False)
