@@ -1,6 +1,5 @@
 """The command ``evalkit``: the commands with this catalog of trackers."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,10 +7,6 @@ from evalkit.commands.common import LazyGroup, run
 from evalkit.commands.program import make_program
 
 from . import CATALOG
-
-_ROUNDS = "1000"
-"""How often PyTorch's threads (libgomp's) look for work before they sleep. Its own 300,000 let every operation of
-a network wait for a thread that does not run, where other processes want the cores."""
 
 
 def make_app(*, owns_process: bool = False) -> LazyGroup:
@@ -22,8 +17,6 @@ def make_app(*, owns_process: bool = False) -> LazyGroup:
 
 def main() -> None:
     """Entry point of the installed command ``evalkit``."""
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", _ROUNDS)
     sys.exit(run(make_app(owns_process=True)))
 
 
