@@ -48,13 +48,7 @@ _NAMED = 3  # sequences in a verdict; the evidence has more
 _LONGEST = 160  # letters of a reason
 _ESTIMATE = 0.001  # half a pixel given back met the scores of the boxes before they were cut off to a tenth of a point
 _CUT_OFF = "boxes cut off to integers (an estimate: half a pixel given back)"
-_ORDER = (
-    Verdict.AGREES,
-    Verdict.EXPLAINED,
-    Verdict.DIFFERS,
-    Verdict.NOT_COMPARABLE,
-    Verdict.NOTHING_PUBLISHED,
-)
+_ORDER = (Verdict.AGREES, Verdict.EXPLAINED, Verdict.DIFFERS, Verdict.NOT_COMPARABLE, Verdict.NOTHING_PUBLISHED)
 """From what holds to what nobody can say."""
 
 
