@@ -1,7 +1,7 @@
 """What one step of one stream asks of torch, counted, and its processor time; of today's code and of another commit's.
 
     python perf/operations.py --trackers ostrack-256 --precisions fp32,bf16
-    python perf/operations.py --commit e92e0dc        # in turn under that commit's code (version 0.1)
+    python perf/operations.py --commit e92e0dc --rounds 3 --steps 20     # in turn with version 0.1's code
 
 On a card each operation that computes is a launch. Copies and casts are those that make new memory; waits are calls
 at which the processor stands still until a device is done, counted from the crop to the network's answers.
@@ -9,8 +9,9 @@ at which the processor stands still until a device is done, counted from the cro
 
 import argparse
 import collections
-import contextlib
+import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -18,13 +19,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from frames import START, make_frames
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import trackers
-from evalkit.sequences import Frame
 from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import TrackerOptions
 
@@ -66,40 +66,39 @@ def _same_memory(answer: Any, args: Any) -> bool:
     return isinstance(answer, torch.Tensor) and given is not None and answer.data_ptr() == given.data_ptr()
 
 
-def frames(count: int, second: str | None) -> list[Frame]:
-    """Noise with a bright rectangle that moves; the second image is the first, or a plane of it as depth."""
-    noise = np.random.default_rng(0)
-    made = []
-    for t in range(count):
-        image = noise.integers(0, 120, (480, 640, 3), dtype=np.uint8)
-        image[90 + t : 135 + t, 100 + 2 * t : 160 + 2 * t] += 100
-        depth = image[:, :, 0].astype(np.uint16) * 40
-        made.append(Frame(image, None if second is None else depth if second == "depth" else image))
-    return made
-
-
 def measured(name: str, options: TrackerOptions, steps: int) -> dict[str, Any]:
     """Counts of one step after one that warmed up, and the least processor time of further ones."""
     tracker = load_tracker(trackers.CATALOG, name, options)
     second = next((str(kind) for kind in tracker.info.modalities if str(kind) != "rgb"), None)
-    clip = frames(3, second)
-    (state,) = tracker.initialize(clip[:1], np.array([[100.0, 90.0, 60.0, 45.0]]))
+    clip = make_frames(3, second=second)
+    (state,) = tracker.initialize(clip[:1], START[None])
     tracker.track([state], [tracker.prepare(state, clip[1])])
     kinds: collections.Counter[str] = collections.Counter(operations=0, copies=0, casts=0, waits=0)
     inputs = [tracker.prepare(state, clip[2])]
     with Waits(kinds), Operations(kinds):
         tracker.track([state], inputs)
-    spent: dict[str, list[float]] = {"crop_ms": [], "step_ms": []}
+    least = {"crop_ms": math.inf, "step_ms": math.inf} if steps else {}
     for _ in range(steps):
-        marks = [time.process_time()]
+        begin = time.process_time()
         inputs = [tracker.prepare(state, clip[2])]
-        marks.append(time.process_time())
+        cut = time.process_time()
         tracker.track([state], inputs)
-        marks.append(time.process_time())
-        for key, seconds in zip(spent, np.diff(marks), strict=True):
-            spent[key].append(1000 * float(seconds))
-    least = {key: round(min(values), 2) for key, values in spent.items() if values}
+        for key, seconds in (("crop_ms", cut - begin), ("step_ms", time.process_time() - cut)):
+            least[key] = min(least[key], round(1000 * seconds, 3))
     return {"tracker": name, "precision": options.precision, **kinds, **least}
+
+
+def in_turn(own: list[str], codes: dict[str, Path], rounds: int) -> dict[str, dict[str, Any]]:
+    """What this program measures under several codes, each time in a process of its own; the least of each time."""
+    measured: dict[str, dict[str, Any]] = {}
+    for number in range(rounds):
+        for commit in codes if number % 2 == 0 else reversed(codes):
+            environment = os.environ | {"PYTHONPATH": str(codes[commit])}
+            done = subprocess.run(own, env=environment, capture_output=True, text=True, check=True)
+            row = json.loads(done.stdout)
+            before = measured.setdefault(commit, row)
+            before |= {key: min(value, before[key]) for key, value in row.items() if key.endswith("_ms")}
+    return measured
 
 
 def main() -> None:
@@ -107,27 +106,29 @@ def main() -> None:
     parser.add_argument("--trackers", default="ostrack-256,swintrack-tiny,srft-rgbt-256,vipt-rgbe")
     parser.add_argument("--precisions", default="fp32,bf16")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--steps", type=int, default=0, help="timed, crop and step apart")
+    parser.add_argument("--steps", type=int, default=0, help="timed on one thread, crop and step apart")
+    parser.add_argument("--rounds", type=int, default=1, help="of processes in turn, with --commit")
     parser.add_argument("--commit", help="also under this commit's code, in turn for each tracker")
     arguments = parser.parse_args()
-    with contextlib.ExitStack() as stack:
-        codes: list[tuple[str, Path | None]] = [("", None)]
-        if arguments.commit:
-            from against import code_of
+    torch.set_num_threads(1)
+    cases = itertools.product(arguments.trackers.split(","), arguments.precisions.split(","))
+    if not arguments.commit:
+        for name, precision in cases:
+            options = TrackerOptions("random", arguments.device, precision)
+            print(json.dumps(measured(name, options, arguments.steps)), flush=True)
+        return
+    from against import ROOT, code_of
 
-            codes.insert(0, (arguments.commit, stack.enter_context(code_of(arguments.commit))))
-        for name in arguments.trackers.split(","):
-            for precision in arguments.precisions.split(","):
-                if not arguments.commit:
-                    options = TrackerOptions("random", arguments.device, precision)
-                    print(json.dumps(measured(name, options, arguments.steps)), flush=True)
-                    continue
-                for commit, code in codes:
-                    own = [sys.executable, __file__, "--trackers", name, "--precisions", precision]
-                    own += ["--device", arguments.device, "--steps", str(arguments.steps)]
-                    path = os.environ if code is None else os.environ | {"PYTHONPATH": str(code)}
-                    done = subprocess.run(own, env=path, capture_output=True, text=True, check=True)
-                    print(f"{commit or 'today':8} {done.stdout}", end="", flush=True)
+    with code_of(arguments.commit) as then:
+        for name, precision in cases:
+            own = [sys.executable, __file__, "--trackers", name, "--precisions", precision]
+            own += ["--device", arguments.device, "--steps", str(arguments.steps)]
+            rows = in_turn(own, {arguments.commit: then, "today": ROOT}, arguments.rounds)
+            for commit, row in rows.items():
+                print(f"{commit:8} {json.dumps(row)}", flush=True)
+            first, last = rows.values()
+            ratios = [f"{key[:-3]} {last[key] / first[key]:.2f}" for key in first if key.endswith("_ms")]
+            print("today by then:", ", ".join(ratios) or "not timed", flush=True)
 
 
 if __name__ == "__main__":

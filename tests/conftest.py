@@ -7,10 +7,15 @@ from pathlib import Path
 import cv2
 import pytest
 
+from evalkit.machine import usable_cores
 from helpers import SHARED
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers that run side by side take one core each
     cv2.setNumThreads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.pop(
+    "PYTHONDONTWRITEBYTECODE", None
+)  # tests start hundreds of programs, which need not be compiled each time
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as below a shell's background job; programs inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,6 +26,12 @@ def _shared(part: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"research-use data not present: no folder ../shared/{part} beside the repository")
     return folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More workers than cores: many tests wait for programs that they started."""
+    return usable_cores() * 3 // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,6 +22,7 @@ from .common.torch_tracker import Bytes, CropMemory, Engine, Float32Array, Runne
 from .layers.fusion import Decoder, Encoder, Grids
 from .layers.heads import MlpHead
 from .layers.swin import SwinBackbone, SwinBlock, SwinConfig
+from .layers.vit import fused_mask
 
 START_BOX_NOTE = (
     "start boxes are x, y, x + w, y + h; SwinTrack's own program shrinks those of integer data sets (LaSOT) by half a "
@@ -87,14 +88,19 @@ class SwinTrack(nn.Module):
         """Terms that depend on the weights alone, to be computed once."""
         return PositionalTerms(self.encoder.positional_term(), self.decoder.positional_term())
 
-    def fixed_terms(self, device: torch.device) -> PositionalTerms:
-        """Move to a device for inference: what depends on the weights alone is computed once, in full precision."""
+    def fixed_terms(self, device: torch.device, dtype: torch.dtype) -> PositionalTerms:
+        """Move to a device for inference: what depends on the weights alone is computed once, in full precision.
+
+        Args:
+            device: The device.
+            dtype: Of the queries to come.
+        """
         self.to(device)
         with torch.inference_mode():
             for part in self.modules():
                 if isinstance(part, SwinBlock):
-                    part.fix_biases()
-            return self.positional_terms()
+                    part.fix_biases(dtype)
+            return PositionalTerms(*(fused_mask(term, dtype) for term in self.positional_terms()))
 
     def forward(
         self, template_tokens: Tensor, search: Tensor, terms: PositionalTerms | None = None
@@ -165,7 +171,7 @@ class SwinTrackTracker(TorchTracker[SwinTrackState, SwinTrackInputs]):
 
     def __init__(self, model: nn.Module, info: TrackerInfo, loop: SwinTrackLoop, engine: Engine) -> None:
         assert isinstance(model, SwinTrack)
-        terms = model.fixed_terms(torch.device(engine.device))
+        terms = model.fixed_terms(torch.device(engine.device), engine.dtype)
         super().__init__(info, Runner(model, engine, self._forward))
         self.loop = loop
         self._model = model

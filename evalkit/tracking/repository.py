@@ -8,6 +8,7 @@ import re
 import sys
 import traceback
 from dataclasses import dataclass
+from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -177,20 +178,25 @@ def _load_as(root: Path, name: str, file: Path) -> ModuleType:
 
 
 def _load_alone(path: Path) -> ModuleType:
-    """Execute a Python file as a module; its folder is put at the end of the import path, as for a script."""
-    digest = hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()
+    """Execute a Python file as a module; its folder is put at the end of the import path, as for a script.
+
+    What is executed is what was read here, never a compiled file beside it: that may be of an equally long text of the
+    same second.
+    """
+    source = path.read_bytes()
+    digest = hashlib.sha256(str(path).encode() + source).hexdigest()
     name = f"evalkit_own_{path.stem}_{digest[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
-    assert spec.loader is not None
+    assert isinstance(spec.loader, SourceLoader)
     module = importlib.util.module_from_spec(spec)
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     sys.modules[name] = module  # dataclasses look their module up while it is executed
     try:
-        spec.loader.exec_module(module)
+        exec(spec.loader.source_to_code(source, str(path)), module.__dict__)  # noqa: S102 - what the user named
     except BaseException as problem:
         del sys.modules[name]
         if isinstance(problem, KeyboardInterrupt):

@@ -183,6 +183,7 @@ REAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_raw_results_of_eight_benchmarks_stand_in_one_file(shared_data: Path, tmp_path: Path) -> None:
     sources = [

@@ -116,10 +116,12 @@ class Clock:
 
 
 def load_perf(name: str) -> ModuleType:
-    """Import a program of ``perf/``."""
+    """Import a program of ``perf/``, which may import its neighbors."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "perf" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(ROOT / "perf"))
     spec.loader.exec_module(module)
+    sys.path.pop(0)
     return module

@@ -196,7 +196,8 @@ def test_vipt_forward_equals_the_reference(vipt, batch, shared_golden):
     check_forward(vipt, "vipt_deep_256", batch, shared_golden)
 
 
-@pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [1, 3])
 def test_srtrack_384_forward_equals_the_reference(large, batch, shared_golden):
     check_forward(*large, batch, shared_golden)
 

@@ -54,6 +54,11 @@ class Engine:
         """The engine that the command line asks for."""
         return cls(options.device, options.precision, options.compiled)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of matrices, and of what is multiplied with them."""
+        return _AUTOCAST.get(self.precision, torch.float32)
+
     @contextlib.contextmanager
     def running(self) -> cabc.Iterator[None]:
         """Inference without gradients at this precision; settings of the process are put back afterwards."""
@@ -215,9 +220,9 @@ class Runner:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         self.model = model.eval().requires_grad_(requires_grad=False).to(self.device)
-        for part in self.model.modules() if engine.precision in _AUTOCAST else ():
+        for part in self.model.modules():
             if isinstance(part, nn.Linear | nn.Conv2d):
-                part.to(_AUTOCAST[engine.precision])  # what autocast would do in every step
+                part.to(engine.dtype)  # what autocast would do in every step
         self._forward = torch.compile(forward, dynamic=False) if engine.compiled else forward
         self._reserved = 0
         self._mean, self._std = (

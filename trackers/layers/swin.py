@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .vit import ChannelNorm, Mlp
+from .vit import ChannelNorm, Mlp, fused_mask
 
 SHIFT_PENALTY = -100.0
 MLP_RATIO = 4
@@ -165,9 +165,9 @@ class SwinBlock(nn.Module):
             self.register_buffer(f"mask_{side}", shift_mask(side, side, window, self.shift), persistent=False)
         self._sides, self._prompts = sides, prompts
 
-    def fix_biases(self) -> None:
-        """Gather the biases once, for inference."""
-        self._biases = {side: self._bias(side, self._prompts) for side in self._sides}
+    def fix_biases(self, dtype: torch.dtype) -> None:
+        """Gather the biases once, for inference with queries of this type."""
+        self._biases = {side: fused_mask(self._bias(side, self._prompts), dtype) for side in self._sides}
 
     def _bias(self, side: int, prompts: int) -> Tensor:
         return self.attn.bias(self.get_buffer(f"mask_{side}") if self.shift else None, prompts)

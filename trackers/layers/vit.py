@@ -88,6 +88,16 @@ class Mlp(nn.Module):
         return output
 
 
+def fused_mask(mask: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The same mask (..., L) as fused attention reads it from a card's memory, to be made once and not at every step.
+
+    There its numbers have the type of the queries, and its rows begin at multiples of eight numbers; attention copies
+    any other.
+    """
+    length = mask.shape[-1]
+    return functional.pad(mask, (0, -length % 8)).to(dtype).contiguous()[..., :length]
+
+
 class Attention(nn.Module):
     """Multi-head self-attention; rows of ``qkv`` are ordered q, k, v and head-major inside each."""
 

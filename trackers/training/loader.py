@@ -1,6 +1,7 @@
 """Batches of pairs from worker processes: the same by seed, whatever the number of workers and after a resume."""
 
 import collections.abc as cabc
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -125,18 +126,24 @@ def batches(pairs: PairSet, numbers: cabc.Iterable[list[int]], workers: int) -> 
 
 def on_device(item: Item, device: torch.device) -> Pairs:
     """Normalized crops of a collated batch: colors mixed, gains applied, limited to 0..1."""
+    mixed = not torch.equal(item[2], torch.eye(3).expand_as(item[2]))  # asked here, where no device is waited for
     template, search, colors, gains, truth, present = (part.to(device, non_blocking=True) for part in item)
-    crops = [_normalized(crop, colors, gains[:, which]) for which, crop in enumerate((template, search))]
+    mixing = colors if mixed else None
+    crops = [_normalized(crop, mixing, gains[:, which]) for which, crop in enumerate((template, search))]
     return Pairs(crops[0], crops[1], truth, present)
 
 
-def _normalized(crops: Tensor, colors: Tensor, gains: Tensor) -> Tensor:
+def _normalized(crops: Tensor, colors: Tensor | None, gains: Tensor) -> Tensor:
     """(B, C, S, S) bytes to what the network sees."""
-    triples = crops.shape[1] // 3
-    mean, std = (
-        torch.tensor(part * triples, device=crops.device)[:, None, None] for part in (IMAGENET_MEAN, IMAGENET_STD)
-    )
+    mean, std = _statistics(crops.shape[1] // 3, crops.device)
     values = crops.float()
-    if not torch.equal(colors, torch.eye(3, device=colors.device).expand_as(colors)):
+    if colors is not None:
         values = torch.cat([torch.einsum("bij,bjhw->bihw", colors, values[:, :3]), values[:, 3:]], dim=1)
     return ((values * (gains / 255)[:, None, None, None]).clamp(0, 1) - mean) / std
+
+
+@functools.cache
+def _statistics(triples: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of so many color images, each (3 triples, 1, 1)."""
+    mean, std = (torch.tensor(part * triples, device=device)[:, None, None] for part in (IMAGENET_MEAN, IMAGENET_STD))
+    return mean, std

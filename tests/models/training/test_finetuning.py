@@ -19,13 +19,14 @@ from safetensors.torch import load_file
 from evalkit.errors import EvalkitError, StoreError, TrackerError, UnknownNameError
 from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest
-from helpers import ROOT, trees
+from helpers import ROOT, lone_device, trees
 from helpers.program import PATIENCE, PROGRAM, call
 from trackers.common.checkpoint import WeightsError
 from trackers.common.definition import definition
 from trackers.common.weights import SHIPPED, read_weights
 from trackers.training import finetuning, program
 from trackers.training.adaptation import LowRankUpdate, add_low_rank, add_stochastic_depth, plain_state
+from trackers.training.loader import on_device
 from trackers.training.plan import TrainingPlan, count_parameters, make_plan
 from trackers.training.recipe import LowRank
 from trackers.training.recipes import RECIPES
@@ -70,6 +71,20 @@ def test_the_end_of_a_training_has_pairs_of_its_own_sampling(tmp_path):
         same, other = (plain, late) if number < 6 else (late, plain)
         assert torch.equal(pairs[number].search, same[number].search)
         assert not torch.equal(pairs[number].search, other[number].search)
+
+
+@pytest.mark.parametrize("name", ["ostrack-mini", "upvpt-ostrack-mini", "upvpt-swintrack-mini", "srft-mini-rgbt"])
+def test_a_step_waits_for_no_device_and_needs_nothing_of_the_processor(name, tmp_path):
+    asked, device = request(tmp_path, name, device=lone_device.DEVICE), torch.device(lone_device.DEVICE)
+    plan = make_plan(asked)
+    run = finetuning.Finetuning(plan, asked, device)
+    run.begin(None)
+    pairs, _ = finetuning.make_pairs(plan, asked, run.definition)
+    batch = on_device(torch.utils.data.default_collate([pairs[0], pairs[1]]), device)
+    with lone_device.Strangers() as strangers:
+        losses = run.train_step([batch])
+    assert (strangers.seen, strangers.count > 500) == ([], True)
+    assert {loss.device for loss in losses.values()} == {device}
 
 
 def test_another_batch_needs_a_rule(tmp_path):
@@ -154,7 +169,7 @@ def arguments(folder, steps, *more):
 
 
 def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONPATH": str(ROOT)}
     begun = subprocess.Popen([*PROGRAM, *arguments(tmp_path / "killed", 3)], env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE
     while not (tmp_path / "killed" / "resume.pt").exists() and time.monotonic() < deadline and begun.poll() is None:
@@ -163,9 +178,8 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path
     assert begun.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "weights.safetensors").exists()
     for folder, more in (("killed", ["--resume"]), ("whole", [])):
-        words = arguments(tmp_path / folder, 3, *more, "--set", "workers=1" if more else "workers=0")
-        done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        done = call(*arguments(tmp_path / folder, 3, *more, "--set", "workers=1" if more else "workers=0"))
+        assert done.code == 0, done.stderr
         assert ("goes on at step" in done.stderr) == bool(more)
     first, second = (load_file(tmp_path / folder / "weights.safetensors") for folder in ("killed", "whole"))
     assert all(torch.equal(first[key], second[key]) for key in second)
@@ -191,6 +205,7 @@ def test_workers_start_though_opencv_has_threads(tmp_path):
     assert done.stdout.endswith("1 2\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_follow_one_that_accumulates(tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

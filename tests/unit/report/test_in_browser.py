@@ -15,6 +15,8 @@ from evalkit.report.palette import TRUTH
 from helpers.browser import Page, chromium
 from helpers.report_parts import jpeg, part
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<img src=x onerror=window.hacked=1></script><script>window.hacked=2</script>%{y}$x$"
 NAMES = tuple(f"car-{number}" for number in range(1, 31))
 PARTS = [

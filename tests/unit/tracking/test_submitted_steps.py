@@ -8,15 +8,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
+from torch.nn.attention import SDPBackend
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from evalkit.tracking.interface import SubmittingTracker, TrackerOptions
 from evalkit.tracking.loop import LoopSettings
+from helpers import lone_device
 from helpers.seeded import Clip, run_clips
 from helpers.walks import LENGTHS, OutOfMemoryError, Walk, jobs, run, same_boxes
 from trackers.common.build import build
 from trackers.common.definition import definition
-from trackers.common.torch_tracker import CropMemory
+from trackers.common.torch_tracker import CropMemory, Runner
 from trackers.layers.candidate_elimination import eliminate
 from trackers.layers.swin import SwinConfig, WindowAttention
 from trackers.layers.vit import Block, VitConfig
@@ -30,13 +33,20 @@ SMALL = {
     "vipt-rgbe": {"base": OSTrackConfig(vit=VIT, elimination_layers=(1,), head_channels=16)},
     "swintrack-tiny": {"swin": SwinConfig(width=8, depths=(2, 2, 2), heads=(1, 2, 2)), "heads": 2, "encoder_depth": 1},
 }
-SECOND = {"srft-rgbt-256": "thermal", "vipt-rgbe": "event"}
+PROMPTED = {
+    "upvpt-ostrack-256": SMALL["ostrack-256"],
+    "upvpt-swintrack-t": SMALL["swintrack-tiny"]
+    | {"swin": SwinConfig(width=8, depths=(2, 2, 2), heads=(1, 2, 2), prompts=3)},
+}
+MINIS: dict[str, dict[str, object]] = {"ostrack-mini": {}, "swintrack-mini": {}, "srft-mini-rgbt": {}}
+SECOND = {"srft-rgbt-256": "thermal", "vipt-rgbe": "event", "srft-mini-rgbt": "thermal"}
 
 
 def small(name="ostrack-256", **options):
     made = definition(name)
     return build(
-        replace(made, config=replace(made.config, **SMALL[name])), TrackerOptions(weights="random", seed=1, **options)
+        replace(made, config=replace(made.config, **(SMALL | PROMPTED | MINIS)[name])),
+        TrackerOptions(weights="random", seed=1, **options),
     )
 
 
@@ -281,6 +291,43 @@ def test_nothing_in_a_step_waits_for_the_device_or_copies_the_crop(name):
     assert ops.count("clone", "copy_", "stack", "cat", "contiguous", dtype=torch.uint8) == 0
     assert ops.count("to", dtype=torch.uint8) == 1  # from bytes to float32, on the device
     assert pending.pending.end is None
+
+
+@pytest.mark.parametrize("name", [*SMALL, *PROMPTED, *MINIS])
+def test_a_step_needs_nothing_of_the_processor_but_its_crops(name, monkeypatch):
+    monkeypatch.setattr(Runner, "_sent", lambda _self, array: torch.from_numpy(array).to(lone_device.DEVICE))
+    tracker, clip = small(name, device=lone_device.DEVICE), Clip(2, SECOND.get(name))
+    tracker._runner.card = lone_device.Card()
+    tracker.reserve(4)
+    states = tracker.initialize([clip.read(0)], np.array([BOX]))
+    inputs = [tracker.prepare(states[0], clip.read(1))]
+    with lone_device.Strangers() as strangers:
+        step = tracker.submit(states, inputs)
+    assert step.pending.answers.shape == (4, 5)
+    assert (strangers.seen, strangers.count > 50) == ([], True)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", ["swintrack-tiny", "upvpt-swintrack-t", "swintrack-mini", "ostrack-256", "vipt-rgbe"])
+def test_attention_gets_masks_that_fused_kernels_read_in_place(name, precision, monkeypatch):
+    """Of the queries' type, rows at multiples of eight numbers: what torch's fused kernels of cards ask for."""
+    tracker, states, inputs = step(name, precision=precision)
+    calls, attention = [], functional.scaled_dot_product_attention
+
+    def spy(query, key, value, attn_mask=None):
+        calls.append((query.dtype, attn_mask, torch._fused_sdp_choice(query, key, value, attn_mask=attn_mask)))
+        return attention(query, key, value, attn_mask=attn_mask)
+
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", spy)
+    tracker.track(states, inputs)
+    assert len(calls) >= 4
+    masked = [(dtype, mask) for dtype, mask, _ in calls if mask is not None]
+    assert len(masked) == (len(calls) if "swin" in name else 0)
+    for dtype, mask in masked:
+        assert mask.dtype == dtype
+        assert mask.stride(-1) == 1
+        assert not any(step % 8 for step in mask.stride()[:-1])
+    assert {choice for *_, choice in calls} == {SDPBackend.FLASH_ATTENTION.value}
 
 
 @pytest.mark.parametrize("name", SMALL)
