@@ -1,6 +1,12 @@
-"""Own trackers, written to a file, that misbehave once or forever in the process that runs them."""
+"""Own trackers, written to a file: some misbehave once or forever in the process that runs them."""
 
 from pathlib import Path
+from typing import Any
+
+import trackers
+from evalkit.testing import draw_video, track_together
+from evalkit.tracking.catalog import load_tracker
+from evalkit.tracking.interface import Tracker, TrackerOptions
 
 SOURCE = '''
 import os, signal, time
@@ -62,3 +68,15 @@ def own_tracker(
     path = folder / f"{name}.py"
     path.write_text(SOURCE.format(marker=str(folder / "marker"), sleep=sleep, trouble=trouble) + top)
     return f"{path}:Drift"
+
+
+def load(spec: object, timeout: float = 60.0, **options: Any) -> Tracker[Any, Any]:
+    """What ``--tracker`` with this text makes; all trackers of the catalog are at hand."""
+    return load_tracker(trackers.CATALOG, str(spec), TrackerOptions(**options), timeout=timeout)
+
+
+def moved(tracker: Tracker[Any, Any]) -> tuple[list[float], float]:
+    """How far the first video's box has moved after three steps, and the last confidence."""
+    video = draw_video(frame_count=4)
+    path = track_together(tracker, [video])[0]
+    return (path.boxes[-1] - video.boxes[0]).tolist(), path.confidence[-1]

@@ -1,19 +1,17 @@
 """A tracker of the user: a class in a file, a class in a module, or one of the got10k package's API."""
 
 import re
-import textwrap
 
-import numpy as np
 import pytest
 
-import trackers
 from evalkit.errors import TrackerError, UnknownNameError
 from evalkit.provenance import hash_files
 from evalkit.sequences import Modality
 from evalkit.testing import check_tracker, draw_video, track_together
-from evalkit.tracking.catalog import check_modalities, load_tracker
-from evalkit.tracking.interface import TrackerInfo, TrackerOptions
+from evalkit.tracking.catalog import check_modalities
+from evalkit.tracking.interface import TrackerInfo
 from helpers import ROOT
+from helpers.own_trackers import load, moved
 
 DOCS = ROOT / "docs" / "own-tracker.md"
 SHIFT = """
@@ -26,25 +24,6 @@ class Shift:
 """
 
 
-def load(spec, **options):
-    return load_tracker(trackers.CATALOG, str(spec), TrackerOptions(**options), timeout=30.0)
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_file(text, name="mine.py"):
-        path = tmp_path / name
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
-        return path
-
-    return write_file
-
-
-def last_box(tracker, **video):
-    video = draw_video(frame_count=4, **video)
-    return track_together(tracker, [video])[0].boxes[-1] - video.boxes[0]
-
-
 # ---- the three interfaces
 
 
@@ -52,7 +31,7 @@ def test_a_class_in_a_file_is_a_tracker(write):
     tracker = load(f"{write(SHIFT)}:Shift")
     assert tracker.info.name == "Shift"
     assert tracker.info.deterministic
-    assert last_box(tracker).tolist() == [3, 0, 0, 0]
+    assert moved(tracker)[0] == [3, 0, 0, 0]
     assert check_tracker(tracker).passed
 
 
@@ -69,14 +48,14 @@ def test_a_changed_file_is_loaded_anew(write):
     path = write(SHIFT)
     load(f"{path}:Shift")
     write(SHIFT.replace("+= 1", "+= 5"))
-    assert last_box(load(f"{path}:Shift")).tolist() == [15, 0, 0, 0]
+    assert moved(load(f"{path}:Shift"))[0] == [15, 0, 0, 0]
 
 
 def test_a_class_of_an_importable_module_is_a_tracker(write, monkeypatch):
     monkeypatch.syspath_prepend(write(SHIFT, "evalkit_test_importable.py").parent)
     tracker = load("evalkit_test_importable:Shift")
     assert tracker.info.name == "Shift"
-    assert last_box(tracker).tolist() == [3, 0, 0, 0]
+    assert moved(tracker)[0] == [3, 0, 0, 0]
 
 
 def test_the_got10k_package_s_own_tracker_runs():
@@ -84,7 +63,7 @@ def test_the_got10k_package_s_own_tracker_runs():
     assert tracker.info.name == "IdentityTracker"
     assert tracker.info.deterministic
     assert tracker.info.modalities == {Modality.RGB}
-    assert last_box(tracker).tolist() == [0, 0, 0, 0]
+    assert moved(tracker)[0] == [0, 0, 0, 0]
     assert check_tracker(tracker).passed
 
 
@@ -120,7 +99,7 @@ def test_a_class_with_init_and_update_needs_no_base_class(write):
         """)
     tracker = load(f"{path}:Duck")
     assert tracker.info.deterministic
-    assert last_box(tracker).tolist() == [0, 0, 0, 0]
+    assert moved(tracker)[0] == [0, 0, 0, 0]
 
 
 def test_a_batched_tracker_of_the_user_runs_as_it_is(write):
@@ -205,7 +184,7 @@ def test_a_file_may_import_its_neighbors_and_define_dataclasses(write):
                 self.box[1] += self.step
                 return self.box
         """)
-    assert last_box(load(f"{path}:Neighbor")).tolist() == [0, 6, 0, 0]
+    assert moved(load(f"{path}:Neighbor"))[0] == [0, 6, 0, 0]
 
 
 # ---- what can be wrong
@@ -284,7 +263,7 @@ def test_the_example_of_the_page_runs_and_tracks(write):
     body = [line for line in example.splitlines() if line.strip() and not line.startswith("import")]
     assert len(body) == 13
     tracker = load(f"{write(example)}:Correlation")
-    assert np.abs(last_box(tracker) - [6, 3, 0, 0]).max() == 0
+    assert moved(tracker)[0] == [6, 3, 0, 0]
 
 
 def test_every_class_of_the_page_passes_the_conformance_suite_or_the_page_says_what_fails(write):

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import trackers
 from evalkit.errors import TrackerError
 from evalkit.sequences import Modality
 from evalkit.testing import draw_video, track_together
-from evalkit.tracking.catalog import load_tracker
-from evalkit.tracking.interface import TrackerOptions
+from helpers.own_trackers import load
 
 HEAD = """
 import sys, os, time
@@ -44,10 +42,6 @@ def script(tmp_path):
         return path
 
     return write
-
-
-def load(spec, timeout=60.0, **options):
-    return load_tracker(trackers.CATALOG, str(spec), TrackerOptions(**options), timeout=timeout)
 
 
 def path_of(tracker, **settings):
