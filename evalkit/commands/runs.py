@@ -10,11 +10,11 @@ from evalkit.commands.common import EXIT_FAILED, App, common_options, json_optio
 from evalkit.commands.options import names_option
 from evalkit.commands.output import echo
 from evalkit.errors import StoreError, counted
+from evalkit.store import State
 
 if TYPE_CHECKING:
     from evalkit.store.inventory import Stored
 
-STATES = ("complete", "partial", "running", "damaged")
 HEAD = ("run", "benchmark", "tracker", "settings", "state", "date (UTC)", "digest")
 Command = cabc.Callable[..., Any]
 
@@ -27,7 +27,7 @@ def filter_options(command: Command) -> Command:
         ("--benchmark", "benchmarks", "Only runs on these benchmarks."),
     ):
         command = click.option(name, field, multiple=True, callback=names_option, help=text)(command)
-    choice = click.Choice(STATES)
+    choice = click.Choice([*map(str, State)])
     return click.option("--state", "states", multiple=True, type=choice, help="Only runs of which this is true.")(
         command
     )

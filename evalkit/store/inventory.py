@@ -2,7 +2,6 @@
 
 import collections.abc as cabc
 import contextlib
-import enum
 import os
 import shutil
 import stat
@@ -12,19 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import StoreError
+from evalkit.store import State
 from evalkit.store.locks import hold_run, is_held
 from evalkit.store.runs import REPLACED, ResultStore, Run, open_run
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
-
-
-class State(enum.StrEnum):
-    """Of a run in its folder."""
-
-    COMPLETE = "complete"
-    PARTIAL = "partial"
-    RUNNING = "running"
-    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
