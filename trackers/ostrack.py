@@ -113,12 +113,12 @@ class OSTrackBackbone(nn.Module):
 
 
 class OSTrack(nn.Module):
-    """Backbone and center head."""
+    """Backbone and center head; the backbone may be another one of the same size."""
 
-    def __init__(self, config: OSTrackConfig) -> None:
+    def __init__(self, config: OSTrackConfig, backbone: OSTrackBackbone | None = None) -> None:
         super().__init__()
         self.config = config
-        self.backbone = OSTrackBackbone(config)
+        self.backbone = backbone or OSTrackBackbone(config)
         self.box_head = CenterHead(config.vit.width, config.head_channels)
 
     def embed(self, template: Tensor) -> Tensor:

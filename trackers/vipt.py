@@ -11,10 +11,9 @@ from .common.center_tracker import CenterLoop, CenterTracker
 from .common.definition import Definition
 from .common.multimodal import ChannelOrder
 from .layers.candidate_elimination import eliminate, restore
-from .layers.heads import CenterHead, CenterMaps
 from .layers.prompts import PromptBlock
 from .layers.vit import LAYER_NORM_EPS, Block, PatchEmbed
-from .ostrack import OSTrackBackbone, OSTrackConfig
+from .ostrack import OSTrack, OSTrackBackbone, OSTrackConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +94,11 @@ class ViPTBackbone(OSTrackBackbone):
         return tokens + torch.cat([prompt[:, :split], present], dim=1), prompt
 
 
-class ViPT(nn.Module):
-    """Backbone and center head."""
+class ViPT(OSTrack):
+    """OSTrack on this backbone; crops have six channels."""
 
     def __init__(self, config: ViPTConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.backbone = ViPTBackbone(config)
-        self.box_head = CenterHead(config.base.vit.width, config.base.head_channels)
-
-    def embed(self, template: Tensor) -> Tensor:
-        """Tokens of template crops (B, 6, T, T); see the backbone's."""
-        tokens: Tensor = self.backbone.embed(template)
-        return tokens
-
-    def forward(self, template: Tensor, search: Tensor, keep_ratio: float | None = None) -> CenterMaps:
-        """Maps over the search region, from crops (B, 6, T, T), or their tokens, and (B, 6, S, S)."""
-        features, kept = self.backbone(template, search, keep_ratio)
-        maps: CenterMaps = self.box_head(features, kept)
-        return maps
+        super().__init__(config.base, ViPTBackbone(config))
 
 
 def define(name: str, *, second: Modality, prompts: int | None = None) -> Definition:

@@ -12,7 +12,6 @@ from ..common.definition import Definition
 from ..layers.heads import CenterMaps, decode_center
 from ..ostrack import OSTrack
 from ..swintrack import SwinTrackLoop
-from ..vipt import ViPT
 from .losses import CenterLossWeights, Sharing, cell_loss, center_loss, corners, overlaps, positive_cells
 from .rendered import CropRules, Pairs
 from .views import square_views, window_views
@@ -51,8 +50,8 @@ class CenterTask(Task):
     """OSTrack, UPVPT on it, SRTrack."""
 
     def forward(self, model: nn.Module, pairs: Pairs, keep_rate: float) -> CenterMaps:
-        """Maps; OSTrack and ViPT know a keep rate."""
-        further = (keep_rate,) if isinstance(model, OSTrack | ViPT) else ()
+        """Maps; OSTrack, and ViPT on it, know a keep rate."""
+        further = (keep_rate,) if isinstance(model, OSTrack) else ()
         maps: CenterMaps = model(pairs.template, pairs.search, *further)
         return maps
 
