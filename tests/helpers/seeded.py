@@ -1,6 +1,7 @@
 """Learned trackers filled by the name-seeded rule, the synthetic clips, and a way to run them through the slot loop."""
 
 import collections.abc as cabc
+import gc
 import json
 import os
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 import mm_video
 import name_seeded
 import numpy as np
+import pytest
 import torch
 
 from evalkit.sequences import Frame, Trajectory
@@ -63,6 +65,17 @@ class Seeded:
 
     def tracker(self, name=None, engine=None, **loop):
         return finish(self.loaded(name), engine or Engine(), **loop)
+
+
+def seeded(name):
+    """A fixture of a module; the memory of its networks is free afterwards."""
+
+    @pytest.fixture(scope="module")
+    def made():
+        yield Seeded(name)
+        gc.collect()
+
+    return made
 
 
 @dataclass(frozen=True)

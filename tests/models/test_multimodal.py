@@ -25,6 +25,7 @@ from helpers.seeded import (
     name_seeded,
     run_clip,
     run_clips,
+    seeded,
 )
 from trackers.common.crops import Square, crop_square, square_around
 from trackers.common.definition import definition
@@ -41,10 +42,7 @@ STRUCTURES = {"srtrack_256": "srft-rgbe-256", "vipt_deep_256": "vipt-rgbe"} | LA
 START = [float(number) for number in name_seeded.video_box(0)]
 
 
-@pytest.fixture(scope="module")
-def srtrack_256():
-    yield Seeded("srft-rgbe-256")
-    gc.collect()
+srtrack_256 = seeded("srft-rgbe-256")
 
 
 @pytest.fixture(scope="module", params=LARGE)
@@ -53,10 +51,7 @@ def large(request):
     gc.collect()
 
 
-@pytest.fixture(scope="module")
-def vipt():
-    yield Seeded("vipt-rgbe")
-    gc.collect()
+vipt = seeded("vipt-rgbe")
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
 """OSTrack against the reference program: entries, maps, kept tokens, tracking loops, batches."""
 
-import gc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from helpers.seeded import MAPS, Clip, Seeded, entries, first_difference, golden, images, run_clip, run_clips
+from helpers.seeded import MAPS, Clip, entries, first_difference, golden, images, run_clip, run_clips, seeded
 from trackers.common.definition import definition
 from trackers.common.postprocess import inner_hann
 from trackers.layers.candidate_elimination import TemplateRows, kept_count, restore, template_rows
@@ -19,16 +18,8 @@ LOOPS = golden("ostrack_tracking.json")["sequences"]
 LAYERS = (3, 6, 9)
 
 
-@pytest.fixture(scope="module")
-def seeded_256():
-    yield Seeded("ostrack-256")
-    gc.collect()
-
-
-@pytest.fixture(scope="module")
-def seeded_384():
-    yield Seeded("ostrack-384")
-    gc.collect()
+seeded_256 = seeded("ostrack-256")
+seeded_384 = seeded("ostrack-384")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """SwinTrack against the reference program: entries, index tables, maps, preprocessing, loops, batches."""
 
-import gc
 import zlib
 
 import numpy as np
@@ -11,7 +10,6 @@ from evalkit.sequences import Frame
 from helpers.seeded import (
     MAPS,
     Clip,
-    Seeded,
     entries,
     first_difference,
     golden,
@@ -19,6 +17,7 @@ from helpers.seeded import (
     name_seeded,
     run_clip,
     run_clips,
+    seeded,
 )
 from trackers.common.definition import definition
 from trackers.common.postprocess import symmetric_hann
@@ -34,16 +33,8 @@ NAMES = {
 }
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    yield Seeded("swintrack-tiny")
-    gc.collect()
-
-
-@pytest.fixture(scope="module")
-def base_384():
-    yield Seeded("swintrack-base-384")
-    gc.collect()
+tiny = seeded("swintrack-tiny")
+base_384 = seeded("swintrack-base-384")
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +95,7 @@ def test_base_384_forward_equals_the_reference(base_384, stored, batch):
     check_forward(base_384, stored, batch)
 
 
-@pytest.fixture(scope="module")
-def base():
-    yield Seeded("swintrack-base")
-    gc.collect()
+base = seeded("swintrack-base")
 
 
 @pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.slow)])

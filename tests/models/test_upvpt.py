@@ -1,14 +1,12 @@
 """UPVPT: prompts in OSTrack and SwinTrack, against the stored reference and by construction."""
 
-import gc
-
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from evalkit.tracking.interface import TrackerInfo, TrackerOptions
-from helpers.seeded import MAPS, Clip, Seeded, entries, images, run_clip
+from helpers.seeded import MAPS, Clip, entries, images, run_clip, seeded
 from trackers.common.build import build
 from trackers.common.definition import definition, entry_shapes
 from trackers.common.torch_tracker import Engine
@@ -17,17 +15,8 @@ from trackers.layers.vit import Block, VitConfig
 from trackers.learned import LEARNED
 from trackers.upvpt import PROMPTS
 
-
-@pytest.fixture(scope="module")
-def ostrack():
-    yield Seeded("upvpt-ostrack-256")
-    gc.collect()
-
-
-@pytest.fixture(scope="module")
-def swintrack():
-    yield Seeded("upvpt-swintrack-t")
-    gc.collect()
+ostrack = seeded("upvpt-ostrack-256")
+swintrack = seeded("upvpt-swintrack-t")
 
 
 @pytest.mark.parametrize(
