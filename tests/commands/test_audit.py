@@ -28,14 +28,9 @@ def tracked(name, seed):
     return boxes
 
 
-def write(path, rows, pattern="%.4f"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savetxt(path, rows, fmt=pattern, delimiter=",")
-
-
 def results(folder, tracker="Mine", seed=1, **change):
     for name in TRUTH:
-        write(folder / tracker / f"{name}.txt", change.get(name.replace("-", "_"), tracked(name, seed)))
+        trees.write_rows(folder / tracker / f"{name}.txt", change.get(name.replace("-", "_"), tracked(name, seed)))
     return folder
 
 
@@ -89,7 +84,7 @@ def test_another_protocol_that_gives_the_number_explains_it(tmp_path):
 def test_boxes_cut_off_to_integers_explain_what_was_lost(tmp_path):
     value = published(score(results(tmp_path / "exact")))
     for name in TRUTH:
-        write(tmp_path / "files" / "Mine" / f"{name}.txt", np.trunc(tracked(name, 1)), "%d")
+        trees.write_rows(tmp_path / "files" / "Mine" / f"{name}.txt", np.trunc(tracked(name, 1)), "%d")
     lost = score(tmp_path / "files")
     assert abs(100 * lost - float(value)) > 0.5
     done = call("audit", "files", *KIT, "--published", value[:-1])
@@ -140,7 +135,7 @@ def test_packaged_numbers_are_found_by_the_trackers_name(tmp_path, monkeypatch):
 def test_results_that_are_not_whole_cannot_be_checked(tmp_path):
     value = published(score(results(tmp_path / "files")))
     (tmp_path / "files" / "Mine" / "cat-1.txt").write_text("hello \x1b[2J\n")
-    write(tmp_path / "files" / "Mine" / "book-3.txt", tracked("book-3", 1)[:5])
+    trees.write_rows(tmp_path / "files" / "Mine" / "book-3.txt", tracked("book-3", 1)[:5])
     done = call("audit", "files", *KIT, "--published", value)
     told = " ".join(done.stdout.split())
     assert done.code == 1
@@ -163,7 +158,7 @@ def test_results_that_the_protocol_refuses_are_scored_by_the_others(tmp_path):
 
 def test_numbers_of_any_size_are_judged_without_a_warning(tmp_path):
     results(tmp_path / "files", cat_1=np.full((80, 4), 1e308), book_3=np.full((70, 4), -1e300))
-    write(tmp_path / "files" / "None" / "cat-1.txt", np.full((80, 4), np.inf))
+    trees.write_rows(tmp_path / "files" / "None" / "cat-1.txt", np.full((80, 4), np.inf))
     done = call("audit", "files", *KIT)
     assert (done.code, done.stderr) == (1, "")
     assert "None on LaSOT test: cannot be checked, because pytracking refuses" in " ".join(done.stdout.split())
@@ -184,7 +179,7 @@ def test_copies_do_not_hold_whatever_they_score(tmp_path):
 def test_benchmarks_mixed_in_one_archive_are_told_apart(tmp_path):
     results(tmp_path / "files")
     for other, name in zip(("bike1", "car1_1", "uav1_1"), TRUTH, strict=True):
-        write(tmp_path / "files" / "Mine" / f"uav_{other}.txt", tracked(name, 5))
+        trees.write_rows(tmp_path / "files" / "Mine" / f"uav_{other}.txt", tracked(name, 5))
     zip_folder(tmp_path / "files.zip", tmp_path / "files")
     documents = call("audit", "files.zip", "--json").json["results"]
     assert [(entry["tracker"], entry["benchmark"], entry["sequences"]) for entry in documents] == [
@@ -209,7 +204,7 @@ def test_a_published_number_is_of_one_result(tmp_path):
 
 
 def test_names_that_no_benchmark_has_are_an_error_that_shows_some(tmp_path):
-    write(tmp_path / "files" / "holiday.txt", truth("cat-1"))
+    trees.write_rows(tmp_path / "files" / "holiday.txt", truth("cat-1"))
     done = call("audit", "files")
     assert done.code == 1
     assert "no file is named after a sequence" in done.stderr

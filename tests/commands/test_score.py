@@ -17,11 +17,6 @@ def boxes(name):
     return np.stack([50 + 2 * steps, 40 + steps, np.full_like(steps, 40), np.full_like(steps, 30)], axis=1)
 
 
-def write(path, rows, pattern="%g", delimiter=","):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savetxt(path, rows, fmt=pattern, delimiter=delimiter)
-
-
 @pytest.fixture
 def kit(tmp_path):
     """The annotations of three LaSOT sequences, and two trackers' files; airplane-1 is absent for 4 frames."""
@@ -30,10 +25,12 @@ def kit(tmp_path):
     trees.lasot(tmp_path / "kit" / "LaSOT", test=tuple(TRUTH), train=(), values=values, unseen=unseen, pictures=False)
     rng = np.random.default_rng(5)
     for name in TRUTH:
-        write(tmp_path / "results" / "near" / f"{name}.txt", boxes(name) + rng.normal(0, 1.5, (TRUTH[name], 4)), "%.2f")
+        trees.write_rows(
+            tmp_path / "results" / "near" / f"{name}.txt", boxes(name) + rng.normal(0, 1.5, (TRUTH[name], 4)), "%.2f"
+        )
         lost = boxes(name)
         lost[len(lost) // 3 :, :2] += 90
-        write(tmp_path / "results" / "lost" / f"{name}.txt", lost, "%d", "\t")
+        trees.write_rows(tmp_path / "results" / "lost" / f"{name}.txt", lost, "%d", "\t")
     return tmp_path
 
 
@@ -197,7 +194,7 @@ def test_a_list_of_sequences_is_scored_and_told(kit):
 
 def test_a_split_that_a_server_scores_says_where_to_submit(kit):
     folder = kit / "TrackingNet" / "TEST"
-    write(folder / "anno" / "video_1.txt", np.array([[1.0, 2, 3, 4]]))
+    trees.write_rows(folder / "anno" / "video_1.txt", np.array([[1.0, 2, 3, 4]]), "%g")
     (folder / "frames" / "video_1").mkdir(parents=True)
     code, _, err = call("score", "trackingnet", "--data-root", ".", "--predictions", "results")
     assert code == 1

@@ -88,6 +88,17 @@ def mean(values):
     return sum(known) / len(known) if known else NAN
 
 
+def headline(success, errors, normalized_precision, overlaps):
+    return {
+        "success_auc": sum(success) / 21,
+        "success_rate_50": success[10],
+        "success_rate_75": success[15],
+        "precision_20": within(errors, PIXELS, len(errors))[20],
+        "normalized_precision_20": normalized_precision[20],
+        "average_overlap": mean(overlaps),
+    }
+
+
 def pytracking(sequence, tag="", sizes_only=False):
     gt, pred = sequence["gt"], [list(row) for row in sequence["pred"]]
     for i in range(1, len(pred)):
@@ -107,16 +118,7 @@ def pytracking(sequence, tag="", sizes_only=False):
             overlaps.append(-1.0)
             errors.append(-1.0 if tag == "uav123" else math.inf)
             normalized.append(math.inf if hidden else -1.0)
-    n = len(gt)
-    success = above(overlaps, TORCH, n)
-    return {
-        "success_auc": sum(success) / 21,
-        "success_rate_50": success[10],
-        "success_rate_75": success[15],
-        "precision_20": within(errors, PIXELS, n)[20],
-        "normalized_precision_20": within(normalized, HUNDREDTHS, n)[20],
-        "average_overlap": mean(valid_overlaps),
-    }
+    return headline(above(overlaps, TORCH, len(gt)), errors, within(normalized, HUNDREDTHS, len(gt)), valid_overlaps)
 
 
 def matlab_kit(sequence, grid, absent_flags=True, vector_test=False):
@@ -253,17 +255,7 @@ def swintrack(sequence, shift=0.0):
         scaled = [a / side - b / side for (a, b), side in zip(middles, (gr - gx, gb - gy), strict=True)]
         normalized.append(math.sqrt(sum(part * part for part in scaled)))
     n = len(overlaps)
-    if n == 0:
-        return None
-    success = at_least(overlaps, K05, n)
-    return {
-        "success_auc": sum(success) / 21,
-        "success_rate_50": success[10],
-        "success_rate_75": success[15],
-        "precision_20": within(errors, PIXELS, n)[20],
-        "normalized_precision_20": within(normalized, STEPS, n)[20],
-        "average_overlap": mean(plain),
-    }
+    return headline(at_least(overlaps, K05, n), errors, within(normalized, STEPS, n), plain) if n else None
 
 
 def rgbt(sequence):

@@ -97,6 +97,14 @@ def wait_until(condition: Callable[[], object], process: "subprocess.Popen[str] 
         time.sleep(0.02)
 
 
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
 class Clock:
     """Stands in for the module ``time`` inside evalkit: only what is asked to cost time takes any."""
 

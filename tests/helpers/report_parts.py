@@ -12,7 +12,7 @@ from evalkit.report.pictures.hardest import Hard, Still
 from evalkit.report.tables.comparison import Judged
 from evalkit.scoring.lookup import get_protocol
 from evalkit.scoring.verdicts import Judgment, Verdict
-from evalkit.sequences import Annotation, Trajectory
+from evalkit.sequences import Annotation, Frame, Trajectory
 from helpers.scores_by_hand import SPECS, curves_of, longterm_of, make_scores
 
 CODES = ("ARC", "FM", "OV", "IV")
@@ -53,6 +53,21 @@ def judged(value: float, verdict: Verdict = Verdict.AGREES) -> Judged:
 def jpeg(seed: int = 0) -> bytes:
     picture = np.random.default_rng(seed).integers(0, 255, (60, 100, 3), dtype=np.uint8)
     return cv2.imencode(".jpg", picture)[1].tobytes()
+
+
+class Gray:
+    """Frames without content, which remember those that were asked for."""
+
+    def __init__(self, count: int = 1, wh: tuple[int, int] = (600, 500), aux: np.ndarray | None = None) -> None:
+        self.count, self.frame, self.asked = count, Frame(np.full((*wh[::-1], 3), 90, np.uint8), aux), []
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, index: int) -> Frame:
+        assert 0 <= index < self.count
+        self.asked.append(index)
+        return self.frame
 
 
 def clip(trackers: int) -> Clip:

@@ -55,6 +55,11 @@ def rows(values: np.ndarray, separator: str = ",", pattern: str = "%g") -> str:
     return "".join(separator.join("NaN" if v != v else pattern % v for v in row) + "\n" for row in values)
 
 
+def write_rows(path: Path, values: np.ndarray, pattern: str = "%.4f", separator: str = ",") -> Path:
+    """Write a row a line; single numbers are rows too."""
+    return text(path, rows(np.reshape(values, (len(values), -1)), separator, pattern))
+
+
 def numbered(frames: int, pattern: str = "{:08d}.jpg", start: int = 1) -> list[str]:
     return [pattern.format(start + k) for k in range(frames)]
 

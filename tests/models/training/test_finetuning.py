@@ -8,7 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -20,7 +19,7 @@ from evalkit.errors import EvalkitError, StoreError, TrackerError, UnknownNameEr
 from evalkit.provenance import hash_files
 from evalkit.tracking.training import FinetuneRequest
 from helpers import ROOT, lone_device, trees
-from helpers.program import PATIENCE, PROGRAM, call
+from helpers.program import PATIENCE, PROGRAM, call, wait_until
 from trackers.common.checkpoint import WeightsError
 from trackers.common.definition import definition
 from trackers.common.weights import SHIPPED, read_weights
@@ -171,9 +170,7 @@ def arguments(folder, steps, *more):
 def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONPATH": str(ROOT)}
     begun = subprocess.Popen([*PROGRAM, *arguments(tmp_path / "killed", 3)], env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + PATIENCE
-    while not (tmp_path / "killed" / "resume.pt").exists() and time.monotonic() < deadline and begun.poll() is None:
-        time.sleep(0.01)
+    wait_until((tmp_path / "killed" / "resume.pt").exists, begun)
     begun.send_signal(signal.SIGKILL)
     assert begun.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "weights.safetensors").exists()

@@ -16,22 +16,11 @@ from evalkit.report.pictures.hardest import (
     take_stills,
     telling_frames,
 )
-from evalkit.sequences import Annotation, Frame, Trajectory
+from evalkit.sequences import Annotation, Trajectory
+from helpers.report_parts import Gray
 from helpers.scores_by_hand import lasot, make_scores
 
-
-class Gray:
-    """Frames without content."""
-
-    def __init__(self, count: int, aux: np.ndarray | None = None) -> None:
-        self.count, self.aux, self.asked = count, aux, []
-
-    def __len__(self) -> int:
-        return self.count
-
-    def read(self, index: int) -> Frame:
-        self.asked.append(index)
-        return Frame(np.full((120, 240, 3), 90, np.uint8), self.aux)
+SMALL = (240, 120)
 
 
 def annotation(count: int = 10, absent: tuple[int, ...] = ()) -> Annotation:
@@ -96,7 +85,7 @@ def test_frames_without_the_target_are_not_shown() -> None:
 
 
 def test_stills_are_small_pictures_of_the_frames_asked_for_with_their_boxes() -> None:
-    frames = Gray(10)
+    frames = Gray(10, SMALL)
     actual = take_stills(annotation(), frames, {"a": trajectory(*[30.0] * 8)}, [0, 9], origin=1)
     assert ([item.frame for item in actual], frames.asked) == ([0, 9], [0, 9])
     assert (actual[0].width, actual[0].height, actual[0].panels) == (240, 120, 1)  # smaller than SIDE: as they are
@@ -107,20 +96,20 @@ def test_stills_are_small_pictures_of_the_frames_asked_for_with_their_boxes() ->
 
 def test_large_frames_are_reduced_and_their_boxes_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evalkit.report.pictures.hardest.SIDE", 120)
-    (still,) = take_stills(annotation(absent=(3,)), Gray(10), {"a": trajectory(*[30.0] * 10)}, [3])
+    (still,) = take_stills(annotation(absent=(3,)), Gray(10, SMALL), {"a": trajectory(*[30.0] * 10)}, [3])
     assert (still.width, still.height) == (120, 60)
     assert (still.boxes, still.truth) == ({"a": (15, 10, 20, 20)}, None)
 
 
 def test_stills_have_the_second_modality_beside_the_first() -> None:
-    (still,) = take_stills(annotation(), Gray(10, np.zeros((120, 240), np.uint16)), {}, [0])
+    (still,) = take_stills(annotation(), Gray(10, SMALL, np.zeros((120, 240), np.uint16)), {}, [0])
     assert (still.width, still.panels) == (480, 2)
     assert Image.open(io.BytesIO(still.jpeg)).size == (480, 120)
 
 
 def test_stills_carry_their_mark() -> None:
     plain, marked = (
-        np.asarray(Image.open(io.BytesIO(take_stills(annotation(), Gray(10), {}, [5], mark=mark)[0].jpeg)))
+        np.asarray(Image.open(io.BytesIO(take_stills(annotation(), Gray(10, SMALL), {}, [5], mark=mark)[0].jpeg)))
         for mark in ("", "sample")
     )
     corner = np.abs(plain.astype(int) - marked)[:20, :60]

@@ -15,6 +15,7 @@ from evalkit.report.pictures.overlay import (
     draw_sequence,
 )
 from evalkit.sequences import Annotation, Frame, Sequence, Trajectory
+from helpers.report_parts import Gray
 
 GRAY = 90
 COLOR = styles_of(["kcf"])["kcf"].rgb
@@ -148,23 +149,9 @@ def test_colors_differ_from_each_other_and_from_the_truth() -> None:
         assert np.abs(np.subtract(first, second)).sum() > (40 if {first, second} <= set(colors[:13]) else 0)
 
 
-class GrayFrames:
-    """A sequence of equal frames."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def read(self, index: int) -> Frame:
-        assert 0 <= index < self.count
-        return gray_frame()
-
-
 def gray_sequence(truth: np.ndarray, absent: list[bool], **others: object) -> Sequence:
     count = len(truth) * int(others.get("stride", 1))
-    return Sequence(Annotation("clip", truth, np.array(absent), count, **others), GrayFrames(count))
+    return Sequence(Annotation("clip", truth, np.array(absent), count, **others), Gray(count))
 
 
 def test_sequence_is_drawn_frame_by_frame_without_an_absent_target() -> None:

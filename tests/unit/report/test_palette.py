@@ -17,21 +17,11 @@ from evalkit.report.html.part import part_json, part_styles
 from evalkit.report.palette import COLORS, rgb_of, styles_of
 from evalkit.report.pictures.hardest import take_stills
 from evalkit.report.pictures.overlay import Shown, draw_frame
-from evalkit.sequences import Annotation, Frame, Trajectory
-from helpers.report_parts import part
+from evalkit.sequences import Annotation, Trajectory
+from helpers.report_parts import Gray, part
 
 NAMES = [f"t{number:02}" for number in range(24)]
 BOX = np.array([100.0, 100, 300, 200])
-
-
-class Frames:
-    """One gray frame."""
-
-    def __len__(self) -> int:
-        return 1
-
-    def read(self, index: int) -> Frame:
-        return Frame(np.full((500, 600, 3), 90, np.uint8))
 
 
 @pytest.mark.parametrize("place", [0, 4, 9, 10, 11, 23])
@@ -44,10 +34,10 @@ def test_a_tracker_has_the_same_color_in_chart_figure_and_drawn_frame(place: int
     assert chart["color"] == to_hex(line.get_color())
     assert (chart["dash"] == "solid") == (line.get_linestyle() == "-")
     shown = [Shown(other, BOX if other == name else np.full(4, np.nan)) for other in made.names]
-    picture = draw_frame(Frames().read(0), shown, truth=None, heading="x")[-500:]
+    picture = draw_frame(Gray().read(0), shown, truth=None, heading="x")[-500:]
     assert (np.abs(picture.astype(int) - rgb_of(chart["color"])).max(axis=2) < 25).sum() > 500
     annotation = Annotation(made.hard[0].name, BOX[None], np.array([True]), 1)
-    stills = take_stills(annotation, Frames(), {name: Trajectory.of_boxes(BOX[None])}, [0])
+    stills = take_stills(annotation, Gray(), {name: Trajectory.of_boxes(BOX[None])}, [0])
     page = build_html([replace(made, hard=(replace(made.hard[0], drawn=(name,), telling=tuple(stills)),))])
     assert re.findall(r'<rect [^>]*stroke="(#\w+)"', page) == [chart["color"]]
     swatch = "".join(re.findall(f'<symbol id="[ms]{chart["swatch"]}".*?</symbol>', page))

@@ -10,6 +10,7 @@ import pytest
 from evalkit.benchmarks import get_benchmark
 from evalkit.scoring.score import score
 from evalkit.sequences import Annotation, Trajectory
+from helpers import trees
 
 FRAME_WH = (200, 150)
 
@@ -23,11 +24,6 @@ def boxes_near(rng, truth):
 def truth_boxes(rng, rows):
     corner = rng.uniform(-10, [FRAME_WH[0], FRAME_WH[1]], (rows, 2))  # some reach over the border
     return np.round(np.concatenate([corner, rng.uniform(8, 70, (rows, 2))], axis=1), 4)
-
-
-def write(path, rows, pattern="%.4f"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savetxt(path, rows, fmt=pattern, delimiter=",")
 
 
 def report(experiment):
@@ -59,17 +55,17 @@ def test_got10k_report_with_three_repetitions(tmp_path, package):
     for name, rows in zip(names, (12, 30, 21), strict=True):
         folder = root / "val" / name
         truth = truth_boxes(rng, rows)
-        write(folder / "groundtruth.txt", truth)
-        write(folder / "cover.label", rng.integers(0, 9, rows), "%d")
-        write(folder / "absence.label", np.zeros(rows), "%d")
-        write(folder / "cut_by_image.label", np.zeros(rows), "%d")
+        trees.write_rows(folder / "groundtruth.txt", truth)
+        trees.write_rows(folder / "cover.label", rng.integers(0, 9, rows), "%d")
+        trees.write_rows(folder / "absence.label", np.zeros(rows), "%d")
+        trees.write_rows(folder / "cut_by_image.label", np.zeros(rows), "%d")
         (folder / "meta_info.ini").write_text(f"[METAINFO]\nobject_class: cat\nresolution: {FRAME_WH}\n")
         for frame in range(rows):
             (folder / f"{frame + 1:08d}.jpg").touch()
         runs[name] = [boxes_near(rng, truth) for _ in range(3)]
         for number, boxes in enumerate(runs[name], start=1):
-            write(results / "GOT-10k" / "ours" / name / f"{name}_{number:03d}.txt", boxes, "%.3f")
-        write(results / "GOT-10k" / "ours" / name / f"{name}_time.txt", np.full((rows, 3), 0.02), "%.8f")
+            trees.write_rows(results / "GOT-10k" / "ours" / name / f"{name}_{number:03d}.txt", boxes, "%.3f")
+        trees.write_rows(results / "GOT-10k" / "ours" / name / f"{name}_time.txt", np.full((rows, 3), 0.02), "%.8f")
     (root / "val" / "list.txt").write_text("\n".join(names) + "\n")
     theirs = report(package.ExperimentGOT10k(str(root), "val", str(results), str(tmp_path / "reports")))
 
@@ -106,10 +102,10 @@ def test_uav123_report(tmp_path, package):
         truth = np.round(truth_boxes(rng, rows))
         truth[rng.random(rows) < 0.05] = np.nan
         truth[0] = [20, 30, 25, 35]
-        write(root / "anno" / "UAV123" / f"{name}.txt", truth)
+        trees.write_rows(root / "anno" / "UAV123" / f"{name}.txt", truth)
         boxes = np.where(np.isnan(truth), 5.0, truth)
         boxes = boxes_near(rng, boxes)
-        write(results / "UAV123" / "ours" / f"{name}.txt", boxes, "%.3f")
+        trees.write_rows(results / "UAV123" / "ours" / f"{name}.txt", boxes, "%.3f")
         results_by_name[name], truths[name] = [Trajectory.of_boxes(boxes)], truth
     theirs = report(package.ExperimentUAV123(str(root), "UAV123", str(results), str(tmp_path / "reports")))
 

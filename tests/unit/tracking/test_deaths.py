@@ -1,17 +1,14 @@
 """However a stranger's tracker ends, in Python or with its process: the user is told, and the exit code is not 0."""
 
-import os
 import re
 import signal
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from evalkit.errors import TrackerError
 from evalkit.tracking.threads import DaemonPool, call_here
-from helpers.program import evalkit, python, start
+from helpers.program import alive, evalkit, python, start, wait_until
 from helpers.trees import draw_videos
 
 SOURCE = """
@@ -126,33 +123,22 @@ def test_a_signal_reaches_the_tracker_too(number, videos, tmp_path):
     spec = f"{tracker(tmp_path, f'''open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)''')}:T"
     process = start("run-benchmark", "custom", "--tracker", spec, "--data-root", videos, "--results", tmp_path / "r")
     try:
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), process)
         child = int((tmp_path / "pid").read_text())
         process.send_signal(number)
         process.wait(60)
-        while alive(child):
-            time.sleep(0.05)
+        wait_until(lambda: not alive(child))
     finally:
         process.kill()
         process.communicate()
     assert process.returncode == (-9 if number == signal.SIGKILL else 1)
 
 
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-
-
 def test_an_import_of_any_kind_of_death_is_named(videos, tmp_path):
     for place, text in (("top", "raise GeneratorExit('at import')\n"), ("constructor", "")):
         source = SOURCE.format(trouble="pass") + text
         if place == "constructor":
-            source += "    def __init__(self): raise Own('in the constructor')\n".replace("class B", "class B")
+            source += "    def __init__(self): raise Own('in the constructor')\n"
         (tmp_path / f"{place}.py").write_text(source)
         where = ("--data-root", videos, "--results", tmp_path / "r")
         done = evalkit("run-benchmark", "custom", "--tracker", f"{tmp_path / place}.py:{'T' if text else 'B'}", *where)

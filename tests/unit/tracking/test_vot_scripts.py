@@ -1,9 +1,6 @@
 """Scripts of the VOT toolkit run in processes of their own, and end with them."""
 
-import os
 import textwrap
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +9,7 @@ from evalkit.errors import TrackerError
 from evalkit.sequences import Modality
 from evalkit.testing import draw_video, track_together
 from helpers.own_trackers import load
+from helpers.program import alive, wait_until
 
 HEAD = """
 import sys, os, time
@@ -140,20 +138,8 @@ def test_no_process_and_no_file_stays(script, tmp_path, monkeypatch):
     tracker = load(script(more=more))
     path_of(tracker)
     numbers = list(map(int, marker.read_text().split()))
-    for _ in range(100):
-        if not any(map(alive, numbers)):
-            break
-        time.sleep(0.05)
-    assert not any(map(alive, numbers))
+    wait_until(lambda: not any(map(alive, numbers)))
     assert not list(tmp_path.glob("evalkit-vot-*"))
-
-
-def alive(number):
-    try:
-        os.kill(number, 0)
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 def test_a_class_of_a_script_runs_by_itself_where_nothing_is_asked_at_import(tmp_path):
