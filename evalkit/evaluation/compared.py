@@ -8,6 +8,7 @@ from evalkit.evaluation.candidates import Candidate, read_candidates
 from evalkit.evaluation.request import Request
 from evalkit.evaluation.scored import limited, rules_for, single_protocol, told_of
 from evalkit.evaluation.truth import Truth, load_truth
+from evalkit.report.headline import shared_notes
 from evalkit.scoring.score import Evaluation, evaluate_results
 from evalkit.scoring.statistics import MetricComparison, compare_metric, holm
 
@@ -175,7 +176,7 @@ def _evaluated(
         (*candidate.notes, *candidate.unreadable_notes, *evaluation.gathered.notes)
         for candidate, evaluation in zip(candidates, done, strict=True)
     ]
-    shared = dict.fromkeys(note for note in said[0] if all(note in notes for notes in said))
+    shared = dict.fromkeys(shared_notes(said))
     own = [(candidate, note) for candidate, notes in zip(candidates, said, strict=True) for note in notes]
     notes = [*shared, *(f"{candidate.tracker}: {note}" for candidate, note in own if note not in shared)]
     every = [set(evaluation.names) for evaluation in done]

@@ -48,6 +48,11 @@ def remarks(score: Scores) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
+def shared_notes(lists: cabc.Sequence[cabc.Sequence[str]]) -> tuple[str, ...]:
+    """The notes that stand in all lists, in the order of the first."""
+    return tuple(note for note in lists[0] if all(note in notes for notes in lists)) if lists else ()
+
+
 _OF_READERS = re.compile(r"(^|: )(scored |random weights|undefined |Under the paper's rows)|(?P<lacking>.* left out)\b")
 
 

@@ -18,7 +18,7 @@ import jinja2
 import plotly.offline
 
 import evalkit
-from evalkit.report.headline import remarks
+from evalkit.report.headline import remarks, shared_notes
 from evalkit.report.html.part import Part, check_parts, part_json, part_styles, swatches
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import TRUTH, Style
@@ -192,7 +192,7 @@ def _weight(still: Still) -> int:
 def _part_view(part: Part, number: int, styles: cabc.Mapping[str, Style]) -> dict[str, object]:
     values = {key: _values(part, key) for key in part.keys}
     notes = [remarks(score) for score in part.scores]
-    shared = [note for note in notes[0] if all(note in others for others in notes)]
+    shared = shared_notes(notes)
     first = part.scores[0]
     numbers = swatches(styles)
     return {

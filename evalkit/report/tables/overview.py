@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evalkit.benchmarks.spec import BenchmarkSpec
 from evalkit.errors import ScoringError, counted
-from evalkit.report.headline import Key, headline, labels, leading, remarks, result_key
+from evalkit.report.headline import Key, headline, labels, leading, remarks, result_key, shared_notes
 from evalkit.report.metrics import get_metric
 from evalkit.report.tables.table import Cell, Column, NumberSource, Row, Table, missing_cell
 from evalkit.scoring.scores import Scores
@@ -256,26 +256,22 @@ class _Notes:
     @classmethod
     def of(cls, by_cell: cabc.Mapping[tuple[str, str], list[str]]) -> "_Notes":
         """Place the notes of all cells, by row and column."""
-        whole = _shared(list(by_cell.values()))
+        whole = shared_notes(list(by_cell.values()))
         rows: dict[str, list[list[str]]] = {}
         columns: dict[str, list[list[str]]] = {}
         said_above: dict[str, list[str]] = {}
         for (row, column), notes in by_cell.items():
             rows.setdefault(row, []).append(notes)
             columns.setdefault(column, []).append(notes)
-        of_column = {column: _without(_shared(notes), whole) for column, notes in columns.items()}
+        of_column = {column: _without(shared_notes(notes), whole) for column, notes in columns.items()}
         for row, column in by_cell:
             said_above.setdefault(row, list(whole)).extend(of_column[column])
-        of_row = {row: _without(_shared(notes), said_above[row]) for row, notes in rows.items()}
+        of_row = {row: _without(shared_notes(notes), said_above[row]) for row, notes in rows.items()}
         of_cell = {
             (row, column): _without(notes, [*whole, *of_column[column], *of_row[row]])
             for (row, column), notes in by_cell.items()
         }
         return cls(whole, of_column, of_row, of_cell)
-
-
-def _shared(lists: cabc.Sequence[list[str]]) -> tuple[str, ...]:
-    return tuple(note for note in lists[0] if all(note in notes for notes in lists)) if lists else ()
 
 
 def _without(notes: cabc.Iterable[str], said: cabc.Container[str]) -> tuple[str, ...]:
