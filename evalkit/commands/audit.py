@@ -94,7 +94,7 @@ def _evidence(result: "Audited") -> list[str]:
     head = f"{result.tracker} on {result.title}: {held}"
     lines = _wrapped(f"{head}{layout}")
     if result.scores:
-        lines += [f"  {line.rstrip()}" for line in columns(result.score_rows())]
+        lines += [f"  {line}" for line in columns(result.score_rows())]
     for mark, texts in (
         ("incomplete: ", result.problems),
         ("published: ", result.judged_rows()),

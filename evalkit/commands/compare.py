@@ -148,7 +148,7 @@ def _several(compared: "Compared") -> list[str]:
             rows.append(
                 [other.tracker, metric.detailed(comparison.first), *_numbers(comparison), *tests, _wins(comparison)]
             )
-        lines += ["", *(line.rstrip() for line in columns(rows))]
+        lines += ["", *columns(rows)]
     return [*lines, "", *CORRECTED.format(count=counted(len(compared.others), "comparison")).splitlines()]
 
 

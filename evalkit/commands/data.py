@@ -1,5 +1,6 @@
 """``evalkit list`` and ``evalkit check-data``."""
 
+import collections.abc as cabc
 from pathlib import Path
 from typing import Any
 
@@ -55,34 +56,26 @@ def list_names(
         return
     if results is not None or any(filters.values()):
         raise click.UsageError("--run, --tracker, --benchmark, --state and --results belong to `list runs`.")
+    documents: cabc.Callable[[], Any]
+    rows: cabc.Callable[[], list[list[str]]]
     if kind == "recipes" or parameters:
         from evalkit.tracking.training import load_training
 
         program = load_training(app.training)
         listed = program.tracker_parameters() if parameters else program.recipe_documents()
-        if as_json:
-            print_json(listing.plain(listed))
-            return
-        for line in listing.columns(listing.training_rows(listed)):
-            echo(line)
-        return
+        documents, rows = lambda: listing.plain(listed), lambda: listing.training_rows(listed)
+    else:
+        entries = app.catalog
+        documents, rows = {
+            "benchmarks": (listing.benchmark_documents, listing.benchmark_rows),
+            "trackers": (lambda: listing.plain([*entries.values()]), lambda: listing.tracker_rows(entries)),
+            "protocols": (listing.protocol_documents, listing.protocol_rows),
+            "tables": (listing.table_documents, listing.table_rows),
+        }[kind]
     if as_json:
-        documents = {
-            "benchmarks": listing.benchmark_documents,
-            "trackers": lambda: [listing.plain(entry) for entry in app.catalog.values()],
-            "protocols": listing.protocol_documents,
-            "tables": listing.table_documents,
-        }
-        print_json(documents[kind]())
-        return
-    rows = {
-        "benchmarks": listing.benchmark_rows,
-        "trackers": lambda: listing.tracker_rows(app.catalog),
-        "protocols": listing.protocol_rows,
-        "tables": listing.table_rows,
-    }
-    for line in listing.columns(rows[kind]()):
-        echo(line)
+        print_json(documents())
+    else:
+        echo(*listing.columns(rows()))
 
 
 @click.command("check-data")

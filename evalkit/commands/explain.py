@@ -137,7 +137,7 @@ def _protocol_table(explanation: "Explanation") -> list[str]:
     rows = [["protocol", *keys]]
     for name, scores in explanation.protocols.items():
         rows.append([name, *(get_metric(key).detailed(scores.get(key, math.nan)) for key in keys)])
-    return [line.rstrip() for line in columns(rows)]
+    return columns(rows)
 
 
 def _points(change: float) -> str:

@@ -169,7 +169,7 @@ def _cells(text: str) -> int:
 
 
 def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
-    """Lines with all but the last column padded to one width.
+    """Lines with all but the last column padded to one width, without blanks at their ends.
 
     Example:
         >>> columns([["a", "x"], ["long", "y"]])
@@ -178,7 +178,7 @@ def columns(rows: cabc.Sequence[cabc.Sequence[str]]) -> list[str]:
     rows = [[visible(text) for text in row] for row in rows]
     widths = [max(_cells(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
     padded = ([c + " " * (w - _cells(c)) for c, w in zip(row, widths, strict=False)] for row in rows)
-    return ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, rows, strict=True)]
+    return ["  ".join([*cells, row[-1]]).rstrip() for cells, row in zip(padded, rows, strict=True)]
 
 
 def _sensors(modalities: cabc.Iterable[enum.StrEnum]) -> str:

@@ -44,7 +44,7 @@ def list_runs(app: App, results: Path, *, as_json: bool, **filters: Any) -> None
     if not every:
         app.say(f"no runs in {results}" if not any(filters.values()) else f"no such runs in {results}")
         return
-    echo(*(line.rstrip() for line in lines(every)))
+    echo(*lines(every))
 
 
 @click.command("delete-runs")
@@ -92,34 +92,36 @@ def delete_runs(
         raise StoreError(
             f"no such run in {results}: {', '.join(unknown) or 'nothing fits'}. `evalkit list runs` has them."
         )
-    problems = []
-    for stored in chosen:
-        try:
-            check_deletable(results, stored.path)
-        except StoreError as problem:
-            problems.append(str(problem))
-    if problems:
-        raise StoreError("nothing is deleted.", *problems)
+    if refused := _problems(check_deletable, results, chosen):
+        raise StoreError("nothing is deleted.", *refused.values())
     freed = sum(size_of(stored.path) for stored in chosen)
     what = f"{counted(len(chosen), 'run')}, {_bytes(freed)}"
     if not (as_json and yes):
-        echo(*(line.rstrip() for line in lines(chosen)), err=as_json)
+        echo(*lines(chosen), err=as_json)
     if not yes and not click.confirm(f"Delete {what}?", err=True):
         app.say("nothing is deleted.")
         return EXIT_FAILED
-    deleted = []
-    for stored in chosen:
-        try:
-            delete_run(results, stored.path)
-            deleted.append(stored)
-        except StoreError as problem:
-            problems.append(str(problem))
+    problems = _problems(delete_run, results, chosen)
+    deleted = [stored for stored in chosen if stored.path not in problems]
     if as_json:
-        print_json({"deleted": documents(deleted), "bytes": freed, "problems": problems})
+        print_json({"deleted": documents(deleted), "bytes": freed, "problems": list(problems.values())})
     if problems:
-        raise StoreError(f"{len(deleted)} of {counted(len(chosen), 'run')} deleted.", *problems)
+        raise StoreError(f"{len(deleted)} of {counted(len(chosen), 'run')} deleted.", *problems.values())
     app.say(f"deleted {what}")
     return 0
+
+
+def _problems(
+    work: cabc.Callable[[Path, Path], None], results: Path, chosen: "cabc.Sequence[Stored]"
+) -> dict[Path, str]:
+    """Do it with every run; why it cannot be done, by the run's folder."""
+    problems = {}
+    for stored in chosen:
+        try:
+            work(results, stored.path)
+        except StoreError as problem:
+            problems[stored.path] = str(problem)
+    return problems
 
 
 def lines(every: "cabc.Sequence[Stored]") -> list[str]:

@@ -135,7 +135,7 @@ def _opinion_lines(opinion: "SecondOpinion") -> list[str]:
     for name, values in ((opinion.toolkit, opinion.theirs), (opinion.protocol, opinion.ours)):
         rows.append([name, *(metric.detailed(values[metric.key]) for metric in metrics)])
     rows.append(["difference", *(metric.detailed(opinion.differences[metric.key], "+") for metric in metrics)])
-    return [f"{what} other protocols have other rules", *(line.rstrip() for line in columns(rows))]
+    return [f"{what} other protocols have other rules", *columns(rows)]
 
 
 def _print(app: App, scores: cabc.Sequence[Scores], *, per_sequence: bool) -> None:
@@ -165,7 +165,7 @@ def _table(group: cabc.Sequence[Scores]) -> list[str]:
     head = f"{first.benchmark} {first.split}, {rules.id}/{rules.version}, {size}{sample}{few}"
     rows = [["tracker", *(reported.label for reported in rules.reported)]]
     rows += [[entry.tracker, *(_cell(entry, kind.key) for kind in rules.reported)] for entry in group]
-    return [head, *(line.rstrip() for line in columns(rows))]
+    return [head, *columns(rows)]
 
 
 def _cell(scores: Scores, key: str) -> str:
@@ -185,9 +185,9 @@ def _print_details(scores: Scores, *, per_sequence: bool) -> None:
         rows = [[scores.tracker, "sequences", *labels]]
         for code, row in scores.attributes.items():
             rows.append([code, str(int(row["sequences"])), *(metric.detailed(row[metric.key]) for metric in metrics)])
-        echo("", *(line.rstrip() for line in columns(rows)))
+        echo("", *columns(rows))
     if per_sequence:
         rows = [[scores.tracker, *labels]]
         for name, *values in zip(scores.sequence_names, *(scores.per_sequence[m.key] for m in metrics), strict=True):
             rows.append([name, *(metric.detailed(value) for metric, value in zip(metrics, values, strict=True))])
-        echo("", *(line.rstrip() for line in columns(rows)))
+        echo("", *columns(rows))
