@@ -1,6 +1,5 @@
 """A headless Chromium for tests, driven through its DevTools pipe: no driver program, no port, no package."""
 
-import base64
 import contextlib
 import itertools
 import json
@@ -93,16 +92,6 @@ class Page:
         while not self.run(f"Boolean({condition})"):
             assert time.monotonic() < end, f"not reached in {SECONDS} s: {condition}; console: {self.problems}"
             time.sleep(0.05)
-
-    def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        options: dict[str, object] = {"format": "png"}
-        if whole:
-            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-            options |= {
-                "captureBeyondViewport": True,
-                "clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1},
-            }
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **options)["data"]))
 
     def _receive(self) -> dict:
         end = time.monotonic() + SECONDS
