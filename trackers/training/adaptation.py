@@ -119,11 +119,12 @@ def _weight(layer: nn.Module) -> Tensor:
     return weight.detach()
 
 
-def freeze_statistics(model: nn.Module) -> None:
-    """Batch norms use their stored statistics and keep them."""
+def train_mode(model: nn.Module, *, statistics: bool) -> None:
+    """Training mode; without new ``statistics``, batch norms use their stored ones and keep them."""
+    model.train()
     for part in model.modules():
         if isinstance(part, nn.BatchNorm2d):
-            part.eval()
+            part.train(statistics)
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ from evalkit.tracking.training import FinetuneRequest, TrainingResult, TrainingS
 from ..common.definition import Definition, definition
 from ..common.torch_tracker import mixed_precision, tf32
 from ..srft import SRTrackConfig, initial_entries
-from .adaptation import add_low_rank, add_stochastic_depth, follow, freeze_statistics, plain_state
+from .adaptation import add_low_rank, add_stochastic_depth, follow, plain_state, train_mode
 from .damping import DampedUpdate, Damping
 from .fisher import matrices, prior_ranks
 from .initial import RANDOM, starting_entries, starting_network
@@ -183,9 +183,7 @@ class Finetuning:
     def train_step(self, parts: cabc.Sequence[Pairs]) -> dict[str, Tensor]:
         """One step from its micro-batches; losses stay on the device."""
         torch.manual_seed((self.plan.seed << 32) + (self.step << 8) + self.world.rank)
-        self.model.train()
-        if not self.plan.recipe.head_statistics:
-            freeze_statistics(self.model)
+        train_mode(self.model, statistics=self.plan.recipe.head_statistics)
         factor = self.plan.rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = group[FULL_RATE] * factor

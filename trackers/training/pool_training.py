@@ -21,7 +21,7 @@ from evalkit.errors import TrackerError
 from ..common.definition import Definition, definition
 from ..common.torch_tracker import mixed_precision
 from ..common.weights import packed
-from .adaptation import follow, freeze_statistics
+from .adaptation import follow, train_mode
 from .damping import DampedUpdate
 from .fisher import matrices, prior_ranks
 from .optimizer import FULL_RATE, make_optimizer
@@ -102,13 +102,12 @@ class Training:
         self.model = model.to(self.device)
         self.task = make_task(definition, recipe.losses)
         groups = trained_groups(self.model, recipe)
-        self.trained = [value for group in groups.values() for value in group.values()]
+        self.trained = {name: value for group in groups.values() for name, value in group.items()}
         self.optimizer = make_optimizer(recipe, groups, fused=True)
         self.average = copy.deepcopy(self.model) if recipe.average else self.model
-        named = {name: value for group in groups.values() for name, value in group.items()}
         self.tracks = self.pool.tracks(recipe.sampling.light)
         prior = self._prior(parent) if recipe.fisher is not None and parent is not None else {}
-        self.damped = DampedUpdate(named, recipe.damping, prior) if recipe.damping else None
+        self.damped = DampedUpdate(self.trained, recipe.damping, prior) if recipe.damping else None
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.step, self.total, self.seconds = 0, settings.steps, 0.0
 
@@ -147,9 +146,7 @@ class Training:
 
     def _step(self) -> dict[str, Tensor]:
         """One batch; the losses stay on the device."""
-        self.model.train()
-        if not self.recipe.head_statistics:
-            freeze_statistics(self.model)
+        train_mode(self.model, statistics=self.recipe.head_statistics)
         plan = self.plan
         rate, keep_rate = plan.rate(self.step), plan.keep_rate(self.step, least_keep_rate(self.definition))
         for group in self.optimizer.param_groups:
@@ -160,7 +157,7 @@ class Training:
         learned = self.task.learned(outputs, pairs)
         self.optimizer.zero_grad(set_to_none=True)
         learned.loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.trained, self.recipe.clip)
+        nn.utils.clip_grad_norm_(self.trained.values(), self.recipe.clip)
         if self.damped is None:
             self.optimizer.step()
         else:
