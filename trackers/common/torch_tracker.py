@@ -111,22 +111,22 @@ class CropMemory:
     def __init__(self, shape: tuple[int, ...], *, pinned: bool = False) -> None:
         self._shape = shape
         self._pinned = pinned
-        self._free: collections.deque[Tensor] = collections.deque()
+        self._free: collections.deque[Bytes] = collections.deque()
 
     def take(self) -> Bytes:
         """An array with any content; may be called from several threads."""
         try:
             memory = self._free.pop()
         except IndexError:
-            memory = torch.empty(self._shape, dtype=torch.uint8, pin_memory=self._pinned)
+            memory = torch.empty(self._shape, dtype=torch.uint8, pin_memory=self._pinned).numpy()
         return np.asarray(_Lent(memory, self._free))
 
 
 class _Lent:
     """The base of an array from :meth:`CropMemory.take` and of all its views: ends with the last of them."""
 
-    def __init__(self, memory: Tensor, free: collections.deque[Tensor]) -> None:
-        self.__array_interface__ = memory.numpy().__array_interface__
+    def __init__(self, memory: Bytes, free: collections.deque[Bytes]) -> None:
+        self.__array_interface__ = memory.__array_interface__
         self._memory = memory
         self._free = free
 
