@@ -125,8 +125,10 @@ class CropMemory:
 class _Lent:
     """The base of an array from :meth:`CropMemory.take` and of all its views: ends with the last of them."""
 
+    __slots__ = ("__array_struct__", "_free", "_memory")
+
     def __init__(self, memory: Bytes, free: collections.deque[Bytes]) -> None:
-        self.__array_interface__ = memory.__array_interface__
+        self.__array_struct__ = memory.__array_struct__
         self._memory = memory
         self._free = free
 
