@@ -3,17 +3,21 @@
 Beside them a plain loop in the style of the papers' programs, one frame at a time; all in one run, on the same files.
 Without a CUDA device it runs on the processor, slowly, and shows that it works.
 
-    python perf/device.py > device.json                       # on a card: minutes
-    python perf/device.py --trackers ostrack-256 --precisions fp32 --capacities 1,2 --frames 4 --sequences 2
+    python perf/device.py > device.json                       # on a card: a quarter of an hour
+    python perf/device.py --trackers ostrack-256 --precisions fp32,bf16 > ostrack.json
 
 Numbers of a card: milliseconds of one frame inside the network by the card's own clock, upload as the host sees it,
-most memory, joules where the driver tells. A case that fails says why and the others go on.
+most memory, joules where the driver tells. A case that fails says why and the others go on; each row is shown on
+stderr when it is there.
 """
 
 import argparse
+import collections.abc as cabc
 import dataclasses
 import gc
+import itertools
 import json
+import math
 import sys
 import tempfile
 import time
@@ -22,7 +26,7 @@ from typing import Any
 
 import torch
 from models import plain_loop
-from pipeline import slot_loop, write_sequences
+from pipeline import Keep, write_sequences
 
 import trackers
 from evalkit.hardware import describe_machine, energy_joules
@@ -31,36 +35,32 @@ from evalkit.tracking.catalog import load_tracker
 from evalkit.tracking.interface import DeviceTracker, Tracker, TrackerOptions
 from evalkit.tracking.jobs import Job
 from evalkit.tracking.loop import LoopSettings
-from evalkit.tracking.timing import LoopTiming
+from evalkit.tracking.speed import measure_throughput
 
 TRACKERS = "ostrack-256,ostrack-384,swintrack-tiny,srft-rgbt-256,upvpt-ostrack-256"
 
 
-def measured(tracker: Tracker[Any, Any], jobs: list[Job], capacity: int, device: str, threads: int) -> dict[str, Any]:
-    """One row: the loop of run-benchmark, without the store."""
-    slot_loop(tracker, [dataclasses.replace(jobs[0], length=min(4, jobs[0].length))], LoopSettings(1), LoopTiming())
+def measured(tracker: Tracker[Any, Any], jobs: list[Job], capacity: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """One row: the loop of run-benchmark, without the store, warm."""
     if isinstance(tracker, DeviceTracker):
         tracker.release_memory()
-        before = dict(tracker.stage_seconds())
-    else:
-        before = {}
-    timing, used = LoopTiming(), energy_joules(device)
-    batch = 1 if device == "cpu" else None
-    settings = LoopSettings(capacity, threads, threads, timeout=600, batch=batch)
-    slot_loop(tracker, jobs, settings, timing)
-    after = energy_joules(device)
+    batch = 1 if asked.device == "cpu" else None
+    settings = LoopSettings(capacity, asked.threads, asked.threads, timeout=600, batch=batch)
+    done = measure_throughput(
+        tracker, jobs, Keep(), settings, seconds=asked.seconds, energy=lambda: energy_joules(asked.device)
+    )
+    timing = done.timing
     memory = tracker.device_memory() if isinstance(tracker, DeviceTracker) else None
-    inside = {name: 1000 * (spent - before.get(name, 0)) / timing.frames for name, spent in timing.inside.items()}
     return {
-        "frames_per_second": round(timing.rate, 1),
+        "frames_per_second": round(done.rate, 1),
         "batch": timing.batch,
-        "ms_of_a_frame": {name: round(spent, 3) for name, spent in inside.items()},
+        "ms_of_a_frame": {name: round(1000 * spent / timing.frames, 3) for name, spent in timing.inside.items()},
         "decode_ms": round(1000 * timing.decode.wall / timing.frames, 2),
         "crop_ms": round(1000 * timing.crop.wall / timing.frames, 2),
         "waits": {name: round(share, 2) for name, share in timing.waits().items()},
         "limit": timing.bottleneck(),
         "device_mib": None if memory is None else memory.peak >> 20,
-        "joules": None if used is None or after is None else round((after - used) / timing.frames, 3),
+        "joules": None if math.isnan(done.joules) else round(done.joules, 3),
     }
 
 
@@ -75,32 +75,28 @@ def plain(name: str, options: TrackerOptions, job: Job) -> dict[str, Any]:
     return {"frames_per_second": round(job.length / (time.perf_counter() - begin), 1)}
 
 
-def cases(arguments: argparse.Namespace, jobs: list[Job]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for name in arguments.trackers.split(","):
-        for precision in arguments.precisions.split(","):
-            options = TrackerOptions("random", arguments.device, precision)
-            two = trackers.CATALOG[name].modalities - {"rgb"}
-            used = [dataclasses.replace(job, frames=Doubled(job.frames)) for job in jobs] if two else jobs
-            try:
-                row = plain(name, options, used[0])
-                gc.collect()
-                rows.append({"tracker": name, "precision": precision, "capacity": "plain", **row})
-                tracker = load_tracker(trackers.CATALOG, name, options)
-            except Exception as problem:  # noqa: BLE001 - the other cases go on
-                rows.append({"tracker": name, "precision": precision, "failed": f"{problem}"[:300]})
-                continue
-            for capacity in map(int, arguments.capacities.split(",")):
-                row = {"tracker": name, "precision": precision, "capacity": capacity}
-                try:
-                    row |= measured(tracker, used, capacity, arguments.device, arguments.threads)
-                except Exception as problem:  # noqa: BLE001 - as above
-                    row["failed"] = f"{type(problem).__name__}: {problem}"[:300]
-                rows.append(row)
-                print(json.dumps(row), file=sys.stderr, flush=True)
-            del tracker
+def cases(asked: argparse.Namespace, jobs: list[Job]) -> cabc.Iterator[dict[str, Any]]:
+    """One row for each, a failure told in its row."""
+    for name, precision in itertools.product(asked.trackers.split(","), asked.precisions.split(",")):
+        row: dict[str, Any] = {"tracker": name, "precision": precision}
+        options = TrackerOptions("random", asked.device, precision)
+        two = trackers.CATALOG[name].modalities - {"rgb"}
+        used = [dataclasses.replace(job, frames=Doubled(job.frames)) for job in jobs] if two else jobs
+        try:
+            yield row | {"capacity": "plain"} | plain(name, options, used[0])
             gc.collect()
-    return rows
+            tracker = load_tracker(trackers.CATALOG, name, options)
+        except Exception as problem:  # noqa: BLE001 - the other cases go on
+            yield row | {"failed": f"{problem}"[:300]}
+            continue
+        for capacity in map(int, asked.capacities.split(",")):
+            row["capacity"] = capacity
+            try:
+                yield row | measured(tracker, used, capacity, asked)
+            except Exception as problem:  # noqa: BLE001 - as above
+                yield row | {"failed": f"{type(problem).__name__}: {problem}"[:300]}
+        del tracker
+        gc.collect()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,14 +120,19 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if card else "cpu")
     parser.add_argument("--precisions", default="fp32,tf32,bf16,fp16" if card else "fp32,bf16")
     parser.add_argument("--capacities", default="1,4,16,64,128,256" if card else "1,2")
-    parser.add_argument("--sequences", type=int, default=256 if card else 4)
-    parser.add_argument("--frames", type=int, default=24 if card else 6, help="of each sequence")
+    parser.add_argument("--frames", type=int, default=24, help="of a sequence; sequences follow each other")
+    parser.add_argument(
+        "--seconds", type=float, default=6 if card else 20, help="for a row, the first third to warm up"
+    )
     parser.add_argument("--threads", type=int, default=usable_cores(), help="that decode, and as many that crop")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         (first,) = write_sequences(Path(folder), [arguments.frames], (1280, 720), 24)
-        jobs = [dataclasses.replace(first, name=f"s{number}") for number in range(arguments.sequences)]
-        rows = cases(arguments, jobs)
+        jobs = [dataclasses.replace(first, name=f"s{number}") for number in range(256)]
+        rows = []
+        for row in cases(arguments, jobs):
+            rows.append(row)
+            print(json.dumps(row), file=sys.stderr, flush=True)
     print(json.dumps({**describe_machine(arguments.device), "arguments": vars(arguments), "rows": rows}, indent=1))
 
 

@@ -145,13 +145,14 @@ def costs_of(asked: ExecutorOptions, device: str, copies: cabc.Sequence[Copy], s
     Raises:
         EvalkitError: As there, or the tracker cannot be built.
     """
+    settings = replace(loop_settings(asked, device, share=1), grow=False)  # one shape for all that is compared
 
     def build(precision: str) -> Tracker[Any, Any]:
-        say(f"tracking at {precision} ...")
+        say(f"tracking at {precision}, at most {settings.capacity} together ...")
         options = replace(asked.options, device=device, precision=precision)
         return load_tracker(asked.catalog, asked.tracker, options, timeout=asked.timeout)
 
-    return precision_costs(build, device, copies, loop_settings(asked, device, share=1))
+    return precision_costs(build, device, copies, settings)
 
 
 def _tracked(tracker: Tracker[Any, Any], copy: Copy, settings: LoopSettings) -> dict[str, Trajectory]:

@@ -229,7 +229,16 @@ class _Loop:
             self._balance(wave)
 
     def _balance(self, wave: Wave) -> None:
-        """Hand streams at rest to a smaller wave, when no new ones will fill it."""
+        """When no new streams come: hand some at rest to a smaller wave, or all to a larger where one call takes them.
+
+        Calls of one fixed shape cost the same however few streams they have.
+        """
+        fullest = max(self.waves, key=lambda other: len(other.streams))
+        if self.submitting is not None and self.live() <= self._batch_size():
+            if fullest is not wave:
+                fullest.streams += wave.streams
+                wave.streams = []
+            return
         smallest = min(self.waves, key=lambda other: len(other.streams))
         while len(wave.streams) > len(smallest.streams) + 1:
             smallest.streams.append(wave.streams.pop())

@@ -167,17 +167,24 @@ def fixed(waves: int) -> WaveChooser:
     return dataclasses.replace(WaveChooser(), waves=waves, decided=True)
 
 
+_NO_MEMORY = ("out of memory", "status_alloc_failed", "unable to find an engine to execute")
+
+
 def is_out_of_memory(problem: BaseException) -> bool:
     """Whether an exception says that a device's (or the machine's) memory did not suffice.
 
     Recognized without importing the library that raised it: by the class name ``OutOfMemoryError`` (torch), by the
-    text of older versions and of other libraries, and as MemoryError.
+    text of older versions and of other libraries, and as MemoryError. cuBLAS and cuDNN have words of their own for it;
+    cuDNN's may mean something else, which a smaller batch does not cure and which is then told.
 
     Example:
         >>> is_out_of_memory(RuntimeError("CUDA error: out of memory")), is_out_of_memory(ValueError("no"))
         (True, False)
+        >>> is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
+        True
     """
     names = {kind.__name__ for kind in type(problem).__mro__}
     if "OutOfMemoryError" in names or isinstance(problem, MemoryError):
         return True
-    return isinstance(problem, RuntimeError) and "out of memory" in str(problem).lower()
+    text = str(problem).lower()
+    return isinstance(problem, RuntimeError) and any(words in text for words in _NO_MEMORY)

@@ -24,6 +24,8 @@ from trackers.ostrack import OSTrackConfig
 
 pytestmark = [
     pytest.mark.gpu,
+    pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype"),
+    pytest.mark.filterwarnings("ignore:Plan failed with"),  # of cuDNN, which then takes another plan
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
 
@@ -173,8 +175,8 @@ def test_nothing_waits_for_the_card_between_the_begin_of_a_step_and_its_end(name
     tracker.reserve(4)
     tracker.track(states, [tracker.prepare(states[0], clip.read(1))])
     inputs = [tracker.prepare(states[0], clip.read(2))]
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         pending = tracker.submit(states, inputs)
     finally:
         torch.cuda.set_sync_debug_mode("default")
@@ -192,8 +194,9 @@ def test_other_precisions_give_finite_boxes_near_those_of_fp32(precision):
 def test_memory_that_does_not_suffice_halves_the_batch_and_changes_no_box():
     tracker, notes = Seeded("ostrack-256").tracker(engine=cuda()), []
     expected = run_clips(tracker, clips(24, 3), capacity=1)
+    gc.collect()
     torch.cuda.empty_cache()
-    limit = torch.cuda.memory_allocated() + (640 << 20)
+    limit = torch.cuda.memory_reserved() + (160 << 20)  # 24 streams need some 300 MiB, 6 some 100
     torch.cuda.set_per_process_memory_fraction(limit / torch.cuda.get_device_properties(0).total_memory)
     try:
         together = run_clips(tracker, clips(24, 3), settings=LoopSettings(capacity=24, waves=1), on_note=notes.append)

@@ -12,7 +12,7 @@ from evalkit.tracking.interface import DeviceTracker, TrackerInfo, TrackerOption
 from helpers.seeded import Clip, run_clip, run_clips
 from trackers.common.build import build
 from trackers.common.definition import definition
-from trackers.common.torch_tracker import Engine, padded_size
+from trackers.common.torch_tracker import Engine, padded_size, tf32
 from trackers.layers.vit import VitConfig
 from trackers.ostrack import OSTrackConfig
 
@@ -40,6 +40,30 @@ def test_unknown_and_impossible_precisions_are_refused():
 def test_a_missing_device_is_named():
     with pytest.raises(TrackerError, match="device cuda:1 asked for, but torch finds no CUDA device"):
         small(device="cuda:1")
+
+
+def test_a_card_that_is_not_there_is_named_with_how_many_there_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert Engine("cuda:0").device == "cuda:0"
+    with pytest.raises(TrackerError, match="device cuda:1 asked for, but there are 1, counted from cuda:0"):
+        Engine("cuda:1")
+
+
+def test_tf32_chosen_for_single_operations_is_an_error_that_says_so():
+    convolutions = torch.backends.cudnn.conv
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "ieee"
+    try:
+        with (
+            pytest.raises(TrackerError, match=r"TF32 was set in this process.*--precision decides"),
+            tf32(allowed=False),
+        ):
+            pass
+    finally:
+        convolutions.fp32_precision = before
+    with tf32(allowed=True):
+        assert torch.backends.cudnn.allow_tf32
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -48,6 +48,8 @@ class Engine:
             raise TrackerError(f"precision tf32 exists on CUDA devices only, not on {self.device}; use fp32")
         if kind == "cuda" and not torch.cuda.is_available():
             raise TrackerError(f"device {self.device} asked for, but torch finds no CUDA device; use --device cpu")
+        if kind == "cuda" and int(self.device.partition(":")[2] or 0) >= (count := torch.cuda.device_count()):
+            raise TrackerError(f"device {self.device} asked for, but there are {count}, counted from cuda:0")
 
     @classmethod
     def of(cls, options: TrackerOptions) -> "Engine":
@@ -78,9 +80,19 @@ def mixed_precision(kind: str, precision: str) -> contextlib.AbstractContextMana
 
 @contextlib.contextmanager
 def tf32(*, allowed: bool) -> cabc.Iterator[None]:
-    """TF32 in matrix products and convolutions; cuDNN's default would use it even for fp32."""
+    """TF32 in matrix products and convolutions; cuDNN's default would use it even for fp32.
+
+    Raises:
+        TrackerError: This process has chosen it for single operations, by torch's newer settings.
+    """
     cudnn = torch.backends.cudnn
-    before = torch.get_float32_matmul_precision(), cudnn.allow_tf32
+    try:
+        before = torch.get_float32_matmul_precision(), cudnn.allow_tf32
+    except RuntimeError as problem:
+        raise TrackerError(
+            "TF32 was set in this process for single operations (torch.backends.*.*.fp32_precision), so it cannot be "
+            "set for a tracker and put back; leave those settings alone, --precision decides"
+        ) from problem
     torch.set_float32_matmul_precision("high" if allowed else "highest")
     cudnn.allow_tf32 = allowed
     try:

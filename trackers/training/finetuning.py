@@ -79,10 +79,14 @@ class ProcessGroup:
         if self.size == 1:
             yield torch.device(device)
             return
-        cuda = device.startswith("cuda")
-        distributed.init_process_group("nccl" if cuda else "gloo")
+        if not device.startswith("cuda"):
+            distributed.init_process_group("gloo")
+        else:
+            device = f"cuda:{self.local}"
+            torch.cuda.set_device(device)  # else each process would take memory on the first card, too
+            distributed.init_process_group("nccl", device_id=torch.device(device))
         try:
-            yield torch.device(f"cuda:{self.local}" if cuda else device)
+            yield torch.device(device)
         finally:
             distributed.destroy_process_group()
 
@@ -236,7 +240,7 @@ class Finetuning:
         count, size = self.plan.checks, min(self.share.size, self.plan.checks)
         numbers = [list(range(begin, min(begin + size, count))) for begin in range(0, count, size)]
         overlaps = []
-        for item in batches(pairs, numbers, 0):
+        for item in batches(pairs, numbers, 0, self.device):
             batch = on_device(item, self.device)
             learned = self._learned(learner, batch, least_keep_rate(self.definition))
             overlaps.append(pair_overlaps(learned, batch)[batch.present])
@@ -435,7 +439,7 @@ def _loop(
     progress: cabc.Callable[[TrainingStep], None],
 ) -> TrainingResult:
     plan = run.plan
-    loaded = iter(batches(pairs, PairNumbers(run.share, run.step, plan.steps), plan.workers))
+    loaded = iter(batches(pairs, PairNumbers(run.share, run.step, plan.steps), plan.workers, run.device))
     recent: list[dict[str, Tensor]] = []
     last: dict[str, float] = {}
     while run.step < plan.steps:

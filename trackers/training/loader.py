@@ -1,7 +1,6 @@
 """Batches of pairs from worker processes: the same by seed, whatever the number of workers and after a resume."""
 
 import collections.abc as cabc
-import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from evalkit.errors import EvalkitError, TrackerError
 
 from ..common.torch_tracker import IMAGENET_MEAN, IMAGENET_STD
 from .pairs import Item, PairMaker
-from .rendered import Pairs
+from .rendered import Pairs, constant
 from .sources import PairSource
 
 _ATTEMPTS = 100
@@ -109,8 +108,8 @@ class PairNumbers:
         return self.share.numbers(self.first, self.last)
 
 
-def batches(pairs: PairSet, numbers: cabc.Iterable[list[int]], workers: int) -> DataLoader[Item]:
-    """Decode ahead in workers; 0 = in this process.
+def batches(pairs: PairSet, numbers: cabc.Iterable[list[int]], workers: int, device: torch.device) -> DataLoader[Item]:
+    """Decode ahead in workers, for a device; 0 = in this process.
 
     Workers are forked: OpenCV must have no threads then (:func:`evalkit.images.single_opencv_thread`), since a child
     that inherits its pool waits for threads which it does not have.
@@ -120,7 +119,7 @@ def batches(pairs: PairSet, numbers: cabc.Iterable[list[int]], workers: int) -> 
         batch_sampler=numbers,
         num_workers=workers,
         generator=torch.Generator(),  # else the loader would draw from the generator of the network's noise
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=device.type == "cuda",
     )
 
 
@@ -135,15 +134,9 @@ def on_device(item: Item, device: torch.device) -> Pairs:
 
 def _normalized(crops: Tensor, colors: Tensor | None, gains: Tensor) -> Tensor:
     """(B, C, S, S) bytes to what the network sees."""
-    mean, std = _statistics(crops.shape[1] // 3, crops.device)
+    triples = crops.shape[1] // 3
+    mean, std = (constant(part * triples, crops.device)[:, None, None] for part in (IMAGENET_MEAN, IMAGENET_STD))
     values = crops.float()
     if colors is not None:
         values = torch.cat([torch.einsum("bij,bjhw->bihw", colors, values[:, :3]), values[:, 3:]], dim=1)
     return ((values * (gains / 255)[:, None, None, None]).clamp(0, 1) - mean) / std
-
-
-@functools.cache
-def _statistics(triples: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of so many color images, each (3 triples, 1, 1)."""
-    mean, std = (torch.tensor(part * triples, device=device)[:, None, None] for part in (IMAGENET_MEAN, IMAGENET_STD))
-    return mean, std

@@ -19,7 +19,7 @@ from evalkit.atomic import write_whole
 from evalkit.errors import TrackerError
 
 from ..common.definition import Definition, definition
-from ..common.torch_tracker import mixed_precision
+from ..common.torch_tracker import mixed_precision, tf32
 from ..common.weights import packed
 from .adaptation import follow, train_mode
 from .damping import DampedUpdate
@@ -126,7 +126,10 @@ class Training:
         Raises:
             TrackerError: The loss is not finite; the last checkpoint is kept.
         """
-        torch.set_float32_matmul_precision("highest" if self.settings.precision == "fp32" else "high")
+        with tf32(allowed=self.settings.precision != "fp32"):
+            return self._run()
+
+    def _run(self) -> dict[str, float]:
         checked = time.monotonic()
         begin = checked - self.seconds
         losses: list[dict[str, Tensor]] = []

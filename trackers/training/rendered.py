@@ -257,10 +257,10 @@ class Pool:
         mixed = identity + 0.35 * normal(batch, 3, 3)
         mixed = mixed / mixed.sum(dim=2, keepdim=True).abs().clamp(min=0.5)
         matrix = torch.where((uniform(batch) < sampling.recolor)[:, None, None], mixed, identity)
-        gray = torch.tensor(GRAY, device=self.device).expand(3, 3)
+        gray = constant(GRAY, self.device).expand(3, 3)
         matrix = torch.where((uniform(batch) < sampling.gray)[:, None, None], gray, matrix)
-        mean = torch.tensor(IMAGENET_MEAN * (channels // 3), device=self.device)[:, None, None]
-        std = torch.tensor(IMAGENET_STD * (channels // 3), device=self.device)[:, None, None]
+        triples = channels // 3
+        mean, std = (constant(part * triples, self.device)[:, None, None] for part in (IMAGENET_MEAN, IMAGENET_STD))
         changed = []
         for crop in crops:
             color = torch.einsum("bij,bjhw->bihw", matrix, crop[:, :3])
@@ -268,6 +268,12 @@ class Pool:
             bright = (torch.cat([color, crop[:, 3:]], dim=1) * gain).clamp(0, 1)
             changed.append((bright - mean) / std)
         return changed
+
+
+@functools.cache
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers on a device, sent there once: to send them waits for what it computes."""
+    return torch.tensor(values, device=device)
 
 
 def _images(scene: PoolScene, modalities: cabc.Collection[Modality]) -> dict[Modality, np.ndarray]:

@@ -20,6 +20,7 @@ from trackers.training.rendered import Sampling
 from trackers.training.sources import DrawnScenes
 
 GOLDEN = ROOT / ".." / "shared" / "golden"
+CPU = torch.device("cpu")
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the goldens beside the repository are absent")
 
 
@@ -129,9 +130,9 @@ def drawn():
 
 def test_pairs_do_not_depend_on_the_workers_or_on_where_they_begin(drawn):
     share = BatchShare(4)
-    alone = list(batches(drawn, PairNumbers(share, 0, 3), 0))
-    helped = list(batches(drawn, PairNumbers(share, 0, 3), 2))
-    later = list(batches(drawn, PairNumbers(share, 2, 3), 1))
+    alone = list(batches(drawn, PairNumbers(share, 0, 3), 0, CPU))
+    helped = list(batches(drawn, PairNumbers(share, 0, 3), 2, CPU))
+    later = list(batches(drawn, PairNumbers(share, 2, 3), 1, CPU))
     for first, second in zip([*alone, alone[2]], [*helped, later[0]], strict=True):
         assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
     assert not torch.equal(alone[0].search, alone[1].search)
@@ -140,7 +141,7 @@ def test_pairs_do_not_depend_on_the_workers_or_on_where_they_begin(drawn):
 def test_loading_leaves_the_generator_of_the_network_alone(drawn):
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    next(iter(batches(drawn, PairNumbers(BatchShare(2), 0, 1), 0)))
+    next(iter(batches(drawn, PairNumbers(BatchShare(2), 0, 1), 0, CPU)))
     assert torch.equal(torch.get_rng_state(), before)
 
 

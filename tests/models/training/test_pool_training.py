@@ -44,7 +44,10 @@ def pool(paths):
 
 def training(name, pool, output, **settings):
     return Training(
-        RECIPES[name], definition(name), (pool, pool), PoolSettings(output, seed=3, **{"batch": 2, "checks": 1} | settings)
+        RECIPES[name],
+        definition(name),
+        (pool, pool),
+        PoolSettings(output, seed=3, **{"batch": 2, "checks": 1} | settings),
     )
 
 

@@ -101,6 +101,16 @@ def test_the_device_has_the_next_half_of_the_streams_while_it_answers_the_first(
     assert tracker.events[:7] == ["submit 1", "submit 2", "collect", "submit 2", "collect", "submit 2", "collect"]
 
 
+@pytest.mark.parametrize(("sequences", "calls"), [(4, 11), (5, 22)])
+def test_streams_that_fit_into_one_call_of_the_fixed_shape_share_it(sequences, calls):
+    """The last of a run, or few from its beginning: a second call would cost as much as the first."""
+    tracker = Late()
+    expected, _ = run(Walk(), jobs([12] * sequences))
+    actual, timing = run(tracker, jobs([12] * sequences), capacity=8)
+    same_boxes(actual, expected)
+    assert (timing.batch, tracker.events.count("collect")) == (4, calls)
+
+
 def test_a_tracker_that_gains_nothing_is_called_as_ever():
     expected, _ = run(Walk(), jobs(LENGTHS))
     tracker = Late(overlaps=False)
