@@ -16,7 +16,7 @@ from evalkit.sample.geometry import frame_truth
 from evalkit.sample.scene import REFERENCE_WH, UNCHANGED, UPRIGHT, Curve, Mover, Path2D, Post, Scene, Staging, at_rest
 from evalkit.sample.sensors import ColorCamera
 from evalkit.sample.sprites import Sprite
-from evalkit.sample.textures import FloatImage
+from evalkit.sample.textures import FloatImage, mirrored_tiles
 from evalkit.sample.world import GROUND_TEMPERATURE, MARGIN_BOTTOM, MARGIN_TOP, MARGIN_X, WALL_DEPTH, World
 
 SMALLEST, LARGEST = 14.0, 110.0  # square root of a target's area in pixels, where its relative scale is 1
@@ -264,10 +264,7 @@ def _surface(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     if rng.random() < 0.5:
         return random_texture(rng, height, width)
     side = int(rng.integers(48, 260))
-    tile = random_texture(rng, side, side)
-    quad = np.concatenate([tile, tile[:, ::-1]], axis=1)
-    quad = np.concatenate([quad, quad[::-1]], axis=0)
-    return np.tile(quad, (height // (2 * side) + 1, width // (2 * side) + 1, 1))[:height, :width]
+    return mirrored_tiles(random_texture(rng, side, side), height, width)
 
 
 def _hang(

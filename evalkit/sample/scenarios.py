@@ -1,7 +1,7 @@
 """The sequences of the sample as data: who moves how, under which light, behind what, and in which official folder."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalkit.sample.scene import Mover, Path2D, Post, Staging
 from evalkit.sample.sensors import ColorCamera
@@ -115,8 +115,33 @@ _CUP_RACES = Staging(
 _BLUR = ColorCamera(shutter=1.0, subrenders=5)
 
 
-def _mirrored(staging: Staging) -> Staging:
-    return Staging(staging.target, staging.others, staging.posts, staging.camera, staging.clutter, mirrored=True)
+def _got10k(split: str, *, mirrored: bool = False) -> tuple[Scenario, Scenario]:
+    return (
+        Scenario(
+            "GOT-10k",
+            split,
+            f"GOT-10k_{split.title()}_000001",
+            "got-cat",
+            50,
+            replace(_CAT_TURNS, mirrored=mirrored),
+            challenges=("rotation", "scale", "clutter"),
+            object_class="cat",
+            description="turning",
+            in_tiny=True,
+        ),
+        Scenario(
+            "GOT-10k",
+            split,
+            f"GOT-10k_{split.title()}_000002",
+            "got-cup",
+            50,
+            replace(_CUP_RACES, mirrored=mirrored),
+            _BLUR,
+            challenges=("fast motion", "motion blur", "rotation"),
+            object_class="cup",
+            description="flying",
+        ),
+    )
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -156,54 +181,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         lead=10,
         in_tiny=True,
     ),
-    Scenario(
-        "GOT-10k",
-        "val",
-        "GOT-10k_Val_000001",
-        "got-cat",
-        50,
-        _CAT_TURNS,
-        challenges=("rotation", "scale", "clutter"),
-        object_class="cat",
-        description="turning",
-        in_tiny=True,
-    ),
-    Scenario(
-        "GOT-10k",
-        "val",
-        "GOT-10k_Val_000002",
-        "got-cup",
-        50,
-        _CUP_RACES,
-        _BLUR,
-        challenges=("fast motion", "motion blur", "rotation"),
-        object_class="cup",
-        description="flying",
-    ),
-    Scenario(
-        "GOT-10k",
-        "test",
-        "GOT-10k_Test_000001",
-        "got-cat",
-        50,
-        _mirrored(_CAT_TURNS),
-        challenges=("rotation", "scale", "clutter"),
-        object_class="cat",
-        description="turning",
-        in_tiny=True,
-    ),
-    Scenario(
-        "GOT-10k",
-        "test",
-        "GOT-10k_Test_000002",
-        "got-cup",
-        50,
-        _mirrored(_CUP_RACES),
-        _BLUR,
-        challenges=("fast motion", "motion blur", "rotation"),
-        object_class="cup",
-        description="flying",
-    ),
+    *_got10k("val"),
+    *_got10k("test", mirrored=True),
     Scenario(
         "LaSOT",
         "testing",
