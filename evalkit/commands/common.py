@@ -244,6 +244,11 @@ def print_json(document: object) -> None:
     echo_text(json_document(document))
 
 
+def print_documents(documents: cabc.Sequence[object]) -> None:
+    """Print JSON: a single document by itself, several as a list."""
+    print_json(documents[0] if len(documents) == 1 else documents)
+
+
 def json_document(document: object) -> str:
     """What :func:`print_json` prints."""
     return json_text(_finite(document)) + "\n"

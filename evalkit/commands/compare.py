@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands.common import App, Level, common_options, print_json
+from evalkit.commands.common import App, Level, common_options, print_documents
 from evalkit.commands.listing import columns
 from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
@@ -54,7 +54,7 @@ def compare(app: App, /, *, request: Request, baseline: str | None, level: float
             echo(*([""] if number else []), *_lines(compared))
     if as_json:
         documents = [_document(compared) for compared in done]
-        print_json(documents[0] if len(documents) == 1 else documents)
+        print_documents(documents)
 
 
 def _document(compared: "Compared") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands.common import App, common_options, print_json
+from evalkit.commands.common import App, common_options, print_documents
 from evalkit.commands.listing import columns
 from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
@@ -49,7 +49,7 @@ def explain(app: App, /, *, request: Request, published: str | None, metric: str
         for note in explained.notes:
             app.say(f"note: {explained.candidate.tracker}: {note}")
     if as_json:
-        print_json(documents[0] if len(documents) == 1 else documents)
+        print_documents(documents)
 
 
 def _document(explained: "Explained") -> dict[str, Any]:

@@ -24,7 +24,7 @@ from evalkit.commands.common import (
     data_root_option,
     json_option,
     precision_option,
-    print_json,
+    print_documents,
     results_option,
     seed_option,
     tracker_root_option,
@@ -259,7 +259,7 @@ def _stop_on_sigterm() -> cabc.Iterator[None]:
 
 def _report(app: App, documents: list[dict[str, Any]], *, as_json: bool, stopped: bool) -> None:
     if as_json:
-        print_json(documents[0] if len(documents) == 1 else documents)
+        print_documents(documents)
     for document in documents:
         if not as_json:
             echo(*_summary(document))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.commands.common import App, Level, common_options, print_json
+from evalkit.commands.common import App, Level, common_options, print_documents
 from evalkit.commands.listing import columns
 from evalkit.commands.options import request_options, text_or_json
 from evalkit.commands.output import echo
@@ -59,7 +59,7 @@ def score(app: App, /, *, request: Request, per_sequence: bool, cross_check: str
             _document(entry, per_sequence=per_sequence) | judged.get((entry.benchmark, entry.tracker, entry.run), {})
             for entry in scores
         ]
-        print_json(documents[0] if len(documents) == 1 else documents)
+        print_documents(documents)
     else:
         _print(app, scores, per_sequence=per_sequence)
         for opinion in opinions:

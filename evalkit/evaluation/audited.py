@@ -291,7 +291,7 @@ class _Set:
             "frames": sum(len(run) for runs in results.sequences.values() for run in runs),
             "problems": tuple(results.problems()),
             "remarks": tuple(find_oddities(looked_at, annotations)),
-            "notes": (*(self.truth.notes if self.truth else ()), *(note for note in results.remarks())),
+            "notes": (*(self.truth.notes if self.truth else ()), *results.remarks()),
         }
         marks = prints(looked_at)
         if self.truth is None:

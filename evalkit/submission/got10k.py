@@ -98,7 +98,7 @@ def check(content: Content, expected: Expected) -> list[Finding]:
         findings += _check_repetitions(stem, boxes, usual)
         counts = set()
         for place in boxes:
-            count, faults = _check_boxes(content, place, expected)
+            count, faults = check_boxes(content, place, expected)
             findings += faults
             counts.add(count)
         if len(boxes) > 1 and len({content.files[place.name] for place in boxes}) == 1:
@@ -190,8 +190,8 @@ def _check_repetitions(stem: str, boxes: cabc.Sequence[PlacedFile], usual: int) 
         yield error(Kind.REPETITIONS, f"{stem}_001.txt", f"{len(numbers)} repetitions", f"{usual} as in most sequences")
 
 
-def _check_boxes(content: Content, place: PlacedFile, expected: Expected) -> tuple[int, list[Finding]]:
-    """Number of rows, and what is wrong with a file of boxes."""
+def check_boxes(content: Content, place: PlacedFile, expected: Expected) -> tuple[int, list[Finding]]:
+    """Number of rows, 0 where they cannot be read, and what is wrong with a file of boxes."""
     data = content.files[place.name]
     if data is None:  # reported with the archive
         return 0, []

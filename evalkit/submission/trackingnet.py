@@ -7,12 +7,11 @@ files by names that contain one another. The live server was not tried.
 import collections.abc as cabc
 
 from evalkit.sequences import Trajectories
-from evalkit.submission import rows
 from evalkit.submission.content import Content
 from evalkit.submission.expected import Expected
 from evalkit.submission.findings import Finding, Kind, Severity, warning
 from evalkit.submission.form import SubmissionFormat
-from evalkit.submission.got10k import BOX_ROW, FLAT, number_rows, without_box
+from evalkit.submission.got10k import FLAT, check_boxes, number_rows, without_box
 from evalkit.submission.placing import Names, Placed, PlacedFile, Purpose, folder_prefix, missing_sequence
 
 _PAIRING = "The development kit scores a sequence as lost when two names contain that of the sequence."
@@ -44,17 +43,10 @@ def check(content: Content, expected: Expected) -> list[Finding]:
         if place is None:
             findings.append(missing_sequence(name, f"{name}.txt"))
             continue
-        data = content.files[place.name]
-        if data is None:
-            continue
-        boxes, faults = rows.read_rows(place.name, data, columns={4}, what=BOX_ROW)
+        count, faults = check_boxes(content, place, expected)
         findings += faults
-        if boxes is not None:
-            frames, initial = expected.frame_counts.get(name), expected.initial_boxes.get(name)
-            findings += rows.check_boxes(place.name, boxes, frames=frames, initial=initial)
-            findings += rows.check_integers(place.name, boxes)
-            if frames is None:
-                counts.append((len(boxes), place.name))
+        if count and name not in expected.frame_counts:
+            counts.append((count, place.name))
     findings += _check_lengths(counts)
     return findings
 
