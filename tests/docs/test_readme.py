@@ -5,12 +5,10 @@ import shlex
 import shutil
 from pathlib import Path
 
-import click
 import pytest
 
-import cli
 from helpers import ROOT
-from helpers.program import call
+from helpers.program import call, unknown_options
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -27,14 +25,7 @@ def test_the_readme_is_short_begins_with_a_picture_and_shows_commands():
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_of_the_readme_exists_with_its_options(line):
-    name, *arguments = shlex.split(line)[1:]
-    app = cli.make_app()
-    command = app.get_command(click.Context(app), name)
-    assert command is not None, f"no command {name}"
-    if isinstance(command, click.Group):
-        command = command.commands[arguments[0]]
-    known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
-    assert {word for word in arguments if word.startswith("--")} <= known
+    assert not unknown_options(line)
 
 
 def test_the_set_up_commands_of_the_readme_are_make_s():

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -49,6 +50,18 @@ def call(*arguments: object, cwd: Path | None = None, app: click.Group | None = 
 def evalkit(*arguments: object, cwd: Path | None = None, timeout: float = PATIENCE) -> Done:
     """Run the program in a process of its own: where a tracker kills it, hangs, or prints beside Python's streams."""
     return _apart([*PROGRAM, *map(str, arguments)], cwd, timeout)
+
+
+def unknown_options(line: str) -> set[str]:
+    """Options in a line of a page that its command does not have; fails where there is no such command."""
+    name, *arguments = shlex.split(line)[1:]
+    app = cli.make_app()
+    command = app.get_command(click.Context(app), name)
+    assert command is not None, line
+    if isinstance(command, click.Group):
+        command = command.commands[arguments[0]]
+    known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
+    return {word for word in arguments if word.startswith("--")} - known
 
 
 def python(program: str, *arguments: object, cwd: Path = ROOT) -> Done:

@@ -126,6 +126,15 @@ def run_clip(tracker: Any, clip: Clip, box: cabc.Sequence[float]) -> Trajectory:
     return run_clips(tracker, {"clip": (clip, box)})["clip"]
 
 
+def check_capacities(tracker: Any, clips: cabc.Mapping[str, tuple[Clip, cabc.Sequence[float]]], *capacities: int):
+    """Boxes must not depend on how many clips are tracked together."""
+    alone = run_clips(tracker, clips, capacity=1)
+    for capacity in capacities:
+        together = run_clips(tracker, clips, capacity=capacity)
+        for name, trajectory in alone.items():
+            np.testing.assert_allclose(together[name].boxes, trajectory.boxes, atol=1e-4, rtol=0, err_msg=name)
+
+
 def first_difference(actual, expected, tolerance=PIXELS):
     """Index of the first row that differs, None if all agree; later rows mean nothing once one differs."""
     wrong = ~(np.abs(np.asarray(actual) - np.asarray(expected)) <= tolerance).all(axis=1)

@@ -17,6 +17,7 @@ from helpers.seeded import (
     SECOND,
     Clip,
     Seeded,
+    check_capacities,
     entries,
     first_difference,
     golden,
@@ -24,7 +25,6 @@ from helpers.seeded import (
     mm_video,
     name_seeded,
     run_clip,
-    run_clips,
     seeded,
 )
 from trackers.common.crops import Square, crop_square, square_around
@@ -296,11 +296,7 @@ def test_the_published_depth_orders_are_the_defaults():
 
 def test_vipt_boxes_do_not_depend_on_capacity(vipt):
     clips = {f"clip{n}": (Clip(2, "event", start=n), [80 + n * 10, 100, 48 + n, 36]) for n in range(4)}
-    tracker = vipt.tracker()
-    alone = run_clips(tracker, clips, capacity=1)
-    together = run_clips(tracker, clips, capacity=4)
-    for name, trajectory in alone.items():
-        np.testing.assert_allclose(together[name].boxes, trajectory.boxes, atol=1e-4, rtol=0, err_msg=name)
+    check_capacities(vipt.tracker(), clips, 4)
 
 
 def test_a_fractional_start_box_is_rounded_to_float32(vipt):

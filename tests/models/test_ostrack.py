@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.seeded import MAPS, Clip, entries, first_difference, golden, images, run_clip, run_clips, seeded
+from helpers.seeded import MAPS, Clip, check_capacities, entries, first_difference, golden, images, run_clip, seeded
 from trackers.common.definition import definition
 from trackers.common.postprocess import inner_hann
 from trackers.layers.candidate_elimination import TemplateRows, kept_count, restore, template_rows
@@ -135,12 +135,7 @@ def clips(count, length):
 
 @pytest.mark.parametrize(("count", "capacities"), [(3, [3]), pytest.param(8, [3, 8], marks=pytest.mark.slow)])
 def test_boxes_do_not_depend_on_capacity(seeded_256, count, capacities):
-    tracker = seeded_256.tracker()
-    alone = run_clips(tracker, clips(count, 2), capacity=1)
-    for capacity in capacities:
-        together = run_clips(tracker, clips(count, 2), capacity=capacity)
-        for name, trajectory in alone.items():
-            np.testing.assert_allclose(together[name].boxes, trajectory.boxes, atol=1e-4, rtol=0, err_msg=name)
+    check_capacities(seeded_256.tracker(), clips(count, 2), *capacities)
 
 
 def test_no_elimination_at_a_keep_ratio_of_one(seeded_256):

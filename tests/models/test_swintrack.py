@@ -10,13 +10,13 @@ from evalkit.sequences import Frame
 from helpers.seeded import (
     MAPS,
     Clip,
+    check_capacities,
     entries,
     first_difference,
     golden,
     images,
     name_seeded,
     run_clip,
-    run_clips,
     seeded,
 )
 from trackers.common.definition import definition
@@ -170,12 +170,7 @@ def test_the_whole_loops_equal_the_reference(tiny, base_384):
 @pytest.mark.parametrize(("count", "capacities"), [(4, [3]), pytest.param(8, [3, 8], marks=pytest.mark.slow)])
 def test_boxes_do_not_depend_on_capacity(tiny, count, capacities):
     clips = {f"clip{n}": (Clip(2 + n % 2, start=n), [80 + n * 10, 100, 48 + n, 36]) for n in range(count)}
-    tracker = tiny.tracker()
-    alone = run_clips(tracker, clips, capacity=1)
-    for capacity in capacities:
-        together = run_clips(tracker, clips, capacity=capacity)
-        for name, trajectory in alone.items():
-            np.testing.assert_allclose(together[name].boxes, trajectory.boxes, atol=1e-4, rtol=0, err_msg=name)
+    check_capacities(tiny.tracker(), clips, *capacities)
 
 
 def test_template_tokens_are_computed_once_per_sequence(tiny, monkeypatch):
