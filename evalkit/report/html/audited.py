@@ -1,12 +1,9 @@
 """The page of an audit: for each tracker and benchmark first what holds, then the evidence."""
 
 import collections.abc as cabc
-import importlib.resources
 from dataclasses import dataclass
 
-import jinja2
-
-import evalkit
+from evalkit.report.html.templates import filled
 from evalkit.report.metrics import get_metric
 from evalkit.report.tables.comparison import Judged
 from evalkit.scoring.oddities import Remark
@@ -98,8 +95,4 @@ class Audited:
 
 def audit_page(name: str, sha256: str, results: cabc.Sequence[Audited]) -> str:
     """Make the page: one file without scripts that works offline, light or dark as the reader's system is."""
-    text = importlib.resources.files("evalkit.report.html").joinpath("audited.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(text).render(
-        name=name, sha256=sha256, results=results, words=WORDS, version=evalkit.__version__
-    )
+    return filled("audited.html", name=name, sha256=sha256, results=results, words=WORDS)

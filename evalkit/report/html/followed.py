@@ -1,15 +1,13 @@
 """The page of one followed target: its video, its confidence over time, the moments where that falls."""
 
 import base64
-import importlib.resources
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
-import evalkit
 from evalkit.boxes import Boxes, FloatArray
+from evalkit.report.html.templates import filled
 from evalkit.report.pictures.filmstrip import Filmstrip, Moment
 
 POINTS = 600
@@ -51,10 +49,9 @@ class Followed:
 
 def followed_page(followed: Followed, strip: Filmstrip) -> str:
     """Make the page: one file without scripts that works offline, light or dark as the reader's system is."""
-    text = importlib.resources.files("evalkit.report.html").joinpath("followed.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     known = followed.confidence[~np.isnan(followed.confidence)]
-    return environment.from_string(text).render(
+    return filled(
+        "followed.html",
         followed=followed,
         frames=len(followed.boxes),
         speed=len(followed.boxes) / followed.seconds if followed.seconds else 0.0,
@@ -65,7 +62,6 @@ def followed_page(followed: Followed, strip: Filmstrip) -> str:
         high=float(known.max()) if len(known) else 0.0,
         falls=[_view(moment, followed.rate) for moment in strip.falls],
         evenly=[_view(moment, followed.rate) for moment in strip.evenly],
-        version=evalkit.__version__,
     )
 
 

@@ -12,14 +12,12 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
-from importlib import resources
 
-import jinja2
 import plotly.offline
 
-import evalkit
 from evalkit.report.headline import remarks, shared_notes
 from evalkit.report.html.part import Part, check_parts, part_json, part_styles, swatches
+from evalkit.report.html.templates import filled, packaged
 from evalkit.report.metrics import get_metric
 from evalkit.report.palette import TRUTH, Style
 from evalkit.report.pictures.hardest import Hard, Still
@@ -88,21 +86,19 @@ def build_html(parts: cabc.Sequence[Part], title: str = "Tracking report", max_b
 def _render(parts: cabc.Sequence[Part], title: str) -> str:
     styles = part_styles(parts)
     sample = parts[0].scores[0].sample
-    code, program = plotly.offline.get_plotlyjs(), _text("explorer.js") + _text("page.js")
+    code, program = plotly.offline.get_plotlyjs(), packaged("explorer.js") + packaged("page.js")
     views = [_part_view(part, number, styles) for number, part in enumerate(parts)]
     shown = title if not sample or "sample" in title.lower() else f"{title} (sample)"
     numbers = _safe_json({"title": shown, "truth": TRUTH, "parts": [part_json(part, styles) for part in parts]})
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["thousands"] = lambda number: f"{number:,}"
-    page = environment.from_string(_text("page.html")).render(
+    page = filled(
+        "page.html",
         title=shown,
         sample=sample,
-        version=evalkit.__version__,
         policy=" ".join(
             f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (code, program)
         ),
         # own files and JSON without angle brackets: the only text that is not escaped
-        style=_text("page.css"),
+        style=packaged("page.css"),
         program=program,
         data=_packed(numbers) if len(numbers) > PLAIN_BYTES else numbers,
         packed=len(numbers) > PLAIN_BYTES,
@@ -124,10 +120,6 @@ def _render(parts: cabc.Sequence[Part], title: str) -> str:
         truth_color=TRUTH,
     )
     return page + "\n"
-
-
-def _text(name: str) -> str:
-    return (resources.files("evalkit.report.html") / name).read_text(encoding="utf-8")
 
 
 @functools.cache
