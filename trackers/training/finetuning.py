@@ -283,7 +283,7 @@ class Folder:
 
     def __init__(self, path: Path, plan: TrainingPlan, request: FinetuneRequest, facts: cabc.Mapping[str, Any]) -> None:
         self.path, self._plan = path, plan
-        self._board: Any = None
+        self._boards: list[Any] | None = None
         self._settings = describe(plan, request)
         manifest = path / MANIFEST
         if manifest.is_file():
@@ -330,33 +330,25 @@ class Folder:
         try:
             with (self.path / LOG).open("a", encoding="utf-8") as file:
                 file.write(line)
-            if self._board is None:
-                self._board = _tensorboard(self.path / "tensorboard", step)
-            for name, value in values.items():
-                self._board.add_scalar(name, value, step)
-            self._board.flush()
+            if self._boards is None:
+                self._boards = _tensorboard(self.path / "tensorboard", step)
+            for board in self._boards:
+                for name, value in values.items():
+                    board.add_scalar(name, value, step)
+                board.flush()
         except OSError as problem:
             raise StoreError(
                 f"cannot write the log in {self.path}: {problem.strerror or problem}. Make room, then --resume."
             ) from problem
 
 
-class _NoBoard:
-    """In the place of TensorBoard's writer where it is not installed."""
-
-    def add_scalar(self, name: str, value: float, step: int) -> None:
-        """Nothing."""
-
-    def flush(self) -> None:
-        """Nothing."""
-
-
-def _tensorboard(folder: Path, step: int) -> Any:
+def _tensorboard(folder: Path, step: int) -> list[Any]:
+    """TensorBoard's writer; none where it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        return _NoBoard()
-    return SummaryWriter(str(folder), purge_step=step)
+        return []
+    return [SummaryWriter(str(folder), purge_step=step)]
 
 
 def describe(plan: TrainingPlan, request: FinetuneRequest) -> dict[str, Any]:
