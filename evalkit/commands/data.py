@@ -14,7 +14,7 @@ from evalkit.commands.common import (
     json_option,
     print_json,
 )
-from evalkit.commands.options import benchmark_argument
+from evalkit.commands.options import benchmark_argument, layout_option, split_option
 from evalkit.commands.output import echo
 from evalkit.commands.runs import filter_options, list_runs
 from evalkit.errors import unknown_name
@@ -81,9 +81,9 @@ def list_names(
 @click.command("check-data")
 @benchmark_argument
 @data_root_option
-@click.option("--split", help="Default: the split that papers report.")
+@split_option
 @click.option("--deep", is_flag=True, help="Decode every image (else three frames per sequence).")
-@click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
+@layout_option
 @click.option("--decoders", type=click.IntRange(min=1), default=usable_cores, show_default="cores", help="Threads.")
 @json_option
 @common_options

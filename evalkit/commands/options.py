@@ -29,6 +29,8 @@ def _protocols(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
 
 
 _PATH = click.Path(path_type=Path)
+split_option = click.option("--split", help="Default: the split that papers report.")
+layout_option = click.option("--layout", type=_PATH, help="Names of folders and files for `custom`.")
 sequences_option = click.option(
     "--sequences", multiple=True, callback=_sequences, help="Only these: names with commas, or @FILE, one a line."
 )
@@ -45,11 +47,11 @@ _RESULTS = (
     click.option("--results", type=_PATH, help="Results folder.  [default: results]"),
 )
 _TRUTH = (
-    click.option("--split", help="Default: the split that papers report."),
+    split_option,
     sequences_option,
     click.option("--annotations", type=_PATH, help="Annotations-only copy instead of the data root: folder or zip."),
     data_root_option,
-    click.option("--layout", type=_PATH, help="Names of folders and files for `custom`."),
+    layout_option,
     click.option("--local-truth", is_flag=True, help="The sample's truth for splits that servers score."),
     click.option(
         "--protocol",

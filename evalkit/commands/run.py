@@ -29,7 +29,7 @@ from evalkit.commands.common import (
     seed_option,
     tracker_root_option,
 )
-from evalkit.commands.options import benchmarks_argument, names_option, sequences_option
+from evalkit.commands.options import benchmarks_argument, layout_option, names_option, sequences_option, split_option
 from evalkit.commands.output import command_line, echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.errors import EvalkitError, counted
@@ -94,9 +94,9 @@ def _known_name(_ctx: click.Context, _param: click.Parameter, value: str | None)
 @click.option("--name", callback=_known_name, help="Store and print the runs under this name, not the tracker's.")
 @tracker_root_option
 @click.option("--weights", help="Weight file or folder of the tracker; `random` for a dry run.")
-@click.option("--split", help="Default: the split that papers report.")
+@split_option
 @data_root_option
-@click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
+@layout_option
 @sequences_option
 @click.option("--limit-sequences", type=click.IntRange(min=1), help="Only the first N sequences.")
 @click.option("--limit-frames", type=click.IntRange(min=1), help="Only the first N frames of each sequence.")

@@ -18,6 +18,7 @@ from evalkit.commands.common import (
     seed_option,
 )
 from evalkit.commands.listing import columns
+from evalkit.commands.options import layout_option
 from evalkit.commands.output import echo, stdout_for_results
 from evalkit.commands.watched import watch
 from evalkit.evaluation.executors import ExecutorOptions, single_device
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     help="Instead: what every precision of the device costs in boxes on these benchmarks.",
 )
 @data_root_option
-@click.option("--layout", type=click.Path(path_type=Path), help="Names of folders and files for `custom`.")
+@layout_option
 @click.option("--split", help="For --accuracy; default: the split that papers report.")
 @click.option("--limit-sequences", type=click.IntRange(min=1), help="For --accuracy: only the first N sequences.")
 @json_option
