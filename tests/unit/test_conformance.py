@@ -25,6 +25,13 @@ class Sound(SteppingTracker):
         return Step(box, box, 0.5)
 
 
+class Random(Sound):
+    generator = np.random.default_rng()
+
+    def step(self, memory, frame):
+        return Step(memory, memory + self.generator.random(4), 0.5)
+
+
 def statuses(tracker, **options):
     return {check.name: check.status for check in check_tracker(tracker, **options).checks}
 
@@ -80,24 +87,14 @@ def test_a_prepare_that_changes_the_state_is_found():
 
 
 def test_a_random_tracker_that_calls_itself_deterministic_is_found():
-    class Random(Sound):
-        generator = np.random.default_rng()
-
-        def step(self, memory, frame):
-            return Step(memory, memory + self.generator.random(4), 0.5)
-
     assert "same answer twice" in failures(Random())
 
 
 def test_a_tracker_that_says_it_is_random_is_not_compared():
-    class Random(Sound):
+    class Honest(Random):
         info = TrackerInfo("random", deterministic=False)
-        generator = np.random.default_rng()
 
-        def step(self, memory, frame):
-            return Step(memory, memory + self.generator.random(4), 0.5)
-
-    actual = statuses(Random())
+    actual = statuses(Honest())
     assert actual["same answer twice"] == actual["capacity does not matter"] == Status.SKIPPED
     assert actual["second image"] == Status.SKIPPED
     assert Status.FAILED not in actual.values()
