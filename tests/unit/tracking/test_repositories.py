@@ -28,7 +28,7 @@ class Shift(Base):
 # ---- parameters
 
 
-def repository(write, name="fake_lib", step=2):
+def repository(write, name="fake_lib"):
     """A repository laid out as OSTrack's."""
     for folder in ("", "test/", "test/tracker/", "test/parameter/"):
         write(name=f"{name}/{folder}__init__.py")
