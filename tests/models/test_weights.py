@@ -1,6 +1,7 @@
 """Weights of the learned trackers: strict, explained, converted, random on demand; and the catalog's figures."""
 
 import hashlib
+import os
 import re
 
 import numpy as np
@@ -9,12 +10,12 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from evalkit.errors import StoreError
 from evalkit.tracking.interface import TrackerOptions
 from helpers import GOLDEN, ROOT
 from helpers.seeded import entries
 from helpers.small_networks import small, state_of
 from trackers import CATALOG
-from trackers.common import weights as weights_module
 from trackers.common.build import build
 from trackers.common.checkpoint import WeightsError
 from trackers.common.definition import definition
@@ -25,6 +26,7 @@ from trackers.common.weights import (
     fitting_trackers,
     load_weights,
     read_weights,
+    weight_file,
 )
 from trackers.layers.prompts import HIDDEN, PromptBlock
 from trackers.learned import LEARNED
@@ -299,11 +301,25 @@ def test_conversion_never_overwrites_and_leaves_nothing_behind(ostrack_file, tmp
     def full(*_arguments, **_named):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(weights_module, "save_file", full)
-    with pytest.raises(WeightsError, match=r"cannot be written .*No space left"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"new\.safetensors: No space left on device\..* make room"):
         convert("ostrack-256", ostrack_file, tmp_path / "new.safetensors")
     assert (tmp_path / "there.safetensors").read_bytes() == b"precious"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_same_weights_make_the_same_file(tmp_path):
+    entries = {name: torch.arange(size).float() for name, size in (("b", 3), ("a.weight", 2), ("a.count", 1))}
+    metadata = {f"evalkit.{key}": f'{key} "é"' for key in ("tracker", "origin", "version", "seed", "step")}
+    files = {weight_file(entries, dict(sorted(metadata.items(), reverse=turn % 2))) for turn in range(8)}
+    (content,) = files
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(content)
+    with safe_open(path, "pt") as file:
+        assert file.metadata() == metadata
+        assert {name: file.get_tensor(name).tolist() for name in entries} == {
+            name: tensor.tolist() for name, tensor in entries.items()
+        }
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 64, b'\x10\x00\x00\x00\x00\x00\x00\x00{"a":1}'])

@@ -5,6 +5,7 @@ One named converter per origin; loading is strict, and every entry of file and n
 
 import collections
 import collections.abc as cabc
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from evalkit import __version__
+from evalkit.atomic import write_whole
 from evalkit.errors import listed, unknown_name
 from evalkit.provenance import RANDOM_WEIGHTS, hash_files
 from evalkit.tracking.interface import TrackerOptions
@@ -195,6 +197,7 @@ def convert(tracker: str, source: Path, destination: Path, entry: str | None = N
 
     Raises:
         WeightsError: The source does not fit, or the destination exists or has another suffix.
+        StoreError: The destination cannot be written.
     """
     if tracker not in LEARNED:
         raise unknown_name("learned tracker", tracker, LEARNED)
@@ -211,16 +214,22 @@ def convert(tracker: str, source: Path, destination: Path, entry: str | None = N
         f"{METADATA}source_sha256": loaded.sha256,
         f"{METADATA}version": __version__,
     } | {f"{METADATA}{key}": value for key, value in loaded.facts.items()}
-    partial = destination.with_name(f".{destination.name}.partial")
-    try:
-        state = loaded.network.state_dict()
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, partial, metadata)
-        partial.replace(destination)
-    except OSError as problem:
-        raise WeightsError(f"{destination}: cannot be written ({problem}).") from problem
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(destination, weight_file(loaded.network.state_dict(), metadata))
     return metadata
+
+
+def weight_file(entries: cabc.Mapping[str, Tensor], metadata: cabc.Mapping[str, str]) -> bytes:
+    """A safetensors file, the same bytes for the same content, so that runs with it have one identity.
+
+    The library writes metadata in an order that differs from process to process.
+    """
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in entries.items()}, dict(metadata))
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 Converted = tuple[dict[str, Tensor], dict[str, str]]

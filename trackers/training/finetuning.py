@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, distributed, nn
 
 from evalkit import __version__
@@ -28,6 +27,7 @@ from evalkit.tracking.training import FinetuneRequest, TrainingResult, TrainingS
 
 from ..common.definition import Definition, definition
 from ..common.torch_tracker import mixed_precision, tf32
+from ..common.weights import weight_file
 from ..srft import SRTrackConfig, initial_entries
 from .adaptation import add_low_rank, add_stochastic_depth, follow, plain_state, train_mode
 from .damping import DampedUpdate, Damping
@@ -364,7 +364,6 @@ def describe(plan: TrainingPlan, request: FinetuneRequest) -> dict[str, Any]:
 
 def save_weights(run: Finetuning, path: Path, epoch: int) -> None:
     """Write weights as ``run-benchmark --weights`` takes them."""
-    entries = {name: value.detach().cpu().contiguous() for name, value in plain_state(run.average).items()}
     metadata = {
         "format": "pt",
         "evalkit.tracker": run.definition.name,
@@ -374,7 +373,7 @@ def save_weights(run: Finetuning, path: Path, epoch: int) -> None:
         "evalkit.step": str(run.step),
         "evalkit.seed": str(run.plan.seed),
     } | {f"evalkit.{key}": value for key, value in run.origin.items()}
-    write_whole(path, save(entries, metadata))
+    write_whole(path, weight_file(plain_state(run.average), metadata))
 
 
 def make_pairs(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -20,7 +19,7 @@ from evalkit.errors import TrackerError
 
 from ..common.definition import Definition, definition
 from ..common.torch_tracker import mixed_precision, tf32
-from ..common.weights import packed
+from ..common.weights import packed, weight_file
 from .adaptation import follow, train_mode
 from .damping import DampedUpdate
 from .fisher import matrices, prior_ranks
@@ -270,7 +269,7 @@ class Training:
 
     def export(self) -> None:
         """Write the weights in half precision and remove the checkpoint."""
-        state = {name: value.cpu().contiguous() for name, value in self.average.state_dict().items()}
+        state = {name: value.cpu() for name, value in self.average.state_dict().items()}
         halves = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
         entries = packed(state) if self.settings.packed else halves
         settings = {name: str(value) for name, value in asdict(self.settings).items() if name != "output"}
@@ -282,7 +281,7 @@ class Training:
             "evalkit.training": json.dumps({"steps": self.step, "samples": self.step * self.batch, **settings}),
         }
         path = weights_path(self.settings.output, self.recipe.name)
-        write_whole(path, save(entries, metadata))
+        write_whole(path, weight_file(entries, metadata))
         (self.settings.output / CHECKPOINT).unlink(missing_ok=True)
 
 
