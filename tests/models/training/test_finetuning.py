@@ -178,8 +178,8 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(tmp_path
         done = call(*arguments(tmp_path / folder, 3, *more, "--set", "workers=1" if more else "workers=0"))
         assert done.code == 0, done.stderr
         assert ("goes on at step" in done.stderr) == bool(more)
-    first, second = (load_file(tmp_path / folder / "weights.safetensors") for folder in ("killed", "whole"))
-    assert all(torch.equal(first[key], second[key]) for key in second)
+    killed, whole = ((tmp_path / folder / "weights.safetensors").read_bytes() for folder in ("killed", "whole"))
+    assert killed == whole
     again = call(*arguments(tmp_path / "whole", 3))
     assert again.code == 1
     assert "--resume" in again.stderr
