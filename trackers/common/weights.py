@@ -229,7 +229,7 @@ def weight_file(entries: cabc.Mapping[str, Tensor], metadata: cabc.Mapping[str, 
     header["__metadata__"] = dict(sorted(metadata.items()))
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[end:]
+    return b"".join((len(text).to_bytes(8, "little"), text, memoryview(data)[end:]))
 
 
 Converted = tuple[dict[str, Tensor], dict[str, str]]
