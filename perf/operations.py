@@ -13,6 +13,7 @@ import itertools
 import json
 import math
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -89,16 +90,18 @@ def measured(name: str, options: TrackerOptions, steps: int) -> dict[str, Any]:
 
 
 def in_turn(own: list[str], codes: dict[str, Path], rounds: int) -> dict[str, dict[str, Any]]:
-    """What this program measures under several codes, each time in a process of its own; the least of each time."""
-    measured: dict[str, dict[str, Any]] = {}
+    """What this program measures under several codes, each time in a process of its own; of times the median."""
+    every: dict[str, list[dict[str, Any]]] = {commit: [] for commit in codes}
     for number in range(rounds):
         for commit in codes if number % 2 == 0 else reversed(codes):
             environment = os.environ | {"PYTHONPATH": str(codes[commit])}
             done = subprocess.run(own, env=environment, capture_output=True, text=True, check=True)
-            row = json.loads(done.stdout)
-            before = measured.setdefault(commit, row)
-            before |= {key: min(value, before[key]) for key, value in row.items() if key.endswith("_ms")}
-    return measured
+            every[commit].append(json.loads(done.stdout))
+    times = {key for key in every["today"][0] if key.endswith("_ms")}
+    return {
+        commit: rows[0] | {key: statistics.median(row[key] for row in rows) for key in times}
+        for commit, rows in every.items()
+    }
 
 
 def main() -> None:
@@ -127,8 +130,9 @@ def main() -> None:
             for commit, row in rows.items():
                 print(f"{commit:8} {json.dumps(row)}", flush=True)
             first, last = rows.values()
-            ratios = [f"{key[:-3]} {last[key] / first[key]:.2f}" for key in first if key.endswith("_ms")]
-            print("today by then:", ", ".join(ratios) or "not timed", flush=True)
+            if arguments.steps:
+                before, today = (row["crop_ms"] + row["step_ms"] for row in (first, last))
+                print(f"today by then: {today / before:.2f}", flush=True)
 
 
 if __name__ == "__main__":
