@@ -64,6 +64,7 @@ def test_swintrack_boxes_in_the_store_equal_the_reference(weight_file, tmp_path)
     assert stored.identity.config["network"]["encoder_depth"] == 4
 
 
+@pytest.mark.slow
 def test_ostrack_boxes_in_the_store_equal_the_reference(weight_file, tmp_path):
     loops = golden("ostrack_tracking.json")["sequences"]
     for name in ("ostrack256_ce", "ostrack256_ce_border"):

@@ -294,6 +294,7 @@ def test_the_published_depth_orders_are_the_defaults():
     assert definition("vipt-rgbd").loop.depth_channel_order is ChannelOrder.BGR
 
 
+@pytest.mark.slow
 def test_vipt_boxes_do_not_depend_on_capacity(vipt):
     clips = {f"clip{n}": (Clip(2, "event", start=n), [80 + n * 10, 100, 48 + n, 36]) for n in range(4)}
     check_capacities(vipt.tracker(), clips, 4)
