@@ -13,9 +13,8 @@ from helpers import SHARED
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers that run side by side take one core each
     cv2.setNumThreads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
-os.environ.pop(
-    "PYTHONDONTWRITEBYTECODE", None
-)  # tests start hundreds of programs, which need not be compiled each time
+# tests start hundreds of programs, which need not be compiled each time
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as below a shell's background job; programs inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

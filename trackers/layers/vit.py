@@ -88,7 +88,7 @@ class Mlp(nn.Module):
         return output
 
 
-def fused_mask(mask: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+def fused_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """The same mask (..., L) as fused attention reads it from a card's memory, to be made once and not at every step.
 
     There its numbers have the type of the queries, and its rows begin at multiples of eight numbers; attention copies
